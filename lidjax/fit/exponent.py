@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Shaped
 
 from lidjax.fit.status import FitStatus
@@ -36,7 +37,7 @@ def check_window(window) -> tuple[float, float]:
 
 
 def effective_exponent(
-    k: Shaped[Array, " m"], failure: Float[Array, "*batch m"], *, window: tuple[float, float]
+    k: Shaped[ArrayLike, " m"], failure: Float[ArrayLike, "*batch m"], *, window
 ) -> EffectiveExponent:
     """β_eff(N; [k1, k2]) of Eq. 55: minus the least-squares slope of log `failure` on log `k`, k1 ≤ k ≤ k2.
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from scipy.stats import binom
 
@@ -39,11 +40,7 @@ def median_ranks(count: int, level: float = 0.95) -> tuple[int, int, float]:
 
 
 def summarise_seeds(
-    values: Float[Array, "..."],
-    axis: int = -1,
-    *,
-    level: float = 0.95,
-    percentiles: tuple[float, float] = (16, 84),
+    values: Float[ArrayLike, "..."], axis: int = -1, *, level: float = 0.95, percentiles=(16, 84)
 ) -> SeedSummary:
     """Mean ± standard error, and median with a distribution-free interval, of `values` along `axis`.
 
