@@ -50,6 +50,11 @@ class FeaturesSource:
     def provenance(self) -> dict[str, str]:
         return {"features_sha256": self.sha256}
 
+    def description(self) -> dict[str, float]:
+        _, dim = self.arrays[0].shape
+        noise = float(np.mean(self.arrays[2])) + self.spec.features.variance_floor
+        return {"feature_dim": dim, "noise_variance": noise}
+
     def evaluate(self, coords: Mapping[str, np.ndarray]) -> TileResult:
         """One tile: the label draws of one split."""
         per_split = self.spec.features.labels_per_split

@@ -122,7 +122,12 @@ def _open_store(
     if out is not None:
         _make_folder(out)
     store = SweepStore.create(
-        location, axes=source.axes, k=source.k, tile=plan.tile, law=law, provenance=_provenance(spec)
+        location,
+        axes=source.axes,
+        k=source.k,
+        tile=plan.tile,
+        law=law,
+        provenance=_provenance(spec) | source.description(),
     )
     return store, plan
 

@@ -58,7 +58,11 @@ class Source(Protocol):
         ...
 
     def provenance(self) -> dict[str, str]:
-        """Where the input came from, for the store; what differs here is another input."""
+        """Hashes of the input; what differs here is another law."""
+        ...
+
+    def description(self) -> dict[str, float]:
+        """Facts of the input that figures and fits need beside the results."""
         ...
 
 

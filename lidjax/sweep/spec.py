@@ -151,12 +151,15 @@ class Fit:
 
     window: tuple[float, float] = (10.0, 1000.0)
     """[k1, k2] of Eq. 55."""
+    from_n: float = 0.0
+    """Smallest N in the fit of Eq. 20; 0 takes N > 1.5 d, beyond the double-descent peak."""
     published: tuple[float, ...] = ()
     """Published β_eff, first to last N, printed beside the measured ones."""
 
     def __post_init__(self) -> None:
         low, high = self.window
-        _require(1 <= low < high, "fit.window", list(self.window), "two numbers, 1 ≤ k1 < k2")
+        _require(0 < low < high, "fit.window", list(self.window), "two numbers, 0 < k1 < k2")
+        _require(self.from_n >= 0, "fit.from_n", self.from_n, "at least 0")
 
 
 @dataclass(frozen=True)
@@ -273,8 +276,11 @@ def _convert(kind: Any, value: Any, key: str) -> Any:
     if dataclasses.is_dataclass(kind):
         return _build(kind, value, key + ".")  # type: ignore[arg-type]
     if get_origin(kind) is tuple:
-        item_kind = get_args(kind)[0]
-        return tuple(_number(item_kind, x, key) for x in _expand_axis(value, item_kind, key))
+        items = get_args(kind)
+        expanded = _expand_axis(value, items[0], key)
+        if items[-1] is not Ellipsis and len(expanded) != len(items):
+            raise InputError(f"{key} = {value!r}: {len(items)} numbers are wanted")
+        return tuple(_number(items[0], x, key) for x in expanded)
     if kind in (int, float):
         return _number(kind, value, key)
     if not isinstance(value, str):

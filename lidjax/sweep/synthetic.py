@@ -78,6 +78,9 @@ class SyntheticSource:
     def provenance(self) -> dict[str, str]:
         return {}
 
+    def description(self) -> dict[str, float]:
+        return {}
+
     def method_of(self, n: int, dim: int, ridge: float) -> str:
         """The kernel that serves a cell."""
         return resolve_method(self.spec.model.method, n=n, dim=dim, ridge=ridge)
