@@ -52,7 +52,9 @@ def mills_ratio(x: Float[Array, "..."]) -> Float[Array, "..."]:
     return (t * high - low + _MILLS[0]) / (1 + x)
 
 
-def log_window(a: Float[Array, "..."], h: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+def log_window(
+    a: Float[Array, "..."], h: Float[Array, "..."]
+) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """(log s, log(1 - s)) for s = Φ(a + h) - Φ(a - h), both accurate; a ≥ 0 and h ≥ 0 of one shape."""
     narrow = (h < NARROW_WIDTH) & (2 * a * h < 1)
     inside = ~narrow & (a < h)
