@@ -22,7 +22,7 @@ from lidjax.passk.instances import log_miss_probability
 
 _BLOCK_ROWS = 256  # rows added to the Gram matrix at a time (a heuristic: its cost is small at any size)
 
-Trials = Literal["exact", "drawn"]
+FailureMethod = Literal["instances", "draws"]
 
 
 class Split(NamedTuple):
@@ -59,15 +59,15 @@ def feature_split(
     delta,
     variance_floor,
     num_validation: int,
-    trials: Trials = "exact",
+    failure: FailureMethod = "instances",
 ) -> FeatureCell:
     """L_gen(N) and L_inf(k; N) of one split, for sorted training sizes `n` and `num_labels` label draws.
 
     The training sets are nested: the first N of one random order; validation is its last `num_validation`
     instances, so neither changes when the other grows. A label draw keeps its labels over N; draw l has
     its own key, so more draws leave the old ones as they were. L_gen is the mean of (ŷ - m/s)² over the
-    validation set. L_inf(k) is the mean of (1 - s_i)^k there, or with trials="drawn" the fraction of
-    instances whose first k drawn targets all miss, as in the paper (same mean, more noise).
+    validation set. L_inf(k) is the mean of (1 - s_i)^k over its instances, or with failure="draws" the
+    fraction of them whose first k drawn targets all miss, as in the paper (same mean, more noise).
 
     `scale` s > 0, `ridge` λ ≥ 0 (divided by s² as in Eq. 28), `delta` δ > 0 (divided by s) and
     `variance_floor` ε_v are scalar arrays in the dtype of `features`; vmapped over the first three, the
@@ -76,8 +76,8 @@ def feature_split(
     There is no intercept, as in the paper. For one, append a column of ones: it is penalised like the
     rest, and matters little where, as after a ReLU, the features nearly span a constant.
     """
-    if trials not in get_args(Trials):
-        raise ValueError(f"trials={trials!r}; allowed: {', '.join(get_args(Trials))}")
+    if failure not in get_args(FailureMethod):
+        raise ValueError(f"failure={failure!r}; allowed: {', '.join(get_args(FailureMethod))}")
     split_key, trial_key = jax.random.split(key)
     split = draw_split(split_key, features, mean, variance, variance_floor, num_labels, num_validation)
     predictions = nested_predictions(split.x, split.targets, split.x_val, n, ridge)
@@ -87,13 +87,12 @@ def feature_split(
         size, prediction = cell
         bias = prediction[:, :1] / scale + prediction[:, 1:] - (split.mean_val / scale)[:, None]
         log_miss = log_miss_probability(bias, precision[:, None], delta=delta / scale, sigma_eta=1.0)
-        if trials == "exact":
-            failure = mean_failure(k, log_miss)
+        if failure == "instances":
+            curves = mean_failure(k, log_miss)
         else:
             first = geometric_first_success(jax.random.fold_in(trial_key, size), log_miss)
-            failure = jax.vmap(lambda f: failure_from_first_success(k, f).failure, 1)(first)
-            failure = jnp.where(jnp.isnan(log_miss[0])[:, None], jnp.nan, failure)
-        return jnp.mean(bias**2, axis=0), failure
+            curves = jax.vmap(lambda index: failure_from_first_success(k, index).failure, 1)(first)
+        return jnp.mean(bias**2, axis=0), curves
 
     return FeatureCell(*jax.lax.map(evaluate, (n, predictions)))
 

@@ -31,7 +31,8 @@ import numpy as np
 from jax.scipy.special import betainc, gammaln
 from jaxtyping import Array, Float, Num
 
-from lidjax.difficulty import sample_label_noise
+from lidjax.difficulty import Difficulty, sample_label_noise
+from lidjax.passk.instances import log_miss_probability, sample_instances
 from lidjax.passk.success import success_probability
 
 Proposal = Literal["normal", "student_t"]
@@ -100,13 +101,38 @@ def model_draw_first_success(
     return _first_hit(key, hit, gap, max_draws, block)
 
 
-def geometric_first_success(key, log_miss: Float[Array, " m"]) -> Float[Array, " m"]:
+def geometric_first_success(key, log_miss: Float[Array, "*m"]) -> Float[Array, "*m"]:
     """Draw the index of the first success from its law, geometric with miss probability exp(log_miss).
 
     Equal in law to drawing trials until one succeeds, at the cost of one draw; inf where s = 0.
     """
     wait = jax.random.exponential(key, log_miss.shape, log_miss.dtype)
-    return 1 + jnp.floor(jnp.where(log_miss < 0, wait / jnp.where(log_miss < 0, -log_miss, 1), jnp.inf))
+    trials = wait / jnp.where(log_miss == 0, 1, -log_miss)  # NaN stays NaN
+    return jnp.where(log_miss == 0, jnp.inf, 1 + jnp.floor(trials))
+
+
+def draw_failure(
+    key,
+    k: Num[Array, " k"],
+    lgen,
+    *,
+    beta,
+    delta,
+    sigma_eta,
+    num_instances: int,
+    difficulty: Difficulty = "gamma",
+) -> Float[Array, " k"]:
+    """L_inf(k) of the LID model as Sec. 4.2 measures it: the share of fresh instances whose k draws all miss.
+
+    The index of the first success is drawn from its own law, so k costs nothing. The standard error is
+    √(L_inf/num_instances) at best: below 1/num_instances nothing is seen, and 0 is returned.
+    """
+    instance_key, trial_key = jax.random.split(key)
+    sample = sample_instances(
+        instance_key, lgen, beta=beta, num_instances=num_instances, difficulty=difficulty
+    )
+    log_miss = log_miss_probability(sample.bias, sample.tau, delta=delta, sigma_eta=sigma_eta)
+    return failure_from_first_success(k, geometric_first_success(trial_key, log_miss)).failure
 
 
 def failure_from_first_success(
@@ -119,7 +145,8 @@ def failure_from_first_success(
     count = first_success.shape[0]
     k = k.astype(first_success.dtype)
     failed = count - jnp.searchsorted(jnp.sort(first_success), k, side="right")
-    failure = jnp.where(k <= max_draws, failed.astype(k.dtype) / count, jnp.nan)
+    known = (k <= max_draws) & ~jnp.any(jnp.isnan(first_success))
+    failure = jnp.where(known, failed.astype(k.dtype) / count, jnp.nan)
     return DrawFailure(failure, jnp.sqrt(failure * (1 - failure) / max(count - 1, 1)))
 
 

@@ -28,7 +28,7 @@ class FeaturesSource:
         self.dtype = np.dtype(spec.run.dtype)
         self.axes = {name: np.asarray(getattr(spec.grid, name)) for name in AXES}
         self.axes["n"] = np.sort(self.axes["n"])
-        self.k = np.asarray(spec.grid.k, self.dtype)
+        self.k = np.sort(np.asarray(spec.grid.k, self.dtype))
         self.fixed_tile = {"n": len(self.axes["n"]), "seed": spec.features.labels_per_split}
         self.sha256 = data.sha256
         self.arrays = tuple(a.astype(self.dtype) for a in (data.features, data.mean, data.variance))
@@ -87,8 +87,6 @@ class FeaturesSource:
                     num_labels=features.labels_per_split,
                     num_validation=features.num_validation,
                     variance_floor=features.variance_floor,
-                    failure=features.failure,
-                    max_n=int(self.axes["n"].max()),
                     **args,
                 )
                 return lgen, failure, cell_status(lgen, failure)

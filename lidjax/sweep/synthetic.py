@@ -10,7 +10,7 @@ import numpy as np
 
 from lidjax.generalization import lgen_cell, resolve_method
 from lidjax.model import power_law_spectrum, power_law_teacher
-from lidjax.passk import draw_failure, instance_failure, pass_at_k_failure, sample_success
+from lidjax.passk import instance_failure, log_miss_probability, sample_success
 from lidjax.sweep.source import Cost, TileResult, cell_status, vmap_axes
 from lidjax.sweep.spec import Model, SyntheticSpec
 
@@ -50,11 +50,18 @@ def synthetic_cell(args, *, dim: int, method: str, model: Model):
     )
     tail = {"beta": beta, "delta": delta, "sigma_eta": sigma_eta, "difficulty": model.difficulty}
     if model.failure == "quadrature":
+        from lidjax.passk import pass_at_k_failure
+
         failure = pass_at_k_failure(args["k"], lgen, **tail)
     elif model.failure == "instances":
-        success = sample_success(instance_key, lgen, num_instances=model.num_instances, **tail)
-        failure = instance_failure(args["k"], success).failure
+        sample = sample_success(
+            instance_key, lgen, reach=args["k"][-1], num_instances=model.num_instances, **tail
+        )
+        log_miss = log_miss_probability(sample.bias, sample.tau, delta=delta, sigma_eta=sigma_eta)
+        failure = instance_failure(args["k"], log_miss=log_miss, log_weight=sample.log_weight).failure
     else:
+        from lidjax.passk import draw_failure
+
         failure = draw_failure(instance_key, args["k"], lgen, num_instances=model.num_instances, **tail)
     return lgen, failure, cell_status(lgen, failure)
 
@@ -69,7 +76,7 @@ class SyntheticSource:
         self.spec = spec
         self.dtype = np.dtype(spec.run.dtype)
         self.axes = {name: np.asarray(getattr(grid, name)) for name in AXES}
-        self.k = np.asarray(grid.k, self.dtype)
+        self.k = np.sort(np.asarray(grid.k, self.dtype))
         self.fixed_tile = {"dim": 1}
         if spec.model.method == "simulate":
             self.fixed_tile["n"] = 1  # a loop over rows under vmap would run to the longest lane
