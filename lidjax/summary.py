@@ -17,8 +17,9 @@ def summarise(
     """Summary of the results of a sweep, over its seeds.
 
     Variables, over the axes other than `seed`: `lgen_mean`, `lgen_se`, `lgen_median`, `lgen_low`, `lgen_high`
-    (a 95 % interval of the median); `failure` (mean over seeds) and `failure_se`, also over k; `beta_eff` (Eq. 55, the slope of
-    the mean curve over the window) and `beta_eff_se` (jackknife over seeds, or over splits where seeds share one).
+    (a 95 % interval of the median); `failure` (mean over seeds) and `failure_se`, also over k; `beta_eff` (Eq. 55,
+    the slope of the mean curve over the window) and `beta_eff_se` (jackknife over seeds, or over splits where seeds
+    share one).
     `saturation` and `saturation_se` hold the fit of Eq. 20 over `n`, along `parameter`, with
     `identifiable` and `fit_status` beside them.
 

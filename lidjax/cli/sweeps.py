@@ -2,10 +2,11 @@
 
 import argparse
 import itertools
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from lidjax.cli.output import to_json
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -110,7 +111,7 @@ def plan_command(args: argparse.Namespace) -> int:
     plan = plan_sweep(spec)
     out = args.out or Path("runs") / spec.name
     if args.json:
-        print(json.dumps(_plan_table(plan), indent=2))
+        print(to_json(_plan_table(plan)))
     else:
         _print_plan(plan, spec.name)
     check_resources(plan, out)
@@ -132,7 +133,7 @@ def plot_command(args: argparse.Namespace) -> int:
     data = open_results(args.store)
     folder = args.out or store_path(args.store).parent / "figures"
     paths = _draw(data, folder, args.window, args.from_n, Console(stderr=True))
-    print(json.dumps({"figures": paths}) if args.json else "\n".join(paths))
+    print(to_json({"figures": paths}) if args.json else "\n".join(paths))
     return 0
 
 
@@ -204,7 +205,7 @@ def _print_summary(
     summary = summarise(data, window=tuple(window) if window else None, from_n=from_n)
     blocks = [_block(summary.isel(where), where) for where in _combinations(summary)]
     if as_json:
-        print(json.dumps({**extra, "window": summary.attrs["window"], "results": blocks}, indent=2))
+        print(to_json({**extra, "window": summary.attrs["window"], "results": blocks}))
         return
     from rich.console import Console
 
@@ -214,7 +215,7 @@ def _print_summary(
 
 
 def _combinations(summary: "xr.Dataset") -> list[dict[str, int]]:
-    axes = [name for name in summary["beta_eff"].dims if name != "n"]
+    axes = [str(name) for name in summary["beta_eff"].dims if name != "n"]
     ranges = itertools.product(*(range(summary.sizes[name]) for name in axes))
     return [dict(zip(axes, index, strict=True)) for index in ranges]
 

@@ -29,9 +29,7 @@ def scaling_figure(summary: xr.Dataset) -> Figure:
 
 def _facts(summary: xr.Dataset) -> dict[str, Any]:
     """Scalars that the reference lines need."""
-    facts = {
-        name: value.item() for name, value in summary.coords.items() if value.ndim == 0 and name != "split"
-    }
+    facts: dict[str, Any] = {str(name): x.item() for name, x in summary.coords.items() if x.ndim == 0}
     facts["dim"] = facts.get("dim", summary.attrs.get("feature_dim"))
     if "beta" in facts:
         facts["difficulty"] = summary.attrs["spec"]["model"]["difficulty"]

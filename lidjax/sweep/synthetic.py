@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lidjax.generalization import lgen_cell, resolve_method
+from lidjax.generalization import CellMethod, lgen_cell, resolve_method
 from lidjax.model import power_law_spectrum, power_law_teacher
-from lidjax.passk import instance_failure, log_miss_probability, sample_success
+from lidjax.passk import draw_failure, instance_failure, log_miss_probability, sample_success
 from lidjax.sweep.source import Cost, TileResult, cell_status, vmap_axes
 from lidjax.sweep.spec import Model, SyntheticSpec
 
@@ -33,7 +33,7 @@ def cell_key(root, dim: int, size: TrainingSize, seed):
     return jax.random.fold_in(key, seed)
 
 
-def synthetic_cell(args, *, dim: int, method: str, model: Model):
+def synthetic_cell(args, *, dim: int, method: CellMethod, model: Model):
     """L_gen, L_inf(k) and status of one training set; `args` holds scalars and the vector k."""
     design_key, instance_key = jax.random.split(cell_key(args["root"], dim, args["n"], args["seed"]))
     beta, sigma_eta, delta = args["beta"], args["sigma_eta"], args["delta"]
@@ -60,8 +60,6 @@ def synthetic_cell(args, *, dim: int, method: str, model: Model):
         log_miss = log_miss_probability(sample.bias, sample.tau, delta=delta, sigma_eta=sigma_eta)
         failure = instance_failure(args["k"], log_miss=log_miss, log_weight=sample.log_weight).failure
     else:
-        from lidjax.passk import draw_failure
-
         failure = draw_failure(instance_key, args["k"], lgen, num_instances=model.num_instances, **tail)
     return lgen, failure, cell_status(lgen, failure)
 
@@ -91,7 +89,7 @@ class SyntheticSource:
     def description(self) -> dict[str, float]:
         return {}
 
-    def method_of(self, n: int, dim: int, ridge: float) -> str:
+    def method_of(self, n: int, dim: int, ridge: float) -> CellMethod:
         """The kernel that serves a cell."""
         return resolve_method(self.spec.model.method, n=n, dim=dim, ridge=ridge)
 
@@ -118,7 +116,7 @@ class SyntheticSource:
         assert picked is not None
         return picked
 
-    def _run(self, method: str, coords: Mapping[str, np.ndarray], mine: np.ndarray) -> TileResult:
+    def _run(self, method: CellMethod, coords: Mapping[str, np.ndarray], mine: np.ndarray) -> TileResult:
         (dim,) = coords["dim"].tolist()
         sizes = coords["n"]
         # lanes this kernel does not serve get an N that it does: their results are not used
@@ -135,7 +133,7 @@ class SyntheticSource:
         return TileResult(*(np.expand_dims(np.asarray(x), AXES.index("dim")) for x in result))
 
     @functools.cache  # noqa: B019 - a source lives as long as its run
-    def _compiled(self, dim: int, method: str, lengths: tuple[tuple[str, int], ...]):
+    def _compiled(self, dim: int, method: CellMethod, lengths: tuple[tuple[str, int], ...]):
         """The jitted tile: one trace for each (dim, method, tile shape)."""
 
         def tile(axes, k, root):
@@ -200,7 +198,7 @@ QUADRATURE_POINTS = 4000
 """Integrand evaluations of one L_inf(k), for the estimate of cost only."""
 
 
-def _lgen_cost(method: str, n: int, dim: int, item: int) -> tuple[Cost, Cost]:
+def _lgen_cost(method: CellMethod, n: int, dim: int, item: int) -> tuple[Cost, Cost]:
     """(cost a design, cost a factorisation) of one L_gen kernel."""
     square = dim**2 * item
     if method == "scalar":
