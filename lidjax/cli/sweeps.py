@@ -84,7 +84,7 @@ def _read_spec(args: argparse.Namespace) -> "Spec":
 def run_command(args: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from lidjax.cli.progress import tracker
+    from lidjax.sweep.progress import tracker
     from lidjax.sweep.run import run_sweep
 
     spec = _read_spec(args)
