@@ -64,8 +64,8 @@ def run_sweep(
     for bit. `resume=False` starts the store anew. Without `out` they stay in memory.
 
     The Dataset has the spec's axes as dims, and variables `lgen`, `failure` (L_inf, over k too) and
-    `status` (see `lidjax.status`). On a terminal a bar shows progress; `track` replaces it. `failure` is the mean over fresh test instances for one training set;
-    averaging over `seed` is the reader's choice.
+    `status` (see `lidjax.status`). `failure` is the mean over fresh test instances for one training set;
+    averaging over `seed` is the reader's choice. On a terminal a bar shows progress; `track` replaces it.
 
     Raises InputError for a spec, feature file or folder that cannot be used; a cell that fails numerically
     raises nothing and carries its code in `status`.
