@@ -1,0 +1,3 @@
+"""The command line: the only place with side effects."""
+
+from lidjax.cli.main import main as main

@@ -1,0 +1,74 @@
+"""`lidjax COMMAND ...`: settings of the process, dispatch, and errors for people.
+
+Exit codes: 0 done, 1 failed, 2 bad input. Bad input gets one message and no traceback.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lidjax import __version__
+from lidjax.errors import InputError
+
+COMMAND_MODULES = ("sweeps",)
+
+EPILOG = """\
+a first run:
+  lidjax plan sweeps/quickstart.toml      what it will take
+  lidjax run sweeps/quickstart.toml       seconds; results in runs/quickstart
+  lidjax plot runs/quickstart             the figures
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="lidjax",
+        description="How training shapes what repeated sampling can buy: sweeps of the LID model, laws fitted to them.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"lidjax {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMAND_MODULES:
+        importlib.import_module(f"lidjax.cli.{name}").register(commands)
+    try:
+        args, rest = parser.parse_known_args(argv)
+        if rest and not getattr(args, "takes_overrides", False):
+            parser.error(f"unrecognised arguments: {' '.join(rest)}")
+        args.overrides = rest
+        _prepare_jax()
+        return args.handler(args)
+    except InputError as error:
+        print(f"lidjax: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("lidjax: interrupted; the same command goes on where it was", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+def _prepare_jax() -> None:
+    """Process-wide settings, before JAX starts: float64, compiled programs kept between runs, and no
+    multi-threaded Eigen where several CPU devices share the thread pool, which can then deadlock."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    several = "xla_force_host_platform_device_count" in flags or os.environ.get("JAX_NUM_CPU_DEVICES", "1") != "1"
+    if several and "xla_cpu_multi_thread_eigen" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "lidjax" / "xla"
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

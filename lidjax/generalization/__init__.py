@@ -1,0 +1,7 @@
+"""L_gen of a training set: simulated, exact in law, and its deterministic equivalent."""
+
+from lidjax.generalization.cells import CellMethod as CellMethod
+from lidjax.generalization.cells import lgen_cell as lgen_cell
+from lidjax.generalization.cells import resolve_method as resolve_method
+from lidjax.generalization.deterministic import deterministic_lgen as deterministic_lgen
+from lidjax.generalization.sampling import sample_lgen as sample_lgen

@@ -1,0 +1,120 @@
+"""Cells on real features (Sec. 5): a seed is a train/validation split plus a label draw."""
+
+import functools
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lidjax.data.feature_file import FeatureSet, read_features
+from lidjax.errors import InputError
+from lidjax.features import feature_split
+from lidjax.sweep.source import Cost, TileResult, cell_status, vmap_axes
+from lidjax.sweep.spec import FeaturesSpec
+
+AXES = ("ridge", "delta", "scale", "n", "seed")
+
+
+class FeaturesSource:
+    """The grid of a `FeaturesSpec` as tiles: a tile holds every N and every label draw of its splits, for
+    the training sets of a split are nested and its labels share a factorisation."""
+
+    split_order = ("scale", "delta", "ridge")
+
+    def __init__(self, spec: FeaturesSpec, data: FeatureSet | None = None):
+        data = data or read_features(spec.features.path)
+        self.spec = spec
+        self.dtype = np.dtype(spec.run.dtype)
+        self.axes = {name: np.asarray(getattr(spec.grid, name)) for name in AXES}
+        self.axes["n"] = np.sort(self.axes["n"])
+        self.k = np.asarray(spec.grid.k, self.dtype)
+        self.fixed_tile = {"n": len(self.axes["n"]), "seed": spec.features.labels_per_split}
+        self.sha256 = data.sha256
+        self.arrays = tuple(a.astype(self.dtype) for a in (data.features, data.mean, data.variance))
+        self.traces = 0
+        rows = len(data.features)
+        left = rows - spec.features.num_validation
+        if left < 1:
+            raise InputError(
+                f"features.num_validation = {spec.features.num_validation}: must be below the {rows} rows of "
+                f"{spec.features.path}"
+            )
+        largest = int(self.axes["n"].max())
+        if largest > left:
+            raise InputError(
+                f"grid.n = {largest}: a split leaves {left} training instances ({rows} rows less "
+                f"num_validation = {spec.features.num_validation})"
+            )
+
+    def provenance(self) -> dict[str, str]:
+        return {"features_sha256": self.sha256}
+
+    def description(self) -> dict[str, float]:
+        _, dim = self.arrays[0].shape
+        noise = float(np.mean(self.arrays[2])) + self.spec.features.variance_floor
+        return {"feature_dim": dim, "noise_variance": noise}
+
+    def evaluate(self, coords: Mapping[str, np.ndarray]) -> TileResult:
+        """One tile: the label draws of one split."""
+        per_split = self.spec.features.labels_per_split
+        splits = np.unique(coords["seed"] // per_split)
+        assert len(splits) == 1
+        lengths = tuple((name, len(coords[name])) for name in ("ridge", "delta", "scale"))
+        axes = {name: coords[name].astype(self.dtype) for name, _ in lengths}
+        root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
+        key = jax.random.fold_in(root, int(splits[0]))
+        tile = self._compiled(lengths)
+        return TileResult(*map(np.asarray, tile(axes, key, coords["n"].astype(np.int32), self.k, self._on_device())))
+
+    @functools.cache  # noqa: B019 - a source lives as long as its run
+    def _on_device(self):
+        return jax.device_put(self.arrays)
+
+    @functools.cache  # noqa: B019
+    def _compiled(self, lengths: tuple[tuple[str, int], ...]):
+        features = self.spec.features
+
+        def tile(axes, key, n, k, arrays):
+            self.traces += 1
+
+            def cell(args):
+                lgen, failure = feature_split(
+                    key,
+                    *arrays,
+                    n=n,
+                    k=k,
+                    num_labels=features.labels_per_split,
+                    num_validation=features.num_validation,
+                    variance_floor=features.variance_floor,
+                    failure=features.failure,
+                    max_n=int(self.axes["n"].max()),
+                    **args,
+                )
+                return lgen, failure, cell_status(lgen, failure)
+
+            return vmap_axes(cell, dict(lengths))(axes)
+
+        return jax.jit(tile)
+
+    def tile_cost(self, shape: Mapping[str, int]) -> Cost:
+        rows, dim = self.arrays[0].shape
+        item, features = self.dtype.itemsize, self.spec.features
+        labels, sizes = shape["seed"], shape["n"]
+        splits = max(1, labels // features.labels_per_split)
+        labels //= splits
+        scales = shape["scale"] * shape["ridge"]
+        factorisations = sizes * scales * splits
+        below = float(np.mean(self.axes["n"] < dim))
+        gram = Cost(flops=2.0 * self.axes["n"].max() * dim**2 * shape["scale"] * splits, bytes=2 * rows * dim * item)
+        solve = Cost(flops=dim**3 * (0.5 + 2 * below) + 4.0 * dim**2 * labels, bytes=3 * dim**2 * item)
+        predictions = features.num_validation * labels
+        predict = Cost(flops=2.0 * predictions * dim, bytes=2 * predictions * item)
+        instances = Cost(
+            evaluations=predictions * (4 + (len(self.k) if features.failure == "instances" else self.k.max())),
+            bytes=predictions * item * 4,
+        )
+        return gram + (solve + predict) * factorisations + instances * (factorisations * shape["delta"])
+
+    def total_cost(self) -> Cost:
+        return self.tile_cost({name: len(values) for name, values in self.axes.items()})

@@ -1,0 +1,97 @@
+"""What the engine needs to know of a source of cells; `synthetic.py` and `features.py` are the two."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lidjax.status import CellStatus
+
+
+class TileResult(NamedTuple):
+    """One tile: cell axes in the source's order, then k for `failure`."""
+
+    lgen: np.ndarray
+    failure: np.ndarray
+    status: np.ndarray
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Work and memory. Work is counted in the three things kernels spend their time on."""
+
+    flops: float = 0.0  # matrix products and factorisations
+    draws: float = 0.0  # random numbers
+    evaluations: float = 0.0  # elementwise transcendentals, chiefly (1-s)^k
+    bytes: float = 0.0  # scratch and results held at once
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(*(getattr(self, f) + getattr(other, f) for f in self.__dataclass_fields__))
+
+    def __mul__(self, count: float) -> "Cost":
+        return Cost(*(getattr(self, f) * count for f in self.__dataclass_fields__))
+
+
+class Source(Protocol):
+    """Cells behind one engine. `axes` are the cell axes in storage order; k is not one of them."""
+
+    axes: Mapping[str, np.ndarray]
+    k: np.ndarray
+    fixed_tile: Mapping[str, int]
+    """Tile lengths that this source does not leave to the plan."""
+    split_order: tuple[str, ...]
+    """Axes to cut first when a tile is too large."""
+
+    def tile_cost(self, shape: Mapping[str, int]) -> Cost:
+        """The dearest tile of this shape."""
+        ...
+
+    def total_cost(self) -> Cost:
+        """Work of the whole grid; `bytes` is not used."""
+        ...
+
+    def evaluate(self, coords: Mapping[str, np.ndarray]) -> TileResult:
+        """Compute the tile spanned by `coords` (one array an axis)."""
+        ...
+
+    def provenance(self) -> dict[str, str]:
+        """Hashes of the input; what differs here is another law."""
+        ...
+
+    def description(self) -> dict[str, float]:
+        """Facts of the input that figures and fits need beside the results."""
+        ...
+
+
+def vmap_axes(cell, lengths: Mapping[str, int]):
+    """Nest `vmap` over the named arguments of `cell`, outermost first, so results carry the axes in order.
+
+    What does not depend on an axis is not batched over it: one draw of a design serves every β. Axes of
+    length 1 are not mapped at all but put back at the end, so that loops over them keep a scalar bound.
+    """
+
+    mapped = [name for name, length in lengths.items() if length > 1]
+    singles = tuple(axis for axis, length in enumerate(lengths.values()) if length == 1)
+
+    def over_grid(axes: Mapping[str, Any]):
+        args = {
+            name: value if name in mapped else jax.tree.map(lambda x: x[0], value)
+            for name, value in axes.items()
+        }
+        function = cell
+        for name in reversed(mapped):
+            function = jax.vmap(function, in_axes=({key: 0 if key == name else None for key in args},))
+        return jax.tree.map(lambda x: jnp.expand_dims(x, singles), function(args))
+
+    return over_grid
+
+
+def cell_status(lgen, failure):
+    """The code of a cell from its numbers; the last axis of `failure` is k."""
+    bad_failure = jnp.where(
+        jnp.all(jnp.isfinite(failure), axis=-1), CellStatus.OK, CellStatus.FAILURE_NOT_FINITE
+    )
+    return jnp.where(jnp.isfinite(lgen), bad_failure, CellStatus.LGEN_NOT_FINITE).astype(jnp.int8)
