@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.linalg import cho_factor, cho_solve
 from jaxtyping import Array, Bool, Float, Int
 
 
@@ -29,14 +30,17 @@ class Minimum(NamedTuple):
 
 
 def damped_step(gradient, hessian, free, damping):
-    """δ of one damped step; parameters that are not `free` stay. Solved in units where diag JᵀJ = 1."""
+    """δ of one damped step; parameters that are not `free` stay. Solved in units where diag JᵀJ = 1.
+
+    A matrix that is not numerically positive definite gives NaN, which the caller takes for a bad step.
+    """
     diagonal = jnp.diagonal(hessian)
     movable = free & (diagonal > 0)
     scale = jnp.where(movable, jax.lax.rsqrt(jnp.where(movable, diagonal, 1.0)), 0.0)
     scaled = hessian * scale[:, None] * scale[None, :]
     identity = jnp.eye(gradient.shape[0], dtype=bool)
     matrix = jnp.where(identity, 1.0 + damping, scaled)
-    return -scale * jnp.linalg.solve(matrix, scale * gradient)
+    return -scale * cho_solve(cho_factor(matrix, lower=True), scale * gradient)
 
 
 def stationary(jacobian, residual, held, tolerance):
