@@ -19,11 +19,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 
 class Minimum(NamedTuple):
-    """A stationary point: parameters, residual and its Jacobian there, cost C, whether it converged."""
+    """A stationary point: parameters, cost C, whether it converged, steps taken."""
 
     params: Float[Array, " p"]
-    residual: Float[Array, " m"]
-    jacobian: Float[Array, "m p"]
     cost: Float[Array, ""]
     converged: Bool[Array, ""]
     num_steps: Int[Array, ""]
@@ -43,53 +41,85 @@ def damped_step(gradient, hessian, free, damping):
     return -scale * cho_solve(cho_factor(matrix, lower=True), scale * gradient)
 
 
-def stationary(jacobian, residual, held, tolerance):
-    """Whether every free column of J is orthogonal to r: |cos(J_i, r)| ≤ tolerance."""
-    size = jnp.linalg.norm(jacobian, axis=0) * jnp.linalg.norm(residual)
-    slope = jnp.abs(jnp.matmul(jacobian.T, residual, precision="highest"))
-    return jnp.all(held | (slope <= tolerance * size))
+class Point(NamedTuple):
+    """What a step needs to know of a place. Not r and J themselves: under vmap carrying them is most of the cost."""
+
+    params: Float[Array, " p"]
+    gradient: Float[Array, " p"]
+    hessian: Float[Array, "p p"]
+    cost: Float[Array, ""]
 
 
-def least_squares(residual, start, low, high, *, max_steps: int = 200) -> Minimum:
+class Descent(NamedTuple):
+    """The best point so far, and how the descent goes on."""
+
+    point: Point
+    damping: Float[Array, ""]
+    done: Bool[Array, ""]
+    settled: Bool[Array, ""]
+    num_steps: Int[Array, ""]
+
+
+def begin(start) -> Descent:
+    """A descent that has not looked yet: infinite cost, so that the first step evaluates the start and keeps it."""
+    size, dtype = start.shape[0], start.dtype
+    point = Point(start, jnp.zeros(size, dtype), jnp.zeros((size, size), dtype), jnp.asarray(jnp.inf, dtype))
+    no = jnp.asarray(False)
+    return Descent(point, jnp.asarray(1e-2, dtype), no, no, jnp.asarray(0))
+
+
+def evaluate(residual, params) -> Point:
+    r, j = residual(params), jax.jacfwd(residual)(params)
+    gradient = jnp.matmul(j.T, r, precision="highest")
+    return Point(params, gradient, jnp.matmul(j.T, j, precision="highest"), 0.5 * jnp.sum(r * r))
+
+
+def held_by_bounds(params, gradient, low, high):
+    return ((params <= low) & (gradient > 0)) | ((params >= high) & (gradient < 0)) | (low >= high)
+
+
+def descend(residual, state: Descent, low, high, *, enough=0.0) -> Descent:
+    """One damped step. Done on a step below 1e-9 (float64), a fall of C below `enough` or 1e-14 C, or no way down."""
+    old = state.point
+    eps = jnp.finfo(old.params.dtype).eps
+    free = ~held_by_bounds(old.params, old.gradient, low, high)
+    step = damped_step(old.gradient, old.hessian, free, state.damping)
+    new = evaluate(residual, jnp.clip(old.params + step, low, high))
+
+    better = new.cost < old.cost
+    looked = jnp.isfinite(old.cost)
+    moved = jnp.abs(new.params - old.params) > jnp.sqrt(eps) / 10 * (1 + jnp.abs(old.params))
+    whole = looked & (state.damping <= 1e-2)  # a near Gauss-Newton step: a short damped one proves nothing
+    settled = whole & ~jnp.any(moved)
+    flat = whole & better & (old.cost - new.cost <= jnp.maximum(50 * eps * old.cost, enough))
+    return Descent(
+        jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old),
+        jnp.where(better, jnp.maximum(state.damping / 10, 1e-12), state.damping * 4),
+        settled | flat | (state.damping > 1e12),
+        settled,
+        state.num_steps + 1,
+    )
+
+
+def least_squares(residual, start, low, high, *, max_steps: int = 100) -> Minimum:
     """Minimise ½‖residual(p)‖² from `start` inside [low, high]; `residual` maps (p,) to (m,).
 
-    Stops on a step below 1e-9 (float64) in every parameter, on a relative fall of C below 1e-14, or when no step
-    helps. Converged means: a small enough step, or a residual orthogonal to the free columns of J.
+    Converged means that it ended on a small step, or with the residual orthogonal to the free columns of J.
     """
-    start = jnp.clip(start, low, high)
-    eps = jnp.finfo(start.dtype).eps
-    jacobian = jax.jacfwd(residual)
-
-    def evaluate(params):
-        r = residual(params)
-        return params, r, jacobian(params), 0.5 * jnp.sum(r * r)
-
-    def held_by_bounds(params, gradient):
-        return ((params <= low) & (gradient > 0)) | ((params >= high) & (gradient < 0)) | (low >= high)
-
-    def body(state):
-        point, damping, _, steps, settled = state
-        params, r, j, cost = point
-        gradient = jnp.matmul(j.T, r, precision="highest")
-        hessian = jnp.matmul(j.T, j, precision="highest")
-        step = damped_step(gradient, hessian, ~held_by_bounds(params, gradient), damping)
-        new = evaluate(jnp.clip(params + step, low, high))
-        better = new[3] < cost
-        small = jnp.all(jnp.abs(new[0] - params) <= jnp.sqrt(eps) / 10 * (1 + jnp.abs(params))) & (damping <= 1)
-        flat = better & (cost - new[3] <= 50 * eps * cost)
-        point = jax.tree.map(lambda a, b: jnp.where(better, a, b), new, point)
-        damping = jnp.where(better, jnp.maximum(damping / 10, 1e-12), damping * 4)
-        return point, damping, small | flat | (damping > 1e12), steps + 1, settled | small
-
-    first = (evaluate(start), jnp.asarray(1e-2, start.dtype), jnp.asarray(False), 0, jnp.asarray(False))
-    point, _, _, steps, settled = jax.lax.while_loop(lambda s: ~s[2] & (s[3] < max_steps), body, first)
-    params, r, j, cost = point
-    held = held_by_bounds(params, jnp.matmul(j.T, r, precision="highest"))
-    converged = settled | stationary(j, r, held, jnp.maximum(1e-6, jnp.sqrt(eps)))
-    return Minimum(params, r, j, cost, converged & jnp.isfinite(cost), jnp.asarray(steps))
+    state = jax.lax.while_loop(
+        lambda state: ~state.done & (state.num_steps < max_steps),
+        lambda state: descend(residual, state, low, high),
+        begin(jnp.clip(start, low, high)),
+    )
+    params, gradient, hessian, cost = state.point
+    held = held_by_bounds(params, gradient, low, high)
+    tolerance = jnp.maximum(1e-6, jnp.sqrt(jnp.finfo(params.dtype).eps))
+    cosine_limit = tolerance * jnp.sqrt(jnp.diagonal(hessian) * 2 * cost)
+    stationary = jnp.all(held | (jnp.abs(gradient) <= cosine_limit))
+    return Minimum(params, cost, (state.settled | stationary) & jnp.isfinite(cost), state.num_steps)
 
 
-def best_of(residual, starts: Float[Array, "s p"], low, high, *, max_steps: int = 200) -> Minimum:
+def best_of(residual, starts: Float[Array, "s p"], low, high, *, max_steps: int = 100) -> Minimum:
     """The lowest of the minima reached from several starts."""
     minima = jax.vmap(lambda start: least_squares(residual, start, low, high, max_steps=max_steps))(starts)
     best = jnp.argmin(jnp.where(jnp.isfinite(minima.cost), minima.cost, jnp.inf))

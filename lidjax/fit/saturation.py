@@ -24,7 +24,9 @@ from lidjax.fit.uncertainty import (
 )
 
 NUM_PARAMS = 4
-LOG_RANGE = 14.0  # heuristic box: β and Δ within e^±14 of the data, N₀ within e^±14 of the sizes
+LOG_SCALE = (-9.0, 5.0)  # heuristic box for β and Δ over the largest |β_eff|. Much above e^5 the valley of Δ/c is
+# flat to rounding: at e^14 a profile got stuck on it and gave ν < 2.05 where the true end was 3.03
+LOG_REACH = 7.0  # heuristic box: N₀ within e^±7 of the sizes
 LOG_NU = (-3.0, 3.0)  # heuristic box: ν from 0.05 to 20
 PLACES, SLOPES = (-0.3, 0.15, 0.5, 0.85), (0.5, 1.0, 2.5)  # heuristic starts: N₀ along log N, and ν
 
@@ -90,9 +92,9 @@ def fit_saturation_cell(log_n, beta_eff, weight, *, known_errors, critical) -> S
     first = jnp.min(jnp.where(used, log_n, jnp.inf))
     last = jnp.max(jnp.where(used, log_n, -jnp.inf))
     nu_low, nu_high = (jnp.asarray(edge, dtype) for edge in LOG_NU)
-    c_reach = jnp.exp(nu_high) * (LOG_RANGE + jnp.maximum(jnp.abs(first), jnp.abs(last)))
-    low = jnp.stack([scale - LOG_RANGE, scale - LOG_RANGE, -c_reach, nu_low])
-    high = jnp.stack([scale + LOG_RANGE, scale + LOG_RANGE, c_reach, nu_high])
+    c_reach = jnp.exp(nu_high) * (LOG_REACH + jnp.maximum(jnp.abs(first), jnp.abs(last)))
+    low = jnp.stack([scale + LOG_SCALE[0], scale + LOG_SCALE[0], -c_reach, nu_low])
+    high = jnp.stack([scale + LOG_SCALE[1], scale + LOG_SCALE[1], c_reach, nu_high])
 
     def residual(params):
         return weight * (saturation_curve(params, log_n) - beta_eff)
@@ -102,7 +104,7 @@ def fit_saturation_cell(log_n, beta_eff, weight, *, known_errors, critical) -> S
 
     rounding = ROUNDING * jnp.finfo(dtype).eps * jnp.max(jnp.abs(weight * beta_eff))
     variance = residual_variance(best.cost, dof, rounding, known_errors)
-    covariance = covariance_from_jacobian(best.jacobian, variance)
+    covariance = covariance_from_jacobian(jax.jacfwd(residual)(best.params), variance)
     errors = jnp.sqrt(jnp.diagonal(covariance))
     rows = (jnp.broadcast_to(a, (NUM_PARAMS, NUM_PARAMS)) for a in (best.params, low, high))
     ends = profile_intervals(

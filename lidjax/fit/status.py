@@ -10,8 +10,8 @@ class FitStatus(IntEnum):
 
     OK = 0
     NOT_IDENTIFIABLE = 1
-    NOT_SEPARATED = 2
-    NOT_CONVERGED = 3
+    NOT_CONVERGED = 2
+    NOT_SEPARATED = 3
     TOO_FEW_POINTS = 4
     NOT_POSITIVE = 5
 

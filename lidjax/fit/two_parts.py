@@ -19,6 +19,7 @@ from lidjax.fit.uncertainty import (
     covariance_from_jacobian,
     profile_intervals,
     residual_variance,
+    two_parameter_limit,
 )
 
 Tail = Literal["power", "stretched"]
@@ -47,11 +48,7 @@ class TwoPartsFit(NamedTuple):
 def parts_curve(q, log_k, tail: Tail):
     """log L_inf at `log_k` for q = (log β, log γ or log v, log c1, log c2)."""
     beta, second = jnp.exp(q[0]), jnp.exp(q[1])
-    if tail == "power":
-        fall = second * log_k
-    else:
-        positive = log_k > 0
-        fall = jnp.where(positive, 2 * jnp.sqrt(jnp.where(positive, log_k, 1.0) / second), 0.0)
+    fall = second * log_k if tail == "power" else stretched_log(log_k) / jnp.sqrt(second)
     return jnp.logaddexp(q[2] - beta * log_k, q[3] - fall)
 
 
@@ -59,6 +56,24 @@ def ordered_to_q(p):
     """(log β, w, log c1, log c2, 0) or (log γ, w, log c1, log c2, 1) → q, with β = γ exp(e^w) > γ."""
     mirror, gap = p[4], jnp.exp(p[1])
     return jnp.stack([p[0] + mirror * gap, p[0] - (1 - mirror) * gap, p[2], p[3]])
+
+
+def stretched_log(log_k):
+    """2√log k, the variable in which the stretched tail is a straight line; 0 for k ≤ 1."""
+    positive = log_k > 0
+    return jnp.where(positive, 2 * jnp.sqrt(jnp.where(positive, log_k, 1.0)), 0.0)
+
+
+def one_part_cost(log_k, log_failure, weight, log_beta, tail: Tail):
+    """Sum of squares of the best law with one part: a power (of exponent β if given), or the tail alone."""
+    if log_beta is not None:
+        level = log_failure + jnp.exp(log_beta) * log_k
+        cost = weighted_line(jnp.zeros_like(log_k), level, weight).cost
+    else:
+        cost = weighted_line(log_k, log_failure, weight).cost
+    if tail == "power":
+        return cost
+    return jnp.minimum(cost, weighted_line(stretched_log(log_k), log_failure, weight).cost)
 
 
 def search_box(log_k, log_failure, used, log_beta, tail: Tail):
@@ -100,11 +115,11 @@ def starting_points(log_k, log_failure, weight, log_beta, tail: Tail):
 
 
 def fit_two_parts(
-    log_k, log_failure, weight, log_beta=None, *, tail: Tail, known_errors, critical
+    log_k, log_failure, weight, log_beta=None, *, tail: Tail, known_errors, critical, level
 ) -> TwoPartsFit:
     """Fit one curve (m,). A scalar `log_beta` fixes β. Weight 0 leaves a point out.
 
-    `known_errors` says that weights are one over standard errors; `critical` is from `critical_values`.
+    `known_errors` says that weights are one over standard errors; `critical` is from `critical_values(level)`.
     """
     dtype = log_k.dtype
     ordered = tail == "power" and log_beta is None
@@ -137,22 +152,15 @@ def fit_two_parts(
     errors = jnp.sqrt(jnp.diagonal(covariance))
 
     index, rows = tuple(range(4)), [jnp.broadcast_to(a, (4, a.shape[0])) for a in (best.params, low, high)]
-    if ordered:  # row 1 profiles γ, in the coordinates where γ stands first; the last row the gap w
-        index = (0, 0, 2, 3, 1)
-        mirror = jnp.asarray([0, 1, 0, 0, 0], dtype)
-        rows = [jnp.broadcast_to(a, (5, 5)).at[:, 4].set(mirror) for a in (best.params, low, high)]
+    if ordered:  # row 1 profiles γ, in the coordinates where γ stands first
+        index, mirror = (0, 0, 2, 3), jnp.asarray([0, 1, 0, 0], dtype)
+        rows = [a.at[:, 4].set(mirror) for a in rows]
         rows[0] = rows[0].at[1, 0].set(q[1])
-    strides = jnp.append(errors, errors[1])[: len(index)]
-    ends = profile_intervals(
-        residual, index, strides, *rows, cost=best.cost, variance=variance, critical=at_dof(critical, dof)
-    )
-    lower, upper = ends.lower[:4], ends.upper[:4]
-    if ordered:
-        separated = jnp.isfinite(ends.lower[4])
-    elif tail == "power":
-        separated = jnp.isfinite(lower[1]) & jnp.isfinite(upper[1]) & ((q[0] < lower[1]) | (q[0] > upper[1]))
-    else:
-        separated = jnp.isfinite(lower[2]) & jnp.isfinite(lower[3])
+    fall = (one_part_cost(log_k, log_failure, weight, log_beta, tail) - 2 * best.cost) / variance
+    separated = fall > two_parameter_limit(dof, known_errors, level)
+    limits = {"cost": best.cost, "variance": variance, "critical": at_dof(critical, dof), "wanted": separated}
+    ends = profile_intervals(residual, index, errors, *rows, **limits)
+    lower, upper = ends.lower, ends.upper
     if log_beta is not None:
         lower, upper = lower.at[0].set(q[0]), upper.at[0].set(q[0])
     return TwoPartsFit(
@@ -164,7 +172,7 @@ def fit_two_parts(
         2 * best.cost,
         num_points,
         num_params,
-        jnp.where(used, best.residual / jnp.where(used, weight, 1.0), 0.0),
+        jnp.where(used, parts_curve(q, log_k, tail) - log_failure, 0.0),
         separated,
         best.converged & (ends.lowest >= best.cost - 1e-3 * variance),
     )

@@ -110,20 +110,19 @@ def fit_curves(k, failure, window, standard_error, beta, log, level, tail: Tail)
     known = standard_error is not None
     dtype = curve.log_failure.dtype
     critical = jnp.asarray(critical_values(check_level(level), curve.log_k.shape[-1], known_errors=known), dtype)
+    how = {"known_errors": jnp.asarray(known), "critical": critical, "level": jnp.asarray(level, dtype)}
     batch = curve.log_k.shape[:-1]
     if beta is not None:
         beta = jnp.broadcast_to(jnp.log(jnp.asarray(beta, dtype)), batch)[..., None]
-    return fit_curves_batch(*curve, beta, jnp.asarray(known), critical, tail)
+    return fit_curves_batch(*curve, beta, how, tail)
 
 
 @partial(jax.jit, static_argnames="tail")
-def fit_curves_batch(log_k, log_failure, weight, bad, log_beta, known_errors, critical, tail):
+def fit_curves_batch(log_k, log_failure, weight, bad, log_beta, how, tail):
     def cell(log_k, log_failure, weight, bad, log_beta=None):
         fixed = None if log_beta is None else log_beta[0]
-        fit = fit_two_parts(
-            log_k, log_failure, weight, fixed, tail=tail, known_errors=known_errors, critical=critical
-        )
-        return report(fit, bad[0], known_errors, tail)
+        fit = fit_two_parts(log_k, log_failure, weight, fixed, tail=tail, **how)
+        return report(fit, bad[0], how["known_errors"], tail)
 
     optional = () if log_beta is None else (log_beta,)
     return over_batch(cell, log_k, log_failure, weight, bad[..., None], *optional)
@@ -134,8 +133,8 @@ def report(fit, bad, known_errors, tail):
     dof = fit.num_points - fit.num_params
     identifiable = jnp.isfinite(fit.log_lower) & jnp.isfinite(fit.log_upper)
     status = jnp.where(jnp.all(identifiable), FitStatus.OK, FitStatus.NOT_IDENTIFIABLE)
-    status = jnp.where(fit.separated, status, FitStatus.NOT_SEPARATED)
     status = jnp.where(fit.converged, status, FitStatus.NOT_CONVERGED)
+    status = jnp.where(fit.separated, status, FitStatus.NOT_SEPARATED)
     status = jnp.where(dof < 1, FitStatus.TOO_FEW_POINTS, status)
     status = jnp.where(bad, FitStatus.NOT_POSITIVE, status).astype(jnp.int32)
     fine = status < FitStatus.TOO_FEW_POINTS

@@ -16,13 +16,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 from scipy.special import ndtri, stdtrit
 
-from lidjax.fit.least_squares import least_squares
+from lidjax.fit.least_squares import Descent, begin, damped_step, descend, evaluate
 
-MAX_WALK = 60  # refits for one end; strides double, so this crosses any box
-MAX_REFIT = 40  # steps of one refit; warm starts need about five
+MAX_WALK = 25  # refits for one end; strides double, so this crosses any box
+MAX_REFIT = 60  # steps of one refit; warm starts need about five, curved valleys many more
+LEANING = 0.01  # heuristic: the share of the rise that leaving the box would undo
 ROUNDING = 8.0  # residuals below this many units in the last place are rounding, not misfit
 
 
@@ -61,57 +62,105 @@ def at_dof(critical, dof):
     return critical[jnp.clip(dof, 1, critical.shape[0]) - 1]
 
 
-def profile_intervals(residual, index, errors, params, low, high, *, cost, variance, critical) -> Interval:
+def two_parameter_limit(dof, known_errors, level):
+    """What 2C/s² must fall by before two more parameters are worth it: chi-square of 2, or 2 F(2, dof), at `level`."""
+    chance = jnp.log1p(-level)
+    dof = jnp.maximum(dof, 1).astype(chance.dtype)
+    return jnp.where(known_errors, -2 * chance, dof * jnp.expm1(-2 * chance / dof))
+
+
+def profile_intervals(
+    residual, index, errors, params, low, high, *, cost, variance, critical, wanted=True
+) -> Interval:
     """Profile intervals of the parameters numbered `index` (i,) from a minimum whose C is `cost`.
 
     `params`, `low`, `high` (i, p) are the minimum and the box of each walk: rows may differ where one minimum is
-    written in several coordinates. `errors` (i,) are Wald errors, the first stride outward; `critical` is t.
+    written in several coordinates. `errors` (i,) are Wald errors, the first stride outward; `critical` is t. Where
+    `wanted` is false nothing is walked and every end is open.
     """
     index = jnp.asarray(index)
-    walk = partial(profile_end, residual, cost=cost, variance=variance, target=critical)
+    walk = partial(profile_end, residual, cost=cost, variance=variance, target=critical, wanted=wanted)
     sign = jnp.tile(jnp.asarray([-1.0, 1.0], params.dtype), index.shape[0])
     lanes = (jnp.repeat(a, 2, axis=0) for a in (index, errors, params, low, high))
     ends, lowest = jax.vmap(walk)(sign, *lanes)
     return Interval(ends[::2], ends[1::2], jnp.min(lowest))
 
 
-def profile_end(residual, sign, index, error, start, low, high, *, cost, variance, target):
-    """One end: walk outward from the minimum until the height passes `target`, then close in by secants."""
+class Walk(NamedTuple):
+    """A walk along one parameter: the last point inside the interval, the first outside, the refit under way."""
+
+    inside: Float[Array, ""]
+    inside_height: Float[Array, ""]
+    params: Float[Array, " p"]
+    outside: Float[Array, ""]
+    outside_height: Float[Array, ""]
+    stride: Float[Array, ""]
+    value: Float[Array, ""]
+    refit: Descent
+    lowest: Float[Array, ""]
+    num_steps: Int[Array, ""]
+    done: Bool[Array, ""]
+
+
+def profile_end(residual, sign, index, error, start, low, high, *, cost, variance, target, wanted):
+    """One end: walk outward from the minimum until the height passes `target`, then close in by secants.
+
+    Each turn of the loop is one step of a refit; the walk moves on when the refit is done. One flat loop and not two
+    nested ones, because under vmap every refit would wait for the slowest of the batch.
+    """
     dtype = start.dtype
     centre = start[index]
     edge = jnp.where(sign > 0, high[index], low[index])
 
-    def refit(value, params):
-        box = low.at[index].set(value), high.at[index].set(value)
-        return least_squares(residual, params.at[index].set(value), *box, max_steps=MAX_REFIT)
+    def outward(inside, stride):
+        return sign * jnp.minimum(sign * (inside + sign * stride), sign * edge)
 
-    def height(new_cost):  # root of the likelihood ratio: near linear in the parameter
-        return jnp.sqrt(jnp.maximum(2 * (new_cost - cost), 0.0) / variance)
+    def turn(walk: Walk) -> Walk:
+        box = low.at[index].set(walk.value), high.at[index].set(walk.value)
+        refit = descend(residual, walk.refit, *box, enough=1e-5 * variance)
+        ready = refit.done | (refit.num_steps >= MAX_REFIT)
+        found = refit.point.cost
+        height = jnp.sqrt(jnp.maximum(2 * (found - cost), 0.0) / variance)  # near linear in the parameter
+        within = ~(height > target)
+        inside, inside_height, params = jax.tree.map(
+            lambda a, b: jnp.where(ready & within, a, b),
+            (walk.value, height, refit.point.params),
+            (walk.inside, walk.inside_height, walk.params),
+        )
+        beyond = ready & ~within
+        outside = jnp.where(beyond, walk.value, walk.outside)
+        outside_height = jnp.where(beyond, height, walk.outside_height)
+        done = ready & ((jnp.abs(height - target) <= 1e-3 * target) | (within & (walk.value == edge)))
 
-    def body(state):
-        walk, stride, lowest, steps, _ = state
-        inside, inside_h, params, outside, outside_h = walk
-        bracketed = jnp.isfinite(outside_h)
-        fraction = (target - inside_h) / jnp.where(bracketed, outside_h - inside_h, 1.0)
+        bracketed = jnp.isfinite(outside_height)
+        fraction = (target - inside_height) / jnp.where(bracketed, outside_height - inside_height, 1.0)
         secant = inside + jnp.clip(fraction, 0.05, 0.95) * (outside - inside)
-        farther = sign * jnp.minimum(sign * (inside + sign * stride), sign * edge)
-        value = jnp.where(bracketed, secant, farther)
-        found = refit(value, params)
-        h = height(found.cost)
-        within = ~(h > target)
-        advance, retreat = (value, h, found.params, outside, outside_h), (inside, inside_h, params, value, h)
-        walk = jax.tree.map(lambda a, b: jnp.where(within, a, b), advance, retreat)
-        done = (jnp.abs(h - target) <= 1e-3 * target) | (within & (value == edge))
-        return walk, stride * 2, jnp.fmin(lowest, found.cost), steps + 1, done
+        stride = jnp.where(ready, walk.stride * 2, walk.stride)
+        value = jnp.where(ready, jnp.where(bracketed, secant, outward(inside, stride)), walk.value)
+        fresh = begin(params.at[index].set(value))
+        refit = jax.tree.map(lambda a, b: jnp.where(ready, a, b), fresh, refit)
+        lowest = jnp.fmin(walk.lowest, jnp.where(ready, found, jnp.inf))
+        steps = walk.num_steps + ready.astype(int)
+        return Walk(
+            inside, inside_height, params, outside, outside_height, stride, value, refit, lowest, steps, done
+        )
 
     smallest = 64 * jnp.finfo(dtype).eps * (1 + jnp.abs(centre))
     sound = jnp.isfinite(error) & (error > 0)
     stride = jnp.clip(jnp.where(sound, target * error, 0.1), smallest, 1.0)
-    walk = (centre, jnp.zeros((), dtype), start, edge, jnp.full((), jnp.inf, dtype))
-    state = (walk, stride, cost, 0, jnp.asarray(False))
-    walk, _, lowest, _, _ = jax.lax.while_loop(lambda s: ~s[4] & (s[3] < MAX_WALK), body, state)
-    inside, inside_h, params, outside, outside_h = walk
-    leaning = ((params <= low) | (params >= high)) & (low < high) & (jnp.arange(low.shape[0]) != index)
-    crossing = jnp.where(jnp.abs(outside_h - target) < jnp.abs(inside_h - target), outside, inside)
-    closed = (jnp.isfinite(outside_h) | (inside_h >= 0.999 * target)) & ~jnp.any(leaning)
-    return jnp.where(closed, crossing, sign * jnp.inf), lowest
+    zero, infinite = jnp.zeros((), dtype), jnp.full((), jnp.inf, dtype)
+    value = outward(centre, stride)
+    refit = begin(start.at[index].set(value))
+    walk = Walk(centre, zero, start, edge, infinite, stride, value, refit, cost, jnp.asarray(0), ~jnp.asarray(wanted))
+    walk = jax.lax.while_loop(lambda w: ~w.done & (w.num_steps < MAX_WALK), turn, walk)
+
+    # Would the height go on falling if the other parameters could leave the box? Then the box made this end.
+    last = evaluate(residual, walk.params)
+    loose = (low < high) & (jnp.arange(low.shape[0]) != index)
+    fall = -jnp.sum(last.gradient * damped_step(last.gradient, last.hessian, loose, 1e-6))
+    leaning = jnp.any(loose & ((walk.params <= low) | (walk.params >= high)))
+    leaning &= ~(fall <= LEANING * variance * target**2)
+    from_outside = jnp.abs(walk.outside_height - target) < jnp.abs(walk.inside_height - target)
+    crossing = jnp.where(from_outside, walk.outside, walk.inside)
+    closed = (jnp.isfinite(walk.outside_height) | (walk.inside_height >= 0.999 * target)) & ~leaning
+    return jnp.where(closed, crossing, sign * jnp.inf), walk.lowest
