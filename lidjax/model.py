@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from lidjax.difficulty import Difficulty, sample_label_noise
+from lidjax.difficulty import Difficulty, as_float, sample_label_noise
 
 
 class TrainingSet(NamedTuple):
@@ -23,7 +23,7 @@ def power_law_spectrum(dim: int, alpha) -> Float[Array, " d"]:
     """
     if dim < 1:
         raise ValueError(f"dim={dim} must be at least 1")
-    alpha = jnp.asarray(alpha, dtype=float)
+    alpha = as_float(alpha)
     return jnp.arange(1, dim + 1, dtype=alpha.dtype) ** -(1 + alpha)
 
 
@@ -35,7 +35,7 @@ def power_law_teacher(dim: int, decay=0.0) -> Float[Array, " d"]:
     """
     if dim < 1:
         raise ValueError(f"dim={dim} must be at least 1")
-    decay = jnp.asarray(decay, dtype=float)
+    decay = as_float(decay)
     theta = jnp.arange(1, dim + 1, dtype=decay.dtype) ** (-decay / 2)
     return theta / jnp.linalg.norm(theta)
 
