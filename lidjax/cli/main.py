@@ -57,7 +57,9 @@ def _prepare_jax() -> None:
     """Process-wide settings, before JAX starts: float64, compiled programs kept between runs, and no
     multi-threaded Eigen where several CPU devices share the thread pool, which can then deadlock."""
     flags = os.environ.get("XLA_FLAGS", "")
-    several = "xla_force_host_platform_device_count" in flags or os.environ.get("JAX_NUM_CPU_DEVICES", "1") != "1"
+    several = (
+        "xla_force_host_platform_device_count" in flags or os.environ.get("JAX_NUM_CPU_DEVICES", "1") != "1"
+    )
     if several and "xla_cpu_multi_thread_eigen" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
 

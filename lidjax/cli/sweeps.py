@@ -23,8 +23,12 @@ Any key of the spec can be set here, for this run:
 def register(commands: Any) -> None:
     """Add the four commands to the parser."""
     run = _spec_command(commands, "run", run_command, "run a sweep, or go on with one")
-    run.add_argument("--out", type=Path, help="folder of the results (default: runs/NAME, after the spec's name)")
-    run.add_argument("--no-resume", action="store_true", help="start the store anew instead of going on with it")
+    run.add_argument(
+        "--out", type=Path, help="folder of the results (default: runs/NAME, after the spec's name)"
+    )
+    run.add_argument(
+        "--no-resume", action="store_true", help="start the store anew instead of going on with it"
+    )
     run.add_argument("--no-plot", action="store_true", help="leave the figures to `lidjax plot`")
     plan = _spec_command(commands, "plan", plan_command, "what a sweep will take, before anything runs")
     plan.add_argument("--out", type=Path, help="folder whose disk is checked")
@@ -33,7 +37,9 @@ def register(commands: Any) -> None:
     plot = commands.add_parser("plot", help="the figures of a run, as PDF and PNG")
     for parser, handler in ((show, show_command), (plot, plot_command)):
         parser.add_argument("store", type=Path, metavar="STORE", help="output folder of a run")
-        parser.add_argument("--window", type=float, nargs=2, metavar=("K1", "K2"), help="window of k for β_eff")
+        parser.add_argument(
+            "--window", type=float, nargs=2, metavar=("K1", "K2"), help="window of k for β_eff"
+        )
         parser.add_argument("--from-n", type=float, help="smallest N in the fit of Eq. 20 (default: 1.5 d)")
         parser.add_argument("--json", action="store_true", help="print JSON for programs")
         parser.set_defaults(handler=handler)
@@ -51,7 +57,9 @@ def _spec_command(commands: Any, name: str, handler: Any, text: str) -> argparse
     )
     parser.add_argument("spec", nargs="?", metavar="SPEC.toml", help="the sweep; see sweeps/ for some")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
-    parser.add_argument("-h", "--help", action="store_true", help="this text; after SPEC.toml, every key of the spec")
+    parser.add_argument(
+        "-h", "--help", action="store_true", help="this text; after SPEC.toml, every key of the spec"
+    )
     parser.set_defaults(handler=handler, takes_overrides=True, parser=parser)
     return parser
 
@@ -88,7 +96,9 @@ def run_command(args: argparse.Namespace) -> int:
     console.print(f"{data['status'].size:,} cells in {seconds:.1f} s; results in {out}", highlight=False)
     failed = _say_failures(data, console)
     figures = [] if args.no_plot else _draw(data, out / "figures", None, None, console)
-    _print_summary(data, args.json, None, None, extra={"out": str(out), "seconds": seconds, "figures": figures})
+    _print_summary(
+        data, args.json, None, None, extra={"out": str(out), "seconds": seconds, "figures": figures}
+    )
     return 1 if failed == data["status"].size else 0
 
 
@@ -212,7 +222,8 @@ def _combinations(summary: "xr.Dataset") -> list[dict[str, int]]:
 def _block(part: "xr.Dataset", where: dict[str, int]) -> dict[str, Any]:
     columns = ("lgen_mean", "lgen_median", "lgen_low", "lgen_high", "beta_eff", "beta_eff_se", "in_fit")
     rows = [
-        {"n": int(n), **{name: part[name].sel(n=n).item() for name in columns}} for n in part["n"].values.tolist()
+        {"n": int(n), **{name: part[name].sel(n=n).item() for name in columns}}
+        for n in part["n"].values.tolist()
     ]
     fit = {
         name: {
@@ -238,17 +249,16 @@ def _print_block(block: dict[str, Any], attrs: dict[str, Any], console: Any) -> 
     at = ", ".join(f"{name} = {value:g}" for name, value in block["at"].items())
     low, high = attrs["window"]
     table = Table(title=f"{attrs['spec']['name']}: {at}; window k = {low:g} to {high:g}")
-    for column in ("N", "L_gen, mean", "median", "95 % of the median", "β_eff(N)", "± (jackknife)", "in fit"):
-        table.add_column(column, justify="right")
+    for column in ("N", "mean L_gen", "median L_gen (95 %)", "β_eff(N)", "±", ""):
+        table.add_column(column, justify="right", no_wrap=True)
     for row in block["rows"]:
         table.add_row(
             f"{row['n']:,}",
             f"{row['lgen_mean']:.3e}",
-            f"{row['lgen_median']:.3e}",
-            f"{row['lgen_low']:.2e} to {row['lgen_high']:.2e}",
+            f"{row['lgen_median']:.2e} ({row['lgen_low']:.1e}, {row['lgen_high']:.1e})",
             f"{row['beta_eff']:.4f}",
             f"{row['beta_eff_se']:.4f}",
-            "✓" if row["in_fit"] else "",
+            "fit" if row["in_fit"] else "",
         )
     console.print(table)
     fit = ", ".join(
@@ -268,7 +278,8 @@ def _print_block(block: dict[str, Any], attrs: dict[str, Any], console: Any) -> 
         )
     if block["at"].get("beta", 5) <= 4:
         console.print(
-            "  β ≤ 4: the second moment of L_gen does not exist; read its median, not its mean", highlight=False
+            "  β ≤ 4: the second moment of L_gen does not exist; read its median, not its mean",
+            highlight=False,
         )
 
 

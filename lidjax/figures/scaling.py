@@ -29,13 +29,17 @@ def scaling_figure(summary: xr.Dataset) -> Figure:
 
 def _facts(summary: xr.Dataset) -> dict[str, Any]:
     """Scalars that the reference lines need."""
-    facts = {name: value.item() for name, value in summary.coords.items() if value.ndim == 0 and name != "split"}
+    facts = {
+        name: value.item() for name, value in summary.coords.items() if value.ndim == 0 and name != "split"
+    }
     facts["dim"] = facts.get("dim", summary.attrs.get("feature_dim"))
     if "beta" in facts:
         facts["difficulty"] = summary.attrs["spec"]["model"]["difficulty"]
         numerator = 2 if facts["difficulty"] == "gamma" else facts["beta"]
         heavy = facts["beta"] <= 2
-        facts["noise_variance"] = np.nan if heavy else facts["sigma_eta"] ** 2 * numerator / (facts["beta"] - 2)
+        facts["noise_variance"] = (
+            np.nan if heavy else facts["sigma_eta"] ** 2 * numerator / (facts["beta"] - 2)
+        )
     else:
         facts["noise_variance"] = summary.attrs["noise_variance"]
     return facts
@@ -53,7 +57,9 @@ def _training(axes: Axes, summary: xr.Dataset, facts: dict[str, Any]) -> None:
         axes.plot(tail, noise * dim / tail, "k--", lw=0.9, label=label)
     axes.axvline(dim, color="0.5", lw=0.7, ls=":")
     axes.annotate("$N=d$", (dim, 0.03), xycoords=("data", "axes fraction"), fontsize=7, color="0.4")
-    axes.set(xscale="log", yscale="log", xlabel="training instances $N$", ylabel=r"$\mathcal{L}_{\rm gen}(N)$")
+    axes.set(
+        xscale="log", yscale="log", xlabel="training instances $N$", ylabel=r"$\mathcal{L}_{\rm gen}(N)$"
+    )
     axes.legend()
 
 
@@ -94,7 +100,10 @@ def _exponent(axes: Axes, summary: xr.Dataset, facts: dict[str, Any]) -> None:
     n, fitted = summary["n"].values, summary["in_fit"].values
     style = {"fmt": "o", "ms": 3.5, "lw": 0.8, "capsize": 1.5}
     errors = np.nan_to_num(summary["beta_eff_se"].values)
-    for mask, colour, label in ((fitted, "C0", r"$\hat\beta_{\rm eff}(N)$"), (~fitted, "0.65", "not in the fit")):
+    for mask, colour, label in (
+        (fitted, "C0", r"$\hat\beta_{\rm eff}(N)$"),
+        (~fitted, "0.65", "not in the fit"),
+    ):
         if mask.any():
             axes.errorbar(
                 n[mask], summary["beta_eff"].values[mask], errors[mask], color=colour, label=label, **style

@@ -50,6 +50,11 @@ class FeaturesSource:
     def provenance(self) -> dict[str, str]:
         return {"features_sha256": self.sha256}
 
+    def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
+        """Which split and which label draw a seed is."""
+        seeds, per_split = self.axes["seed"], self.spec.features.labels_per_split
+        return {"split": ("seed", seeds // per_split), "label": ("seed", seeds % per_split)}
+
     def description(self) -> dict[str, float]:
         _, dim = self.arrays[0].shape
         noise = float(np.mean(self.arrays[2])) + self.spec.features.variance_floor
@@ -65,7 +70,8 @@ class FeaturesSource:
         root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
         key = jax.random.fold_in(root, int(splits[0]))
         tile = self._compiled(lengths)
-        return TileResult(*map(np.asarray, tile(axes, key, coords["n"].astype(np.int32), self.k, self._on_device())))
+        n = jnp.asarray(coords["n"])  # of JAX's own integer width
+        return TileResult(*map(np.asarray, tile(axes, key, n, self.k, self._on_device())))
 
     @functools.cache  # noqa: B019 - a source lives as long as its run
     def _on_device(self):
@@ -104,12 +110,15 @@ class FeaturesSource:
         scales = shape["scale"] * shape["ridge"]
         factorisations = sizes * scales * splits
         below = float(np.mean(self.axes["n"] < dim))
-        gram = Cost(flops=2.0 * self.axes["n"].max() * dim**2 * shape["scale"] * splits, bytes=2 * rows * dim * item)
+        gram = Cost(
+            flops=2.0 * self.axes["n"].max() * dim**2 * shape["scale"] * splits, bytes=2 * rows * dim * item
+        )
         solve = Cost(flops=dim**3 * (0.5 + 2 * below) + 4.0 * dim**2 * labels, bytes=3 * dim**2 * item)
         predictions = features.num_validation * labels
         predict = Cost(flops=2.0 * predictions * dim, bytes=2 * predictions * item)
         instances = Cost(
-            evaluations=predictions * (4 + (len(self.k) if features.failure == "instances" else self.k.max())),
+            evaluations=predictions
+            * (4 + (len(self.k) if features.failure == "instances" else self.k.max())),
             bytes=predictions * item * 4,
         )
         return gram + (solve + predict) * factorisations + instances * (factorisations * shape["delta"])

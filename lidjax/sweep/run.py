@@ -95,9 +95,7 @@ def compute_tile(source: Source, plan: Plan, tile: dict[str, slice]) -> TileResu
     return TileResult(lgen[where], failure[where], status[where])
 
 
-def _open_store(
-    spec: Spec, source: Source, out: Path | None, resume: bool
-) -> tuple["SweepStore", Plan]:
+def _open_store(spec: Spec, source: Source, out: Path | None, resume: bool) -> tuple["SweepStore", Plan]:
     from zarr.storage import MemoryStore
 
     from lidjax.sweep.store import SweepStore, store_path
@@ -125,6 +123,7 @@ def _open_store(
         location,
         axes=source.axes,
         k=source.k,
+        coordinates=source.coordinates(),
         tile=plan.tile,
         law=law,
         provenance=_provenance(spec) | source.description(),
@@ -172,8 +171,12 @@ def _git_commit() -> str:
         return "unknown"
     try:
         run = ["git", "-C", str(here)]
-        head = subprocess.run([*run, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
-        changed = subprocess.run([*run, "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=10)
+        head = subprocess.run(
+            [*run, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True
+        )
+        changed = subprocess.run(
+            [*run, "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=10
+        )
         return head.stdout.strip() + ("+dirty" if changed.stdout.strip() else "")
     except (OSError, subprocess.SubprocessError):
         return "unknown"

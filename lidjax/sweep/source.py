@@ -61,6 +61,10 @@ class Source(Protocol):
         """Hashes of the input; what differs here is another law."""
         ...
 
+    def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
+        """Further coordinates of the results: name → (axis, values)."""
+        ...
+
     def description(self) -> dict[str, float]:
         """Facts of the input that figures and fits need beside the results."""
         ...

@@ -172,6 +172,9 @@ class SyntheticSpec:
     run: Run = field(default_factory=Run)
     fit: Fit = field(default_factory=Fit)
 
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+
 
 @dataclass(frozen=True)
 class FeaturesSpec:
@@ -184,9 +187,11 @@ class FeaturesSpec:
     fit: Fit = field(default_factory=Fit)
 
     def __post_init__(self) -> None:
+        _check_name(self.name)
         per_split, seeds = self.features.labels_per_split, self.grid.seed
         _require(
-            len(seeds) % per_split == 0 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds)))
+            len(seeds) % per_split == 0
+            and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds)))
             and seeds[0] % per_split == 0,
             "grid.seed",
             list(seeds),
@@ -340,6 +345,12 @@ def _check_choices(item: Any, prefix: str) -> None:
     for f in dataclasses.fields(item):
         if get_origin(f.type) is Literal and getattr(item, f.name) not in get_args(f.type):
             raise unknown_name(f"{prefix}.{f.name}:", getattr(item, f.name), get_args(f.type))
+
+
+def _check_name(name: str) -> None:
+    """The name becomes a folder: it may not lead elsewhere."""
+    plain = bool(name) and not name.startswith(".") and all(c.isalnum() or c in "-_. " for c in name)
+    _require(plain, "name", name, "letters, digits, spaces and -_. only, not starting with a dot")
 
 
 def _require(ok: bool, key: str, value: Any, words: str) -> None:

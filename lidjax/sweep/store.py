@@ -30,6 +30,8 @@ DESCRIPTIONS = {
     "scale": ("s, rescaling of Eq. 26", "1"),
     "n": ("N, training instances", "1"),
     "seed": ("training set", "1"),
+    "split": ("train/validation split of a seed", "1"),
+    "label": ("label draw of a seed within its split", "1"),
     "k": ("k, attempts", "1"),
     "lgen": ("L_gen, generalisation loss", "squared units of y"),
     "failure": ("L_inf(k), pass@k failure probability", "1"),
@@ -50,22 +52,30 @@ class SweepStore:
         *,
         axes: Mapping[str, np.ndarray],
         k: np.ndarray,
+        coordinates: Mapping[str, tuple[str, np.ndarray]],
         tile: Mapping[str, int],
         law: Mapping[str, Any],
         provenance: Mapping[str, Any],
     ) -> "SweepStore":
         """An empty store with every cell pending."""
         group = zarr.open_group(location, mode="w")
-        for name, values in {**axes, "k": k}.items():
+        own = {name: (name, values) for name, values in {**axes, "k": k}.items()}
+        for name, (axis, values) in (own | dict(coordinates)).items():
             array = group.create_array(
-                name, shape=values.shape, dtype=values.dtype, dimension_names=[name], attributes=_labels(name)
+                name, shape=values.shape, dtype=values.dtype, dimension_names=[axis], attributes=_labels(name)
             )
             array[:] = values
         shape, chunks = [len(v) for v in axes.values()], [tile[name] for name in axes]
         cell = {"dimension_names": list(axes)}
         with_k = {"dimension_names": [*axes, "k"]}
         group.create_array(
-            "lgen", shape=shape, chunks=chunks, dtype=k.dtype, fill_value=np.nan, attributes=_labels("lgen"), **cell
+            "lgen",
+            shape=shape,
+            chunks=chunks,
+            dtype=k.dtype,
+            fill_value=np.nan,
+            attributes=_labels("lgen"),
+            **cell,
         )
         group.create_array(
             "failure",
@@ -132,6 +142,7 @@ class SweepStore:
     def dataset(self) -> xr.Dataset:
         """The results as a Dataset; spec and provenance are in `attrs`."""
         data = xr.open_zarr(self.group.store, consolidated=False, chunks=None)
+        data = data.set_coords([name for name in ("split", "label") if name in data])
         data.attrs = {key: value for key, value in data.attrs.items() if key != "tile"}
         return data
 

@@ -85,6 +85,9 @@ class SyntheticSource:
     def provenance(self) -> dict[str, str]:
         return {}
 
+    def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
+        return {}
+
     def description(self) -> dict[str, float]:
         return {}
 
@@ -139,7 +142,9 @@ class SyntheticSource:
             self.traces += 1
 
             def cell(args):
-                return synthetic_cell({**args, "k": k, "root": root}, dim=dim, method=method, model=self.spec.model)
+                return synthetic_cell(
+                    {**args, "k": k, "root": root}, dim=dim, method=method, model=self.spec.model
+                )
 
             return vmap_axes(cell, dict(lengths))(axes)
 
@@ -178,7 +183,9 @@ class SyntheticSource:
         cells = noises * count["delta"]
         method = self.method_of(n, dim, float(self.axes["ridge"].max()))
         per_design, per_solve = _lgen_cost(method, n, dim, item)
-        cost = per_design * designs + per_solve * solves + Cost(flops=4 * dim**2, bytes=4 * dim * item) * noises
+        cost = (
+            per_design * designs + per_solve * solves + Cost(flops=4 * dim**2, bytes=4 * dim * item) * noises
+        )
         k = len(self.k)
         if model.failure == "quadrature":
             cost = cost + Cost(evaluations=QUADRATURE_POINTS * k, bytes=QUADRATURE_POINTS * k * item) * cells
