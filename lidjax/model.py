@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from lidjax.difficulty import Difficulty, as_float, sample_label_noise
@@ -40,8 +41,9 @@ def power_law_teacher(dim: int, decay=0.0) -> Float[Array, " d"]:
     return theta / jnp.linalg.norm(theta)
 
 
-def sample_features(key, n: int, eigenvalues: Float[Array, " d"]) -> Float[Array, "n d"]:
+def sample_features(key, n: int, eigenvalues: Float[ArrayLike, " d"]) -> Float[Array, "n d"]:
     """Draw n rows x ~ N(0, diag(eigenvalues)) (Def. 3.1, item 1)."""
+    eigenvalues = as_float(eigenvalues)
     z = jax.random.normal(key, (n, eigenvalues.shape[0]), eigenvalues.dtype)
     return z * jnp.sqrt(eigenvalues)[None, :]
 
@@ -50,13 +52,14 @@ def sample_training_set(
     key,
     n: int,
     *,
-    eigenvalues: Float[Array, " d"],
-    theta: Float[Array, " d"],
+    eigenvalues: Float[ArrayLike, " d"],
+    theta: Float[ArrayLike, " d"],
     beta,
     sigma_eta,
     difficulty: Difficulty = "gamma",
 ) -> TrainingSet:
     """Draw N instances with one realised label each, y = xᵀθ* + η (Eq. 3)."""
+    eigenvalues = as_float(eigenvalues)
     feature_key, noise_key = jax.random.split(key)
     x = sample_features(feature_key, n, eigenvalues)
     beta = jnp.asarray(beta, eigenvalues.dtype)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Num
 
 from lidjax.difficulty import Difficulty
@@ -57,7 +58,7 @@ def geometric_first_success(key, log_miss: Float[Array, "*m"]) -> Float[Array, "
 
 def draw_failure(
     key,
-    k: Num[Array, " k"],
+    k: Num[ArrayLike, " k"],
     lgen,
     *,
     beta,
@@ -80,15 +81,16 @@ def draw_failure(
 
 
 def failure_from_first_success(
-    k: Num[Array, " k"], first_success: Float[Array, " m"], *, max_draws: float = float("inf")
+    k: Num[ArrayLike, " k"], first_success: Float[ArrayLike, " m"], *, max_draws: float = float("inf")
 ) -> DrawFailure:
     """Fraction of instances whose first k trials all failed, T > k, for every k at once.
 
-    A k that is not whole counts as its whole part: trials are. `max_draws` is the number of trials the indices
-    were drawn from: beyond it the answer is NaN, not a guess.
+    A k that is not whole counts as its whole part: trials are. `max_draws` is the number of trials the
+    indices were drawn from: beyond it the answer is NaN, not a guess.
     """
+    first_success = jnp.asarray(first_success)
+    k = jnp.asarray(k, first_success.dtype)
     count = first_success.shape[0]
-    k = k.astype(first_success.dtype)
     failed = count - jnp.searchsorted(jnp.sort(first_success), k, side="right")
     known = (k <= max_draws) & ~jnp.any(jnp.isnan(first_success))
     failure = jnp.where(known, failed.astype(k.dtype) / count, jnp.nan)

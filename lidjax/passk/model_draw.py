@@ -26,7 +26,7 @@ import numpy as np
 from jax.scipy.special import betainc, gammaln
 from jaxtyping import Array, Float
 
-from lidjax.difficulty import sample_label_noise
+from lidjax.difficulty import as_float, sample_label_noise
 from lidjax.passk.draws import first_hit
 from lidjax.passk.success import success_probability
 
@@ -48,8 +48,8 @@ def model_draw_success(gap, *, delta, scale, proposal: Proposal = "normal", df=N
     """
     check_proposal(proposal, df)
     if proposal == "normal":
-        return success_probability(gap, jnp.ones_like(jnp.asarray(scale)), delta=delta, sigma_eta=scale)
-    gap, delta, scale, df = jnp.broadcast_arrays(*map(jnp.asarray, (gap, delta, scale, df)))
+        return success_probability(gap, jnp.ones_like(as_float(scale)), delta=delta, sigma_eta=scale)
+    gap, delta, scale, df = jnp.broadcast_arrays(*map(as_float, (gap, delta, scale, df)))
     return _student_t_window(jnp.abs(gap) / scale, delta / scale, df)
 
 
