@@ -68,20 +68,29 @@ def instance_failure(
         raise ValueError("give exactly one of success and log_miss")
     log_miss = jnp.asarray(log_miss)
     count = log_miss.shape[0]
+    # Powers are taken relative to the instance most likely to fail: k·log_miss minus its own maximum
+    # would lose all digits at large k, and with a fused multiply-add not even be ≤ 0.
+    hardest = _finite_or_zero(jnp.max(log_miss))
+    relative = log_miss - hardest
 
     def one(k):
-        log_terms = k * log_miss if log_weight is None else k * log_miss + log_weight
-        peak = jnp.max(log_terms)
-        peak = jnp.where(jnp.isneginf(peak), jnp.zeros_like(peak), peak)
+        log_terms = k * relative if log_weight is None else k * relative + log_weight
+        peak = _finite_or_zero(jnp.max(log_terms))
         terms = jnp.exp(log_terms - peak)
         mean = jnp.mean(terms)
         square = jnp.mean(terms**2)
         spread = jnp.sqrt(jnp.mean((terms - mean) ** 2) / max(count - 1, 1))
         effective = count * mean**2 / jnp.where(square > 0, square, 1)
-        return jnp.exp(peak) * mean, jnp.exp(peak) * spread, effective
+        level = jnp.exp(k * hardest + peak)
+        return level * mean, level * spread, effective
 
     failure, error, effective = jax.lax.map(one, jnp.asarray(k, log_miss.dtype))
     return InstanceFailure(failure, error, effective, ~(effective >= MIN_EFFECTIVE))
+
+
+def _finite_or_zero(x):
+    """-inf, the maximum over instances that cannot fail, as 0; NaN stays."""
+    return jnp.where(jnp.isneginf(x), jnp.zeros_like(x), x)
 
 
 def thin_tail_warning(k, result: InstanceFailure) -> str | None:
