@@ -221,7 +221,17 @@ def _combinations(summary: "xr.Dataset") -> list[dict[str, int]]:
 
 
 def _block(part: "xr.Dataset", where: dict[str, int]) -> dict[str, Any]:
-    columns = ("lgen_mean", "lgen_median", "lgen_low", "lgen_high", "beta_eff", "beta_eff_se", "in_fit")
+    columns = (
+        *("lgen_mean", "lgen_se", "lgen_median", "lgen_low", "lgen_high"),
+        *(
+            "beta_eff",
+            "beta_eff_low",
+            "beta_eff_high",
+            "beta_eff_mean_curve",
+            "beta_eff_mean_curve_se",
+            "in_fit",
+        ),
+    )
     rows = [
         {"n": int(n), **{name: part[name].sel(n=n).item() for name in columns}}
         for n in part["n"].values.tolist()
@@ -250,15 +260,15 @@ def _print_block(block: dict[str, Any], attrs: dict[str, Any], console: Any) -> 
     at = ", ".join(f"{name} = {value:g}" for name, value in block["at"].items())
     low, high = attrs["window"]
     table = Table(title=f"{attrs['spec']['name']}: {at}; window k = {low:g} to {high:g}")
-    for column in ("N", "mean L_gen", "median L_gen (95 %)", "β_eff(N)", "±", ""):
+    for column in ("N", "mean L_gen", "median (95 %)", "β_eff(N), median (95 %)", "of the mean curve", ""):
         table.add_column(column, justify="right", no_wrap=True)
     for row in block["rows"]:
         table.add_row(
             f"{row['n']:,}",
-            f"{row['lgen_mean']:.3e}",
-            f"{row['lgen_median']:.2e} ({row['lgen_low']:.1e}, {row['lgen_high']:.1e})",
-            f"{row['beta_eff']:.4f}",
-            f"{row['beta_eff_se']:.4f}",
+            f"{row['lgen_mean']:.2e}",
+            f"{row['lgen_median']:.2e} ({row['lgen_low']:.0e}, {row['lgen_high']:.0e})",
+            f"{row['beta_eff']:.3f} ({row['beta_eff_low']:.3f}, {row['beta_eff_high']:.3f})",
+            f"{row['beta_eff_mean_curve']:.3f} ± {row['beta_eff_mean_curve_se']:.3f}",
             "fit" if row["in_fit"] else "",
         )
     console.print(table)

@@ -1,6 +1,7 @@
 """Cells of the LID model: draw L_gen of one training set, then L_inf(k) given it."""
 
 import functools
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from lidjax.generalization import CellMethod, lgen_cell, resolve_method
 from lidjax.model import power_law_spectrum, power_law_teacher
-from lidjax.passk import draw_failure, instance_failure, log_miss_probability, sample_success
+from lidjax.passk import draw_failure, instance_failure, log_miss_probability, sample_instances
 from lidjax.sweep.source import Cost, TileResult, cell_status, vmap_axes
 from lidjax.sweep.spec import Model, SyntheticSpec
 
@@ -54,14 +55,34 @@ def synthetic_cell(args, *, dim: int, method: CellMethod, model: Model):
 
         failure = pass_at_k_failure(args["k"], lgen, **tail)
     elif model.failure == "instances":
-        sample = sample_success(
-            instance_key, lgen, reach=args["k"][-1], num_instances=model.num_instances, **tail
+        sample = sample_instances(
+            instance_key, lgen, beta=beta, num_instances=model.num_instances, difficulty=model.difficulty
         )
         log_miss = log_miss_probability(sample.bias, sample.tau, delta=delta, sigma_eta=sigma_eta)
-        failure = instance_failure(args["k"], log_miss=log_miss, log_weight=sample.log_weight).failure
+        failure = instance_failure(args["k"], log_miss=log_miss).failure
     else:
         failure = draw_failure(instance_key, args["k"], lgen, num_instances=model.num_instances, **tail)
     return lgen, failure, cell_status(lgen, failure)
+
+
+TRACES: Counter[tuple] = Counter()
+"""Traces of each tile program; a second one of the same kind is a bug."""
+
+
+@functools.lru_cache(maxsize=64)
+def compiled_tile(dim: int, method: CellMethod, model: Model, lengths: tuple[tuple[str, int], ...]):
+    """The jitted tile of a shape. One program for each (dim, method, model, shape) and session: what varies
+    over a grid is an argument."""
+
+    def tile(axes, k, root):
+        TRACES[dim, method, model, lengths] += 1
+
+        def cell(args):
+            return synthetic_cell({**args, "k": k, "root": root}, dim=dim, method=method, model=model)
+
+        return vmap_axes(cell, dict(lengths))(axes)
+
+    return jax.jit(tile)
 
 
 class SyntheticSource:
@@ -78,7 +99,6 @@ class SyntheticSource:
         self.fixed_tile = {"dim": 1}
         if spec.model.method == "simulate":
             self.fixed_tile["n"] = 1  # a loop over rows under vmap would run to the longest lane
-        self.traces = 0
 
     def provenance(self) -> dict[str, str]:
         return {}
@@ -129,24 +149,8 @@ class SyntheticSource:
         axes |= {"n": size, "seed": coords["seed"].astype(np.uint32)}
         root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
         lengths = tuple((name, len(coords[name])) for name in AXES if name != "dim")
-        result = self._compiled(dim, method, lengths)(axes, self.k, root)
+        result = compiled_tile(dim, method, self.spec.model, lengths)(axes, self.k, root)
         return TileResult(*(np.expand_dims(np.asarray(x), AXES.index("dim")) for x in result))
-
-    @functools.cache  # noqa: B019 - a source lives as long as its run
-    def _compiled(self, dim: int, method: CellMethod, lengths: tuple[tuple[str, int], ...]):
-        """The jitted tile: one trace for each (dim, method, tile shape)."""
-
-        def tile(axes, k, root):
-            self.traces += 1
-
-            def cell(args):
-                return synthetic_cell(
-                    {**args, "k": k, "root": root}, dim=dim, method=method, model=self.spec.model
-                )
-
-            return vmap_axes(cell, dict(lengths))(axes)
-
-        return jax.jit(tile)
 
     def tile_cost(self, shape: Mapping[str, int]) -> Cost:
         return max(
