@@ -63,13 +63,16 @@ def resolve_method(
         return "scalar" if shift < tolerance else "bartlett"
     if method == "simulate":
         return "simulate_primal" if n >= dim else "simulate_dual"
-    if method not in get_args(CellMethod):
+    for kernel in get_args(CellMethod):
+        if kernel == method:
+            break
+    else:
         allowed = ", ".join(get_args(Method) + get_args(CellMethod))
         raise ValueError(f"method={method!r} is not known; allowed: {allowed}")
     wide = method in ("simulate_dual", "dual")
     if wide != (n < dim) or (method == "scalar" and n <= dim + 1):
         raise ValueError(f"method={method!r} does not cover n={n} with dim={dim}; use 'auto' or 'simulate'")
-    return method
+    return kernel
 
 
 def lgen_cell(
