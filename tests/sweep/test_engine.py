@@ -8,11 +8,13 @@ import pytest
 
 from lidjax.generalization import lgen_cell
 from lidjax.model import power_law_spectrum, power_law_teacher
+from lidjax.passk import pass_at_k_failure
 from lidjax.status import CellStatus
 from lidjax.sweep.plan import Rates, make_plan
 from lidjax.sweep.run import compute_tile, run_sweep
 from lidjax.sweep.spec import Model, SyntheticGrid, SyntheticSpec
-from lidjax.sweep.synthetic import TRACES, SyntheticSource, TrainingSize, cell_key
+from lidjax.sweep.synthetic import SyntheticSource
+from lidjax.sweep.synthetic_cells import TRACES, TrainingSize, cell_keys
 
 SLOW = Rates(flops=1e3, draws=1e3, evaluations=1e3)  # makes the plan cut to single cells
 
@@ -35,14 +37,13 @@ def test_results_are_labelled_and_complete(small_spec):
     assert data.sel(beta=2.5, n=20, seed=5)["lgen"].size == 1
 
 
-def test_a_cell_equals_its_kernel_called_alone(small_spec):
+def test_a_cell_equals_its_kernels_called_alone(small_spec):
     """The slow twin of planning, padding, nesting vmaps and storing: one cell, one call."""
     data = run_sweep(small_spec)
     for n, method in ((7, "dual"), (100, "bartlett")):
         size = TrainingSize(np.float64(n), np.array([0, n], np.uint32))
-        key = cell_key(jax.random.key(3), 8, size, np.uint32(5))
         alone = lgen_cell(
-            jax.random.split(key)[0],
+            cell_keys(jax.random.key(3), 8, size, np.uint32(5))[0],
             n,
             eigenvalues=power_law_spectrum(8, 1.0),
             theta=power_law_teacher(8),
@@ -51,10 +52,12 @@ def test_a_cell_equals_its_kernel_called_alone(small_spec):
             ridge=1e-6,
             method=method,
         )
-        cell = data["lgen"].sel(beta=5.0, n=n, seed=5).item()
-        np.testing.assert_allclose(cell, alone, rtol=1e-9)
+        cell = data.sel(beta=5.0, n=n, seed=5)
+        np.testing.assert_allclose(cell["lgen"].item(), alone, rtol=1e-9)
         other = data["lgen"].sel(beta=5.0, n=n, seed=1).item()
         assert abs(other - alone) > 1e-6 * alone  # a wrong seed would be seen
+        failure = pass_at_k_failure(data["k"].values, alone, beta=5.0, delta=0.05, sigma_eta=0.1)
+        np.testing.assert_allclose(cell["failure"].values.ravel(), failure, rtol=1e-6)
 
 
 def test_tiles_of_any_size_give_the_same_cells(small_spec):
@@ -86,6 +89,7 @@ def test_one_trace_serves_every_tile_of_a_shape(small_spec):
     source = SyntheticSource(spec)
     tile = dict.fromkeys(source.axes, 1) | {"n": 2, "seed": 3}  # both axes end in a part tile
     plan = make_plan(source, spec.run, tile=tile)
+    before = sum(TRACES.values())
     for part in plan.tiles():
         compute_tile(source, plan, part)
     assert plan.num_tiles == 2 * 3 * 2
