@@ -177,4 +177,3 @@ def _cut(source: Source, run: Run, lengths: Mapping[str, int], rates: Rates) -> 
 
 def _describe(tile: Mapping[str, int]) -> str:
     return " x ".join(f"{length} {name}" for name, length in tile.items())
-
