@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, get_args
 import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import cho_factor, cho_solve
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Num
 
 from lidjax.passk.draws import failure_from_first_success, geometric_first_success
@@ -47,13 +48,13 @@ class FeatureCell(NamedTuple):
 
 def feature_split(
     key,
-    features: Float[Array, "m d"],
-    mean: Float[Array, " m"],
-    variance: Float[Array, " m"],
+    features: Float[ArrayLike, "m d"],
+    mean: Float[ArrayLike, " m"],
+    variance: Float[ArrayLike, " m"],
     *,
-    n: Int[Array, " n"],
+    n: Int[ArrayLike, " n"],
     num_labels: int,
-    k: Num[Array, " k"],
+    k: Num[ArrayLike, " k"],
     scale,
     ridge,
     delta,
@@ -78,6 +79,8 @@ def feature_split(
     """
     if failure not in get_args(FailureMethod):
         raise ValueError(f"failure={failure!r}; allowed: {', '.join(get_args(FailureMethod))}")
+    features = jnp.asarray(features)
+    n, k = jnp.asarray(n), jnp.asarray(k, features.dtype)
     split_key, trial_key = jax.random.split(key)
     split = draw_split(split_key, features, mean, variance, variance_floor, num_labels, num_validation)
     predictions = nested_predictions(split.x, split.targets, split.x_val, n, ridge)
@@ -121,9 +124,9 @@ def draw_split(key, features, mean, variance, variance_floor, num_labels: int, n
     return Split(x[:train], targets, x[train:], mean[train:], variance[train:])
 
 
-def mean_failure(k: Num[Array, " k"], log_miss: Float[Array, "v labels"]) -> Float[Array, "labels k"]:
+def mean_failure(k: Float[Array, " k"], log_miss: Float[Array, "v labels"]) -> Float[Array, "labels k"]:
     """Mean of (1 - s)^k over instances, one k at a time: memory does not grow with the number of k."""
-    curves = jax.lax.map(lambda k: jnp.mean(jnp.exp(k * log_miss), axis=0), k.astype(log_miss.dtype))
+    curves = jax.lax.map(lambda k: jnp.mean(jnp.exp(k * log_miss), axis=0), k)
     return curves.T
 
 
