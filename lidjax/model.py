@@ -17,7 +17,7 @@ class TrainingSet(NamedTuple):
     y: Float[Array, " n"]
 
 
-def power_law_spectrum(dim: int, alpha) -> Float[Array, " d"]:
+def power_law_spectrum(dim: int, alpha: ArrayLike) -> Float[Array, " d"]:
     """Eigenvalues of the feature covariance, λ_j = j^-(1+α) for j = 1..dim (Def. 3.1, item 1).
 
     `dim` is a Python int, `alpha` a scalar; α > 0 gives a summable spectrum. The dtype follows `alpha`.
@@ -28,7 +28,7 @@ def power_law_spectrum(dim: int, alpha) -> Float[Array, " d"]:
     return jnp.arange(1, dim + 1, dtype=alpha.dtype) ** -(1 + alpha)
 
 
-def power_law_teacher(dim: int, decay=0.0) -> Float[Array, " d"]:
+def power_law_teacher(dim: int, decay: ArrayLike = 0.0) -> Float[Array, " d"]:
     """Teacher θ* with θ*_j ∝ j^(-decay/2) and unit norm, in the eigenbasis of the covariance.
 
     decay = 0 is θ*_j = 1/√d: in every law of the mean it equals the isotropic random teacher

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 bad input. Bad input gets one message and no tra
 """
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="lidjax",
-        description="How training shapes what repeated sampling can buy: sweeps of the LID model, laws fitted to them.",
+        description="How training shapes what repeated sampling can buy: sweeps, and the laws fitted to them.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -50,6 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         sys.stderr.close()
+        return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"lidjax: the disk is full ({error.filename or 'no file named'})", file=sys.stderr)
+        print("lidjax: what was written stands; with room made, the same command goes on", file=sys.stderr)
         return 1
 
 

@@ -2,10 +2,11 @@
 
 import argparse
 import itertools
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from lidjax.cli.output import to_json
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -83,7 +84,7 @@ def _read_spec(args: argparse.Namespace) -> "Spec":
 def run_command(args: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from lidjax.cli.progress import tracker
+    from lidjax.sweep.progress import tracker
     from lidjax.sweep.run import run_sweep
 
     spec = _read_spec(args)
@@ -110,7 +111,7 @@ def plan_command(args: argparse.Namespace) -> int:
     plan = plan_sweep(spec)
     out = args.out or Path("runs") / spec.name
     if args.json:
-        print(json.dumps(_plan_table(plan), indent=2))
+        print(to_json(_plan_table(plan)))
     else:
         _print_plan(plan, spec.name)
     check_resources(plan, out)
@@ -132,7 +133,7 @@ def plot_command(args: argparse.Namespace) -> int:
     data = open_results(args.store)
     folder = args.out or store_path(args.store).parent / "figures"
     paths = _draw(data, folder, args.window, args.from_n, Console(stderr=True))
-    print(json.dumps({"figures": paths}) if args.json else "\n".join(paths))
+    print(to_json({"figures": paths}) if args.json else "\n".join(paths))
     return 0
 
 
@@ -204,7 +205,7 @@ def _print_summary(
     summary = summarise(data, window=tuple(window) if window else None, from_n=from_n)
     blocks = [_block(summary.isel(where), where) for where in _combinations(summary)]
     if as_json:
-        print(json.dumps({**extra, "window": summary.attrs["window"], "results": blocks}, indent=2))
+        print(to_json({**extra, "window": summary.attrs["window"], "results": blocks}))
         return
     from rich.console import Console
 
@@ -214,13 +215,23 @@ def _print_summary(
 
 
 def _combinations(summary: "xr.Dataset") -> list[dict[str, int]]:
-    axes = [name for name in summary["beta_eff"].dims if name != "n"]
+    axes = [str(name) for name in summary["beta_eff"].dims if name != "n"]
     ranges = itertools.product(*(range(summary.sizes[name]) for name in axes))
     return [dict(zip(axes, index, strict=True)) for index in ranges]
 
 
 def _block(part: "xr.Dataset", where: dict[str, int]) -> dict[str, Any]:
-    columns = ("lgen_mean", "lgen_median", "lgen_low", "lgen_high", "beta_eff", "beta_eff_se", "in_fit")
+    columns = (
+        *("lgen_mean", "lgen_se", "lgen_median", "lgen_low", "lgen_high"),
+        *(
+            "beta_eff",
+            "beta_eff_low",
+            "beta_eff_high",
+            "beta_eff_mean_curve",
+            "beta_eff_mean_curve_se",
+            "in_fit",
+        ),
+    )
     rows = [
         {"n": int(n), **{name: part[name].sel(n=n).item() for name in columns}}
         for n in part["n"].values.tolist()
@@ -249,15 +260,15 @@ def _print_block(block: dict[str, Any], attrs: dict[str, Any], console: Any) -> 
     at = ", ".join(f"{name} = {value:g}" for name, value in block["at"].items())
     low, high = attrs["window"]
     table = Table(title=f"{attrs['spec']['name']}: {at}; window k = {low:g} to {high:g}")
-    for column in ("N", "mean L_gen", "median L_gen (95 %)", "β_eff(N)", "±", ""):
+    for column in ("N", "mean L_gen", "median (95 %)", "β_eff(N), median (95 %)", "of the mean curve", ""):
         table.add_column(column, justify="right", no_wrap=True)
     for row in block["rows"]:
         table.add_row(
             f"{row['n']:,}",
-            f"{row['lgen_mean']:.3e}",
-            f"{row['lgen_median']:.2e} ({row['lgen_low']:.1e}, {row['lgen_high']:.1e})",
-            f"{row['beta_eff']:.4f}",
-            f"{row['beta_eff_se']:.4f}",
+            f"{row['lgen_mean']:.2e}",
+            f"{row['lgen_median']:.2e} ({row['lgen_low']:.0e}, {row['lgen_high']:.0e})",
+            f"{row['beta_eff']:.3f} ({row['beta_eff_low']:.3f}, {row['beta_eff_high']:.3f})",
+            f"{row['beta_eff_mean_curve']:.3f} ± {row['beta_eff_mean_curve_se']:.3f}",
             "fit" if row["in_fit"] else "",
         )
     console.print(table)

@@ -29,9 +29,7 @@ def scaling_figure(summary: xr.Dataset) -> Figure:
 
 def _facts(summary: xr.Dataset) -> dict[str, Any]:
     """Scalars that the reference lines need."""
-    facts = {
-        name: value.item() for name, value in summary.coords.items() if value.ndim == 0 and name != "split"
-    }
+    facts: dict[str, Any] = {str(name): x.item() for name, x in summary.coords.items() if x.ndim == 0}
     facts["dim"] = facts.get("dim", summary.attrs.get("feature_dim"))
     if "beta" in facts:
         facts["difficulty"] = summary.attrs["spec"]["model"]["difficulty"]
@@ -98,16 +96,17 @@ def _log_prefactor(facts: dict[str, Any]) -> float:
 
 def _exponent(axes: Axes, summary: xr.Dataset, facts: dict[str, Any]) -> None:
     n, fitted = summary["n"].values, summary["in_fit"].values
+    beta_eff = summary["beta_eff"].values
+    low = np.nan_to_num(beta_eff - summary["beta_eff_low"].values)
+    high = np.nan_to_num(summary["beta_eff_high"].values - beta_eff)
     style = {"fmt": "o", "ms": 3.5, "lw": 0.8, "capsize": 1.5}
-    errors = np.nan_to_num(summary["beta_eff_se"].values)
     for mask, colour, label in (
         (fitted, "C0", r"$\hat\beta_{\rm eff}(N)$"),
         (~fitted, "0.65", "not in the fit"),
     ):
         if mask.any():
-            axes.errorbar(
-                n[mask], summary["beta_eff"].values[mask], errors[mask], color=colour, label=label, **style
-            )
+            errors = np.stack([low, high])[:, mask]
+            axes.errorbar(n[mask], beta_eff[mask], errors, color=colour, label=label, **style)
     beta, delta, c, nu = (summary["saturation"].sel(parameter=p).item() for p in ("beta", "delta", "c", "nu"))
     if np.isfinite(beta) and fitted.any():
         smooth = np.geomspace(n[fitted].min(), n[fitted].max(), 200)

@@ -8,3 +8,7 @@ from lidjax.fit.seeds import SeedSummary as SeedSummary
 from lidjax.fit.seeds import summarise_seeds as summarise_seeds
 from lidjax.fit.status import FitStatus as FitStatus
 from lidjax.fit.status import describe_status as describe_status
+from lidjax.fit.two_tail import StretchedTwoTailFit as StretchedTwoTailFit
+from lidjax.fit.two_tail import TwoTailFit as TwoTailFit
+from lidjax.fit.two_tail import fit_stretched_two_tail as fit_stretched_two_tail
+from lidjax.fit.two_tail import fit_two_tail as fit_two_tail

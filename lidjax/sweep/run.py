@@ -65,7 +65,7 @@ def run_sweep(
 
     The Dataset has the spec's axes as dims, and variables `lgen`, `failure` (L_inf, over k too) and
     `status` (see `lidjax.status`). `failure` is the mean over fresh test instances for one training set;
-    averaging over `seed` is the reader's choice.
+    averaging over `seed` is the reader's choice. On a terminal a bar shows progress; `track` replaces it.
 
     Raises InputError for a spec, feature file or folder that cannot be used; a cell that fails numerically
     raises nothing and carries its code in `status`.
@@ -77,9 +77,21 @@ def run_sweep(
         pending = store.pending()
         waiting = [tile for tile in plan.tiles() if pending[tuple(tile.values())].any()]
         done = int(pending.size - pending.sum())
-        for tile in track(waiting, plan, done) if track else waiting:
+        for tile in (track or _default_track())(waiting, plan, done):
             store.write(tile, compute_tile(source, plan, tile))
     return store.dataset()
+
+
+def _default_track() -> Track:
+    """A progress bar where a person is looking, nothing elsewhere."""
+    from rich.console import Console
+
+    from lidjax.sweep.progress import tracker
+
+    console = Console(stderr=True)
+    if console.is_terminal or console.is_jupyter:
+        return tracker(console)
+    return lambda waiting, plan, done: waiting
 
 
 def compute_tile(source: Source, plan: Plan, tile: dict[str, slice]) -> TileResult:

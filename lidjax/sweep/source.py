@@ -38,12 +38,15 @@ class Cost:
 class Source(Protocol):
     """Cells behind one engine. `axes` are the cell axes in storage order; k is not one of them."""
 
-    axes: Mapping[str, np.ndarray]
+    axes: dict[str, np.ndarray]
     k: np.ndarray
-    fixed_tile: Mapping[str, int]
+    fixed_tile: dict[str, int]
     """Tile lengths that this source does not leave to the plan."""
-    split_order: tuple[str, ...]
-    """Axes to cut first when a tile is too large."""
+
+    @property
+    def split_order(self) -> tuple[str, ...]:
+        """Axes to cut first when a tile is too large."""
+        ...
 
     def tile_cost(self, shape: Mapping[str, int]) -> Cost:
         """The dearest tile of this shape."""

@@ -257,7 +257,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _build(cls: type, table: Any, prefix: str) -> Any:
+def _build(cls: Any, table: Any, prefix: str) -> Any:
     """A dataclass from a table; unknown and missing keys are errors that name the key."""
     if not isinstance(table, dict):
         raise InputError(f"{prefix.rstrip('.')} must be a table, not {table!r}")
@@ -279,7 +279,7 @@ def _build(cls: type, table: Any, prefix: str) -> Any:
 
 def _convert(kind: Any, value: Any, key: str) -> Any:
     if dataclasses.is_dataclass(kind):
-        return _build(kind, value, key + ".")  # type: ignore[arg-type]
+        return _build(kind, value, key + ".")
     if get_origin(kind) is tuple:
         items = get_args(kind)
         expanded = _expand_axis(value, items[0], key)

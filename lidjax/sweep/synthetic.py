@@ -1,6 +1,7 @@
 """Cells of the LID model: draw L_gen of one training set, then L_inf(k) given it."""
 
 import functools
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -8,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lidjax.generalization import lgen_cell, resolve_method
+from lidjax.generalization import CellMethod, lgen_cell, resolve_method
 from lidjax.model import power_law_spectrum, power_law_teacher
-from lidjax.passk import instance_failure, log_miss_probability, sample_success
+from lidjax.passk import draw_failure, instance_failure, log_miss_probability, sample_instances
 from lidjax.sweep.source import Cost, TileResult, cell_status, vmap_axes
 from lidjax.sweep.spec import Model, SyntheticSpec
 
@@ -33,7 +34,7 @@ def cell_key(root, dim: int, size: TrainingSize, seed):
     return jax.random.fold_in(key, seed)
 
 
-def synthetic_cell(args, *, dim: int, method: str, model: Model):
+def synthetic_cell(args, *, dim: int, method: CellMethod, model: Model):
     """L_gen, L_inf(k) and status of one training set; `args` holds scalars and the vector k."""
     design_key, instance_key = jax.random.split(cell_key(args["root"], dim, args["n"], args["seed"]))
     beta, sigma_eta, delta = args["beta"], args["sigma_eta"], args["delta"]
@@ -54,16 +55,34 @@ def synthetic_cell(args, *, dim: int, method: str, model: Model):
 
         failure = pass_at_k_failure(args["k"], lgen, **tail)
     elif model.failure == "instances":
-        sample = sample_success(
-            instance_key, lgen, reach=args["k"][-1], num_instances=model.num_instances, **tail
+        sample = sample_instances(
+            instance_key, lgen, beta=beta, num_instances=model.num_instances, difficulty=model.difficulty
         )
         log_miss = log_miss_probability(sample.bias, sample.tau, delta=delta, sigma_eta=sigma_eta)
-        failure = instance_failure(args["k"], log_miss=log_miss, log_weight=sample.log_weight).failure
+        failure = instance_failure(args["k"], log_miss=log_miss).failure
     else:
-        from lidjax.passk import draw_failure
-
         failure = draw_failure(instance_key, args["k"], lgen, num_instances=model.num_instances, **tail)
     return lgen, failure, cell_status(lgen, failure)
+
+
+TRACES: Counter[tuple] = Counter()
+"""Traces of each tile program; a second one of the same kind is a bug."""
+
+
+@functools.lru_cache(maxsize=64)
+def compiled_tile(dim: int, method: CellMethod, model: Model, lengths: tuple[tuple[str, int], ...]):
+    """The jitted tile of a shape. One program for each (dim, method, model, shape) and session: what varies
+    over a grid is an argument."""
+
+    def tile(axes, k, root):
+        TRACES[dim, method, model, lengths] += 1
+
+        def cell(args):
+            return synthetic_cell({**args, "k": k, "root": root}, dim=dim, method=method, model=model)
+
+        return vmap_axes(cell, dict(lengths))(axes)
+
+    return jax.jit(tile)
 
 
 class SyntheticSource:
@@ -80,7 +99,6 @@ class SyntheticSource:
         self.fixed_tile = {"dim": 1}
         if spec.model.method == "simulate":
             self.fixed_tile["n"] = 1  # a loop over rows under vmap would run to the longest lane
-        self.traces = 0
 
     def provenance(self) -> dict[str, str]:
         return {}
@@ -91,7 +109,7 @@ class SyntheticSource:
     def description(self) -> dict[str, float]:
         return {}
 
-    def method_of(self, n: int, dim: int, ridge: float) -> str:
+    def method_of(self, n: int, dim: int, ridge: float) -> CellMethod:
         """The kernel that serves a cell."""
         return resolve_method(self.spec.model.method, n=n, dim=dim, ridge=ridge)
 
@@ -118,7 +136,7 @@ class SyntheticSource:
         assert picked is not None
         return picked
 
-    def _run(self, method: str, coords: Mapping[str, np.ndarray], mine: np.ndarray) -> TileResult:
+    def _run(self, method: CellMethod, coords: Mapping[str, np.ndarray], mine: np.ndarray) -> TileResult:
         (dim,) = coords["dim"].tolist()
         sizes = coords["n"]
         # lanes this kernel does not serve get an N that it does: their results are not used
@@ -131,24 +149,8 @@ class SyntheticSource:
         axes |= {"n": size, "seed": coords["seed"].astype(np.uint32)}
         root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
         lengths = tuple((name, len(coords[name])) for name in AXES if name != "dim")
-        result = self._compiled(dim, method, lengths)(axes, self.k, root)
+        result = compiled_tile(dim, method, self.spec.model, lengths)(axes, self.k, root)
         return TileResult(*(np.expand_dims(np.asarray(x), AXES.index("dim")) for x in result))
-
-    @functools.cache  # noqa: B019 - a source lives as long as its run
-    def _compiled(self, dim: int, method: str, lengths: tuple[tuple[str, int], ...]):
-        """The jitted tile: one trace for each (dim, method, tile shape)."""
-
-        def tile(axes, k, root):
-            self.traces += 1
-
-            def cell(args):
-                return synthetic_cell(
-                    {**args, "k": k, "root": root}, dim=dim, method=method, model=self.spec.model
-                )
-
-            return vmap_axes(cell, dict(lengths))(axes)
-
-        return jax.jit(tile)
 
     def tile_cost(self, shape: Mapping[str, int]) -> Cost:
         return max(
@@ -200,7 +202,7 @@ QUADRATURE_POINTS = 4000
 """Integrand evaluations of one L_inf(k), for the estimate of cost only."""
 
 
-def _lgen_cost(method: str, n: int, dim: int, item: int) -> tuple[Cost, Cost]:
+def _lgen_cost(method: CellMethod, n: int, dim: int, item: int) -> tuple[Cost, Cost]:
     """(cost a design, cost a factorisation) of one L_gen kernel."""
     square = dim**2 * item
     if method == "scalar":

@@ -20,7 +20,7 @@ def small_spec() -> SyntheticSpec:
     """Both sides of d, two β, several seeds: 24 cells."""
     return SyntheticSpec(
         name="small",
-        model=Model(failure="quadrature"),
+        model=Model(failure="instances", num_instances=500),
         grid=SyntheticGrid(
             n=(4, 7, 20, 100),
             k=tuple(np.geomspace(1, 1000, 9).tolist()),

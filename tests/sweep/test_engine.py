@@ -12,7 +12,7 @@ from lidjax.status import CellStatus
 from lidjax.sweep.plan import Rates, make_plan
 from lidjax.sweep.run import compute_tile, run_sweep
 from lidjax.sweep.spec import Model, SyntheticGrid, SyntheticSpec
-from lidjax.sweep.synthetic import SyntheticSource, TrainingSize, cell_key
+from lidjax.sweep.synthetic import TRACES, SyntheticSource, TrainingSize, cell_key
 
 SLOW = Rates(flops=1e3, draws=1e3, evaluations=1e3)  # makes the plan cut to single cells
 
@@ -89,7 +89,11 @@ def test_one_trace_serves_every_tile_of_a_shape(small_spec):
     for part in plan.tiles():
         compute_tile(source, plan, part)
     assert plan.num_tiles == 2 * 3 * 2
-    assert source.traces == 1
+    assert sum(TRACES.values()) == before + 1
+    run_sweep(spec)
+    after = sum(TRACES.values())
+    run_sweep(change_grid(spec, beta=(1.7, 3.3), ridge=(2e-6,)))  # other numbers, the same program
+    assert sum(TRACES.values()) == after
 
 
 def test_cells_that_differ_in_beta_share_their_random_numbers(small_spec):
