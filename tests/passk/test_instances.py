@@ -64,6 +64,13 @@ def estimate(key, k, v, *, beta, delta, reach, num_instances=40_000, difficulty=
     return sample, instance_failure(k, log_miss=log_miss, log_weight=sample.log_weight)
 
 
+@functools.partial(jax.jit, static_argnames=("num_instances", "difficulty"))
+def plain_estimate(key, k, v, *, beta, delta, num_instances=40_000, difficulty="gamma"):
+    sample = sample_instances(key, v, beta=beta, num_instances=num_instances, difficulty=difficulty)
+    log_miss = log_miss_probability(sample.bias, sample.tau, delta=delta, sigma_eta=1.0)
+    return sample, instance_failure(k, log_miss=log_miss)
+
+
 def test_reference_quadrature_agrees_with_the_known_values():
     """Values converged to all digits shown, computed apart from this file."""
     for k, v, beta, delta, expected in [
@@ -134,7 +141,7 @@ def test_importance_sampling_agrees_with_quadrature_deep_in_the_tail(beta, v, de
     assert np.all(got.effective > MIN_EFFECTIVE)
     assert np.all(np.abs(got.failure - expected) / got.standard_error < Z)
     # negative control: the same draws with their weights off by the square root miss by far
-    skewed = instance_failure(
+    skewed = jax.jit(instance_failure)(
         k,
         log_miss=log_miss_probability(sample.bias, sample.tau, delta=delta, sigma_eta=1.0),
         log_weight=sample.log_weight / 2,
@@ -154,11 +161,11 @@ def test_weights_are_bounded_and_have_mean_one(difficulty):
 
 
 def test_it_reaches_k_of_1e30_where_plain_sampling_sees_nothing():
-    """Without bias the limit is Eq. 15, P̃ k^-β."""
+    """Without bias the limit is that of Eq. 15, for the bounded prior Γ(β+1) (c_δ k)^-β."""
     beta, delta, k = 2.5, 0.5, np.array([1e15, 1e20, 1e25, 1e30])
     c = np.sqrt(2 / np.pi) * delta
-    expected = 2 * special.gamma(beta) / special.gamma(beta / 2) * (c * k) ** -beta
-    _, got = estimate(jax.random.key(3), k, 0.0, beta=beta, delta=delta, reach=1e30)
+    expected = special.gamma(beta + 1) * (c * k) ** -beta
+    _, got = estimate(jax.random.key(3), k, 0.0, beta=beta, delta=delta, reach=1e30, difficulty="power")
     assert not got.thin.any()
     assert np.all(np.abs(got.failure - expected) < Z * got.standard_error)
     plain = sample_instances(jax.random.key(3), 0.0, beta=beta, num_instances=40_000)
@@ -184,9 +191,9 @@ def test_plain_instances_have_the_law_of_the_model(difficulty):
 def test_correlated_difficulty_and_bias():
     """B = z/√τ: the bias grows with the noise, and B√τ does not depend on τ, so Gauss-Hermite does the rest.
     Shuffling τ against B, which keeps both margins, must change the answer."""
-    beta, delta, k = 2.5, 0.5, np.array([1.0, 30.0])
+    beta, delta, k = 2.5, 0.5, np.array([1.0, 5.0, 30.0, 100.0])
     key, z_key = jax.random.split(jax.random.key(5))
-    plain = sample_instances(key, 1.0, beta=beta, num_instances=40_000)
+    plain, _ = plain_estimate(key, k, 1.0, beta=beta, delta=delta)
     bias = jax.random.normal(z_key, (40_000,)) / jnp.sqrt(plain.tau)
     got = instance_failure(k, log_miss=log_miss_probability(bias, plain.tau, delta=delta, sigma_eta=1.0))
     z, z_weight = np.polynomial.hermite_e.hermegauss(120)
@@ -205,10 +212,10 @@ def test_correlated_difficulty_and_bias():
 def test_standard_error_covers():
     """95 % intervals over 300 repetitions: the count is binomial, 4.5 deviations are allowed (7e-6)."""
     k = np.array([1.0, 100.0, 1e6])
-    expected = np.array([quadrature(x, 0.1, beta=2.5, delta=0.5) for x in k])
+    expected = np.array([quadrature(x, 0.3, beta=2.5, delta=0.5, difficulty="power") for x in k])
 
     def repeat(key):
-        got = estimate(key, k, 0.1, beta=2.5, delta=0.5, reach=1e6, num_instances=2000)[1]
+        got = estimate(key, k, 0.3, beta=2.5, delta=0.5, reach=1e6, num_instances=2000, difficulty="power")[1]
         return jnp.abs(got.failure - expected) < 1.96 * got.standard_error
 
     covered = np.asarray(jax.jit(jax.vmap(repeat))(jax.random.split(jax.random.key(6), 300))).mean(axis=0)
@@ -219,10 +226,10 @@ def test_the_flag_goes_up_where_the_standard_error_stops_being_true():
     """200 plain test sets of 2000. Flag down: the truth lies within 3.5 standard errors in nearly all.
     Flag up: it does not in many, so the flag is neither idle nor a nuisance."""
     k = np.array([1.0, 10.0, 100.0, 1e4, 1e5])
-    expected = np.array([quadrature(x, 0.05, beta=2.5, delta=0.5) for x in k])
+    expected = np.array([quadrature(x, 0.05, beta=2.5, delta=0.5, difficulty="power") for x in k])
 
     def repeat(key):
-        sample = sample_instances(key, 0.05, beta=2.5, num_instances=2000)
+        sample = sample_instances(key, 0.05, beta=2.5, num_instances=2000, difficulty="power")
         got = instance_failure(
             k, log_miss=log_miss_probability(sample.bias, sample.tau, delta=0.5, sigma_eta=1.0)
         )
