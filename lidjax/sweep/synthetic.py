@@ -1,5 +1,6 @@
 """The grid of the LID model as tiles."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,12 +8,37 @@ import jax
 import numpy as np
 
 from lidjax.generalization import CellMethod, resolve_method
+from lidjax.model import power_law_spectrum, power_law_teacher
 from lidjax.sweep.curves import cost_of_curves, curves_for
 from lidjax.sweep.source import Cost, TileResult, cell_status
-from lidjax.sweep.spec import SyntheticSpec
+from lidjax.sweep.spec import Model, SyntheticSpec
 from lidjax.sweep.synthetic_cells import TrainingSize, lgen_program, sampled_failure_program
 
 AXES = ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta", "n", "seed")
+
+
+@functools.lru_cache(maxsize=100_000)
+def cell_method(
+    model: Model, beta: float, alpha: float, dim: int, ridge: float, sigma_eta: float, n: int
+) -> CellMethod:
+    """`resolve_method` for plain numbers; the spectrum is made on the host, once for each (d, α)."""
+    eigenvalues, theta = _host_model(dim, alpha, model.teacher_decay)
+    return resolve_method(
+        model.method,
+        n=n,
+        dim=dim,
+        ridge=ridge,
+        eigenvalues=eigenvalues,
+        theta=theta,
+        beta=beta,
+        sigma_eta=sigma_eta,
+        difficulty=model.difficulty,
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _host_model(dim: int, alpha: float, decay: float) -> tuple[np.ndarray, np.ndarray]:
+    return np.asarray(power_law_spectrum(dim, alpha)), np.asarray(power_law_teacher(dim, decay))
 
 
 class SyntheticSource:
@@ -40,9 +66,11 @@ class SyntheticSource:
     def description(self) -> dict[str, float]:
         return {}
 
-    def method_of(self, n: int, dim: int, ridge: float) -> CellMethod:
-        """The kernel that serves a cell."""
-        return resolve_method(self.spec.model.method, n=n, dim=dim, ridge=ridge)
+    def method_of(
+        self, *, beta: float, alpha: float, dim: int, ridge: float, sigma_eta: float, n: int
+    ) -> CellMethod:
+        """The kernel that serves a cell; it depends on the cell's own values only."""
+        return cell_method(self.spec.model, beta, alpha, dim, ridge, sigma_eta, n)
 
     def evaluate(self, coords: Mapping[str, np.ndarray]) -> TileResult:
         """One tile, by two programs: L_gen, then L_inf(k) given it."""
@@ -58,21 +86,22 @@ class SyntheticSource:
         """L_gen over (beta, alpha, ridge, sigma_eta, n, seed). Where cells need different kernels each runs on the
         whole tile and the cells are picked afterwards; the spec's axes are ordered, so few tiles mix."""
         (dim,) = coords["dim"].tolist()
-        wanted = np.array(
-            [[self.method_of(n, dim, r) for n in coords["n"].tolist()] for r in coords["ridge"].tolist()]
-        )
+        names = ("beta", "alpha", "ridge", "sigma_eta", "n")
+        wanted = np.empty([len(coords[name]) for name in names], object)
+        for index in np.ndindex(wanted.shape):
+            values = {name: coords[name][i].item() for name, i in zip(names, index, strict=True)}
+            wanted[index] = self.method_of(dim=dim, **values)
         lengths = tuple((name, len(coords[name])) for name in AXES if name not in ("dim", "delta"))
         picked: np.ndarray | None = None
-        for method in np.unique(wanted).tolist():
+        for method in sorted(set(wanted.ravel().tolist())):
             mine = wanted == method
             # lanes this kernel does not serve get an N that it does: their results are not used
-            served = mine.any(axis=0)
+            served = mine.any(axis=(0, 1, 2, 3))
             sizes = np.where(served, coords["n"], coords["n"][np.argmax(served)])
             axes = self._arguments({**coords, "n": sizes})
             del axes["delta"]
             result = np.asarray(lgen_program(dim, method, self.spec.model, lengths)(axes, root))
-            select = np.expand_dims(mine, (0, 1, 3, 5))  # (ridge, n) among the six axes
-            picked = result if picked is None else np.where(select, result, picked)
+            picked = result if picked is None else np.where(mine[..., None], result, picked)
         assert picked is not None
         return picked
 
@@ -138,7 +167,9 @@ class SyntheticSource:
         solves = designs * count["alpha"] * count["ridge"]
         noises = solves * count["beta"] * count["sigma_eta"]
         cells = noises * count["delta"]
-        method = self.method_of(n, dim, float(self.axes["ridge"].max()))
+        worst = {"beta": "max", "alpha": "max", "ridge": "max", "sigma_eta": "min"}
+        cell = {name: float(getattr(self.axes[name], pick)()) for name, pick in worst.items()}
+        method = self.method_of(dim=dim, n=n, **cell)
         per_design, per_solve = _lgen_cost(method, n, dim, item)
         cost = (
             per_design * designs + per_solve * solves + Cost(flops=4 * dim**2, bytes=4 * dim * item) * noises

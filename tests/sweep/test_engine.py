@@ -49,7 +49,7 @@ def test_a_cell_equals_its_kernels_called_alone(small_spec):
             theta=power_law_teacher(8),
             beta=5.0,
             sigma_eta=0.1,
-            ridge=1e-6,
+            ridge=1e-2,
             method=method,
         )
         cell = data.sel(beta=5.0, n=n, seed=5)
@@ -75,10 +75,8 @@ def test_tiles_of_any_size_give_the_same_cells(small_spec):
 
 
 def test_new_grid_values_change_no_old_cell(small_spec):
-    small = run_sweep(small_spec)
-    large = run_sweep(
-        change_grid(small_spec, n=(4, 7, 11, 20, 100, 300), seed=(5, 0, 9, 1), beta=(1.5, 2.5, 5.0))
-    )
+    small = run_sweep(change_grid(small_spec, n=(20, 100)))
+    large = run_sweep(change_grid(small_spec, n=(11, 20, 100, 300), seed=(5, 0, 9, 1), beta=(1.5, 2.5, 5.0)))
     shared = large.sel(n=small["n"], seed=small["seed"], beta=small["beta"])
     np.testing.assert_allclose(shared["lgen"], small["lgen"], rtol=1e-9)
     np.testing.assert_allclose(shared["failure"], small["failure"], rtol=1e-7)
@@ -96,7 +94,7 @@ def test_one_trace_serves_every_tile_of_a_shape(small_spec):
     assert sum(TRACES.values()) == before + 1
     run_sweep(spec)
     after = sum(TRACES.values())
-    run_sweep(change_grid(spec, beta=(1.7, 3.3), ridge=(2e-6,)))  # other numbers, the same program
+    run_sweep(change_grid(spec, beta=(1.7, 3.3), ridge=(2e-2,)))  # other numbers, the same program
     assert sum(TRACES.values()) == after
 
 
@@ -141,8 +139,8 @@ def test_methods_agree_in_law(method):
 
 @pytest.mark.parametrize("failure", ["instances", "draws"])
 def test_instance_routes_agree_with_the_population_integral(small_spec, failure):
-    """L_inf(k) of every cell within 5 binomial standard errors of the integral: 24 cells x 3 k, rate 4e-5."""
-    spec = change_grid(small_spec, k=(1.0, 10.0, 100.0))
+    """L_inf(k) of every cell within 5 binomial standard errors of the integral: 12 cells x 3 k, rate 2e-5."""
+    spec = change_grid(small_spec, n=(20, 100), k=(1.0, 10.0, 100.0))
     exact = run_sweep(spec)
     sampled = run_sweep(dataclasses.replace(spec, model=Model(failure=failure, num_instances=2000)))
     np.testing.assert_allclose(sampled["lgen"], exact["lgen"], rtol=1e-9)
