@@ -18,6 +18,7 @@ from lidjax.model import power_law_teacher as power_law_teacher
 from lidjax.model import sample_features as sample_features
 from lidjax.model import sample_training_set as sample_training_set
 from lidjax.passk import instance_failure as instance_failure
+from lidjax.passk import pass_at_k_failure as pass_at_k_failure
 from lidjax.passk import pass_at_k_from_counts as pass_at_k_from_counts
 from lidjax.passk import sample_success as sample_success
 from lidjax.passk import success_probability as success_probability
