@@ -40,7 +40,7 @@ def spec(tmp_path):
 def test_run_show_and_plot(spec, tmp_path, capsys):
     assert main(["run", spec]) == 0
     printed = capsys.readouterr()
-    assert "β_eff(N)" in printed.out
+    assert "β_eff, median (95 %)" in printed.out
     assert "12 cells" in printed.err
     out = tmp_path / "runs" / "small"
     assert {p.name for p in (out / "figures").iterdir()} == {"scaling.pdf", "scaling.png"}
