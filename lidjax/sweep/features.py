@@ -31,6 +31,7 @@ def compiled_tile(features: Features, lengths: tuple[tuple[str, int], ...]):
                 num_labels=features.labels_per_split,
                 num_validation=features.num_validation,
                 variance_floor=features.variance_floor,
+                failure=features.failure,
                 **args,
             )
             return lgen, failure

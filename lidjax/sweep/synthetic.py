@@ -179,8 +179,7 @@ class SyntheticSource:
             cost = cost + Cost(evaluations=INTERPOLATION * k, bytes=4 * k * item) * cells
         else:
             m = model.num_instances
-            per_k = k if model.failure == "instances" else self.k.max()
-            cost = cost + Cost(draws=3 * m, evaluations=m * per_k, bytes=2 * m * k * item) * cells
+            cost = cost + Cost(draws=3 * m, evaluations=m * k, bytes=2 * m * k * item) * cells
         return cost + Cost(bytes=(k + 2) * item) * cells
 
 
