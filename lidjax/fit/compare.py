@@ -48,7 +48,13 @@ def compare_laws(
     else:
         curve = log_curve(k, failure, window=check_window(holdout), log=log)
         unseen = [holdout_rms(curve, fit) for fit in fits]
-    columns = ([f.rms for f in fits], unseen, [f.aic for f in fits], [f.bic for f in fits], [f.status for f in fits])
+    columns = (
+        [f.rms for f in fits],
+        unseen,
+        [f.aic for f in fits],
+        [f.bic for f in fits],
+        [f.status for f in fits],
+    )
     return LawComparison(*(jnp.stack(column, axis=-1) for column in columns))
 
 
@@ -57,7 +63,9 @@ def holdout_rms(curve, fit):
     params = jnp.log(jnp.stack(fit[:2] if "c" in fit._fields else fit[:4]))
     tail = "stretched" if "v" in fit._fields else "power"
     if params.shape[0] == 2:  # one tail: the first part of two vanishes
-        params = jnp.stack([jnp.zeros_like(params[0]), params[0], jnp.full_like(params[0], -jnp.inf), params[1]])
+        params = jnp.stack(
+            [jnp.zeros_like(params[0]), params[0], jnp.full_like(params[0], -jnp.inf), params[1]]
+        )
     predicted = parts_curve(params[..., None], curve.log_k, tail)
     used = curve.weight > 0
     count = jnp.sum(used, axis=-1).astype(predicted.dtype)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from lidjax.errors import InputError
 from lidjax.fit.criteria import information_criteria
 from lidjax.fit.data import check_level, log_curve
 from lidjax.fit.least_squares import best_of, least_squares
@@ -19,6 +20,7 @@ from lidjax.fit.two_parts import one_part_cost, parts_curve, search_box, startin
 from lidjax.fit.uncertainty import (
     ROUNDING,
     at_dof,
+    at_minimum,
     covariance_from_jacobian,
     critical_values,
     profile_intervals,
@@ -27,7 +29,9 @@ from lidjax.fit.uncertainty import (
 )
 
 Share = Literal["beta", "beta and c1"]
-NUM_TRIAL_BETAS = 16  # heuristic: trial values of β between the shallowest and 1.5 times the steepest half-window slope
+NUM_TRIAL_BETAS = (
+    16  # heuristic: trial values of β between the shallowest and 1.5 times the steepest half-window slope
+)
 
 
 class SharedTwoTailFit(NamedTuple):
@@ -83,7 +87,9 @@ def fit_shared(log_k, log_failure, weight, bad, how, share: Share) -> SharedTwoT
         return best_of(residual, jnp.clip(starts, low[None, :], high[None, :]), low, high)
 
     over_curves = jax.vmap(one_curve, in_axes=(None, 0, 0, 0))
-    slopes = jax.vmap(lambda *curve: starting_points(*curve, None, "power")[:, :2])(log_k, log_failure, weight)
+    slopes = jax.vmap(lambda *curve: starting_points(*curve, None, "power")[:, :2])(
+        log_k, log_failure, weight
+    )
     low_beta, high_beta = jnp.min(slopes[..., 1]) - 0.2, jnp.max(slopes[..., 0]) + 0.2
     betas = low_beta + (high_beta - low_beta) * jnp.linspace(0, 1, NUM_TRIAL_BETAS, dtype=dtype)
     trials = jax.vmap(over_curves, in_axes=(0, None, None, None))(betas, log_k, log_failure, weight)
@@ -110,12 +116,15 @@ def fit_shared(log_k, log_failure, weight, bad, how, share: Share) -> SharedTwoT
     ends = profile_intervals(residual, (0,), errors[:1], *rows, **limits)
 
     misfit = jnp.where(used, residual(best.params).reshape(weight.shape) / jnp.where(used, weight, 1.0), 0.0)
-    alone = jax.vmap(lambda *curve: one_part_cost(*curve, best.params[0], "power"))(log_k, log_failure, weight)
+    alone = jax.vmap(lambda *curve: one_part_cost(*curve, best.params[0], "power"))(
+        log_k, log_failure, weight
+    )
     fall = (alone - jnp.sum((weight * misfit) ** 2, axis=1)) / variance
     separated = fall > two_parameter_limit(dof, how["known_errors"], how["level"])
     closed = jnp.isfinite(ends.lower[0]) & jnp.isfinite(ends.upper[0])
     status = jnp.where(closed, FitStatus.OK, FitStatus.NOT_IDENTIFIABLE)
-    status = jnp.where(best.converged & (ends.lowest >= best.cost - 1e-3 * variance), status, FitStatus.NOT_CONVERGED)
+    converged = at_minimum(residual, best, low, high, variance=variance, lowest=ends.lowest)
+    status = jnp.where(converged, status, FitStatus.NOT_CONVERGED)
     status = jnp.where(jnp.any(separated), status, FitStatus.NOT_SEPARATED)
     status = jnp.where(dof < 1, FitStatus.TOO_FEW_POINTS, status)
     status = jnp.where(jnp.any(bad), FitStatus.NOT_POSITIVE, status).astype(jnp.int32)
@@ -143,7 +152,7 @@ def fit_shared(log_k, log_failure, weight, bad, how, share: Share) -> SharedTwoT
 @partial(jax.jit, static_argnames="share")
 def fit_shared_batch(log_k, log_failure, weight, bad, how, share):
     batch = log_k.shape[:-2]
-    flat = [a.reshape((-1,) + a.shape[len(batch) :]) for a in (log_k, log_failure, weight, bad)]
+    flat = [a.reshape((-1, *a.shape[len(batch) :])) for a in (log_k, log_failure, weight, bad)]
     out = jax.vmap(lambda *curves: fit_shared(*curves, how, share))(*flat)
     return jax.tree.map(lambda leaf: leaf.reshape(batch + leaf.shape[1:]), out)
 
@@ -158,10 +167,10 @@ def fit_two_tail_shared(
     of the joint fit grows like n³: meant for tens of curves.
     """
     if share not in get_args(Share):
-        raise ValueError(f"share={share!r} is not known; allowed: {', '.join(get_args(Share))}")
+        raise InputError(f"share={share!r} is not known; allowed: {', '.join(get_args(Share))}")
     curve = log_curve(k, failure, window=window, standard_error=standard_error, log=log)
     if curve.log_k.ndim < 2:
-        raise ValueError(f"failure {curve.log_k.shape} must have two axes at least, (curves, k)")
+        raise InputError(f"failure {curve.log_k.shape} must have two axes at least, (curves, k)")
     known, points = standard_error is not None, curve.log_k.shape[-1] * curve.log_k.shape[-2]
     dtype = curve.log_failure.dtype
     critical = jnp.asarray(critical_values(check_level(level), points, known_errors=known), dtype)

@@ -72,19 +72,22 @@ class StretchedTwoTailFit(NamedTuple):
     status: Int[Array, "*batch"]
 
 
-def fit_two_tail(k, failure, *, window=None, standard_error=None, beta=None, log=False, level=0.95) -> TwoTailFit:
+def fit_two_tail(
+    k, failure, *, window=None, standard_error=None, beta=None, log=False, level=0.95
+) -> TwoTailFit:
     """Fit L_inf(k; N) = c1 k^-β + c2 k^-γ (Eq. 17 = Eq. 54), all four positive, to `failure` (..., m) at `k`.
 
-    Least squares in log L_inf over k1 ≤ k ≤ k2 of the static `window` (all k without one), from several starts; batched
-    over leading axes in one compiled program. `k` is (m,) or (..., m). With log=True `failure` is log L_inf.
+    Least squares in log L_inf over k1 ≤ k ≤ k2 of the static `window` (all k without one), from several starts;
+    batched over leading axes in one compiled program. `k` is (m,) or (..., m). With log=True `failure` is log L_inf.
 
-    `standard_error` (..., m), of `failure`: points are weighted by it and reported errors are absolute. Points at several
-    k of one set of instances are correlated, which this ignores: their errors come out too small; fit
+    `standard_error` (..., m), of `failure`: points are weighted by it and reported errors are absolute. Points at
+    several k of one set of instances are correlated, which this ignores: their errors come out too small; fit
     the curve of each seed and use `summarise_seeds`. Without `standard_error` errors are scaled by the misfit: on a
     deterministic curve they say how well the *form* holds in this window and shrink as it is sampled more finely.
 
     Labels: two powers are symmetric, so without `beta` the steeper exponent is called β and γ < β is built in, as
-    where the finite-N tail rules at large k. With `beta` given (it broadcasts; no uncertainty) γ may lie on either side.
+    where the finite-N tail rules at large k. With `beta` given (it broadcasts, without uncertainty) γ may lie on
+    either side.
     A sum of two positive powers is convex in log-log: where the curve is concave (k below 1/c_δ, or saturation
     near 1) one part vanishes, and the fit says NOT_SEPARATED rather than invent a γ.
 
@@ -109,7 +112,9 @@ def fit_curves(k, failure, window, standard_error, beta, log, level, tail: Tail)
     curve = log_curve(k, failure, window=window, standard_error=standard_error, log=log)
     known = standard_error is not None
     dtype = curve.log_failure.dtype
-    critical = jnp.asarray(critical_values(check_level(level), curve.log_k.shape[-1], known_errors=known), dtype)
+    critical = jnp.asarray(
+        critical_values(check_level(level), curve.log_k.shape[-1], known_errors=known), dtype
+    )
     how = {"known_errors": jnp.asarray(known), "critical": critical, "level": jnp.asarray(level, dtype)}
     batch = curve.log_k.shape[:-1]
     if beta is not None:
