@@ -1,6 +1,6 @@
 """L_gen of one training set, by any method: the kernel that sweeps vmap, and the choice of method."""
 
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import jax
 import jax.numpy as jnp
@@ -69,7 +69,7 @@ def resolve_method(
     wide = method in ("simulate_dual", "dual")
     if wide != (n < dim) or (method == "scalar" and n <= dim + 1):
         raise ValueError(f"method={method!r} does not cover n={n} with dim={dim}; use 'auto' or 'simulate'")
-    return method
+    return cast(CellMethod, method)
 
 
 def lgen_cell(
