@@ -60,11 +60,19 @@ def gamma_scaling(lgen, gamma, gamma_se=None, *, level: float = 0.95) -> GammaSc
     lower, upper = line.slope - at_dof(table, dof) * slope_se, line.slope + at_dof(table, dof) * slope_se
     fine = (dof >= 1) & (line.spread > 0)
     status = jnp.where(fine, FitStatus.OK, FitStatus.TOO_FEW_POINTS).astype(jnp.int32)
-    numbers = (line.slope, slope_se, line.intercept, lower, upper, birge)
+
+    def known(value):
+        return jnp.where(fine, value, jnp.nan)
+
     return GammaScaling(
-        *(jnp.where(fine, number, jnp.nan) for number in numbers),
-        line.num_points,
-        fine & (lower <= -1) & (upper >= -1),
-        fine & (lower <= -0.5) & (upper >= -0.5),
-        status,
+        slope=known(line.slope),
+        slope_se=known(slope_se),
+        intercept=known(line.intercept),
+        lower=known(lower),
+        upper=known(upper),
+        birge=known(birge),
+        num_points=line.num_points,
+        admits_inverse=fine & (lower <= -1) & (upper >= -1),
+        admits_inverse_root=fine & (lower <= -0.5) & (upper >= -0.5),
+        status=status,
     )

@@ -134,16 +134,24 @@ def fit_saturation_cell(log_n, beta_eff, weight, *, known_errors, critical) -> S
     status = jnp.where(dof < 1, FitStatus.TOO_FEW_POINTS, status).astype(jnp.int32)
     fine = dof >= 1
     values = jnp.where(fine, jnp.exp(best.params), jnp.nan)
+    beta, delta, c, nu = values
+    beta_se, delta_se, c_se, nu_se = values * errors
     return SaturationFit(
-        *values,
-        *(values * errors),
-        values[:, None] * covariance * values[None, :],
-        jnp.where(fine, jnp.exp(ends.lower), jnp.nan),
-        jnp.where(fine, jnp.exp(ends.upper), jnp.nan),
-        jnp.where(fine, 2 * best.cost, jnp.nan),
-        dof,
-        identifiable & fine,
-        status,
+        beta=beta,
+        delta=delta,
+        c=c,
+        nu=nu,
+        beta_se=beta_se,
+        delta_se=delta_se,
+        c_se=c_se,
+        nu_se=nu_se,
+        covariance=values[:, None] * covariance * values[None, :],
+        lower=jnp.where(fine, jnp.exp(ends.lower), jnp.nan),
+        upper=jnp.where(fine, jnp.exp(ends.upper), jnp.nan),
+        cost=jnp.where(fine, 2 * best.cost, jnp.nan),
+        dof=dof,
+        identifiable=identifiable & fine,
+        status=status,
     )
 
 

@@ -65,12 +65,12 @@ def summarise_seeds(
         jnp.std(values, axis=axis, ddof=1) / np.sqrt(count) if count > 1 else jnp.full(broken.shape, jnp.nan)
     )
     return SeedSummary(
-        jnp.mean(values, axis=axis),
-        error.astype(values.dtype),
-        jnp.median(values, axis=axis),
-        jnp.where(broken, jnp.nan, jnp.take(ordered, low, axis=axis)),
-        jnp.where(broken, jnp.nan, jnp.take(ordered, high, axis=axis)),
-        lower,
-        upper,
-        coverage,
+        mean=jnp.mean(values, axis=axis),
+        standard_error=error.astype(values.dtype),
+        median=jnp.median(values, axis=axis),
+        median_low=jnp.where(broken, jnp.nan, jnp.take(ordered, low, axis=axis)),
+        median_high=jnp.where(broken, jnp.nan, jnp.take(ordered, high, axis=axis)),
+        lower=lower,
+        upper=upper,
+        coverage=coverage,
     )

@@ -41,7 +41,7 @@ class SharedTwoTailFit(NamedTuple):
     """Estimates of L_i(k) = c1_i k^-β + c2_i k^-γ_i for n curves with one β; `beta` has the batch axes alone.
 
     `beta_lower`, `beta_upper` are the profile interval of β over everything else. Errors of γ_i come from the joint
-    covariance. `separated` (..., n): γ_i can be told from β. With c1 shared, `c1` repeats one value.
+NUM_TRIAL_BETAS = 16  # heuristic: trial values of β, around the slopes of all half-windows
     """
 
     beta: Float[Array, "*batch"]
@@ -90,7 +90,7 @@ def fit_shared(log_k, log_failure, weight, bad, how, share: Share) -> SharedTwoT
         return best_of(residual, jnp.clip(starts, low[None, :], high[None, :]), low, high)
 
     over_curves = jax.vmap(one_curve, in_axes=(None, 0, 0, 0))
-    slopes = jax.vmap(lambda *curve: starting_points(*curve, None, "power")[:, :2])(
+    slopes = jax.vmap(lambda k, f, w: starting_points(k, f, w, None, "power")[:, :2])(
         log_k, log_failure, weight
     )
     low_beta, high_beta = jnp.min(slopes[..., 1]) - 0.2, jnp.max(slopes[..., 0]) + 0.2
@@ -114,14 +114,14 @@ def fit_shared(log_k, log_failure, weight, bad, how, share: Share) -> SharedTwoT
     variance = residual_variance(best.cost, dof, rounding, how["known_errors"])
     covariance = covariance_from_jacobian(jax.jacfwd(residual)(best.params), variance)
     errors = jnp.sqrt(jnp.diagonal(covariance))
-    rows = (a[None, :] for a in (best.params, low, high))
     limits = {"cost": best.cost, "variance": variance, "critical": at_dof(how["critical"], dof)}
-    ends = profile_intervals(residual, (0,), errors[:1], *rows, **limits)
+    ends = profile_intervals(
+        residual, (0,), errors[:1], best.params[None, :], low[None, :], high[None, :], **limits
+    )
 
     misfit = jnp.where(used, residual(best.params).reshape(weight.shape) / jnp.where(used, weight, 1.0), 0.0)
-    alone = jax.vmap(lambda *curve: one_part_cost(*curve, best.params[0], "power"))(
-        log_k, log_failure, weight
-    )
+    over_curves = jax.vmap(lambda k, f, w: one_part_cost(k, f, w, best.params[0], "power"))
+    alone = over_curves(log_k, log_failure, weight)
     fall = (alone - jnp.sum((weight * misfit) ** 2, axis=1)) / variance
     separated = fall > two_parameter_limit(dof, how["known_errors"], how["level"])
     closed = jnp.isfinite(ends.lower[0]) & jnp.isfinite(ends.upper[0])
@@ -136,19 +136,26 @@ def fit_shared(log_k, log_failure, weight, bad, how, share: Share) -> SharedTwoT
     values, log_se = jnp.where(fine, jnp.exp(q), jnp.nan), expand(errors, count, share)
     rms = jnp.sqrt(jnp.sum(misfit**2, axis=1) / jnp.maximum(jnp.sum(used, axis=1), 1).astype(dtype))
     cost = jnp.where(fine, 2 * best.cost, jnp.nan)
+    criteria = information_criteria(cost, num_points, num_params, how["known_errors"])
+    se = values * log_se
     return SharedTwoTailFit(
-        values[0, 0],
-        *values.T[1:],
-        values[0, 0] * log_se[0, 0],
-        *(values * log_se).T[1:],
-        jnp.where(fine, jnp.exp(ends.lower[0]), jnp.nan),
-        jnp.where(fine, jnp.exp(ends.upper[0]), jnp.nan),
-        cost,
-        dof,
-        jnp.where(fine, rms, jnp.nan),
-        *information_criteria(cost, num_points, num_params, how["known_errors"]),
-        separated & fine,
-        status,
+        beta=values[0, 0],
+        gamma=values[:, 1],
+        c1=values[:, 2],
+        c2=values[:, 3],
+        beta_se=se[0, 0],
+        gamma_se=jnp.where(separated, se[:, 1], jnp.inf),
+        c1_se=se[:, 2],
+        c2_se=se[:, 3],
+        beta_lower=jnp.where(fine, jnp.exp(ends.lower[0]), jnp.nan),
+        beta_upper=jnp.where(fine, jnp.exp(ends.upper[0]), jnp.nan),
+        cost=cost,
+        dof=dof,
+        rms=jnp.where(fine, rms, jnp.nan),
+        aic=criteria.aic,
+        bic=criteria.bic,
+        separated=separated & fine,
+        status=status,
     )
 
 
@@ -156,7 +163,7 @@ def fit_shared(log_k, log_failure, weight, bad, how, share: Share) -> SharedTwoT
 def fit_shared_batch(log_k, log_failure, weight, bad, how, share):
     batch = log_k.shape[:-2]
     flat = [a.reshape((-1, *a.shape[len(batch) :])) for a in (log_k, log_failure, weight, bad)]
-    out = jax.vmap(lambda *curves: fit_shared(*curves, how, share))(*flat)
+    out = jax.vmap(lambda k, f, w, bad: fit_shared(k, f, w, bad, how, share))(*flat)
     return jax.tree.map(lambda leaf: leaf.reshape(batch + leaf.shape[1:]), out)
 
 

@@ -121,6 +121,7 @@ def pack(result, curve, line, common: Common, first, first_se, first_lower, firs
     def known(value):
         return jnp.where(fine, value, jnp.nan)
 
+    criteria = information_criteria(cost, line.num_points, NUM_PARAMS, common.known_errors)
     return result(
         known(first),
         known(c),
@@ -131,7 +132,8 @@ def pack(result, curve, line, common: Common, first, first_se, first_lower, firs
         cost,
         line.num_points - NUM_PARAMS,
         known(rms),
-        *information_criteria(cost, line.num_points, NUM_PARAMS, common.known_errors),
+        criteria.aic,
+        criteria.bic,
         jnp.isfinite(lower) & jnp.isfinite(upper) & fine[..., None],
         jnp.where(jnp.isfinite(upper[..., 0]) | ~fine, status, FitStatus.NOT_IDENTIFIABLE).astype(jnp.int32),
     )

@@ -22,7 +22,8 @@ class TwoTailFit(NamedTuple):
 
     `beta_se` and so on are standard errors; `covariance` (..., 4, 4), `lower`, `upper` and `identifiable` (..., 4)
     are in the order β, γ, c1, c2. `lower`, `upper` are profile-likelihood intervals, 0 or inf where that side is
-    open. `separated` says that γ can be told from β, that is that one power law does not fit as well. `cost` is the
+    open. `separated` says that γ can be told from β, that is that one power law does not fit as well; where it cannot,
+    standard errors are inf and every interval is open. `cost` is the
     weighted sum of squared residuals in log space, `rms` the unweighted root mean square of log(curve/law),
     `aic`, `bic` the information criteria, `status` a `FitStatus`.
     """
@@ -150,17 +151,22 @@ def report(fit, bad, known_errors, tail):
     count = jnp.maximum(fit.num_points, 1).astype(values.dtype)
     cost = jnp.where(fine, fit.cost, jnp.nan)
     criteria = information_criteria(cost, fit.num_points, fit.num_params, known_errors)
-    return (TwoTailFit if tail == "power" else StretchedTwoTailFit)(
-        *values,
-        *(values * fit.log_errors),
-        values[:, None] * fit.log_covariance * values[None, :],
-        jnp.where(fine, jnp.exp(fit.log_lower), jnp.nan),
-        jnp.where(fine, jnp.exp(fit.log_upper), jnp.nan),
-        cost,
-        dof,
-        jnp.where(fine, jnp.sqrt(jnp.sum(fit.residual**2) / count), jnp.nan),
-        *criteria,
-        fit.separated & fine,
-        identifiable & fine,
-        status,
+    unknown = ~fit.separated  # the split into two parts is arbitrary then: no error is large enough
+    errors = jnp.where(unknown, jnp.inf, values * fit.log_errors)
+    covariance = values[:, None] * fit.log_covariance * values[None, :]
+    result = TwoTailFit if tail == "power" else StretchedTwoTailFit
+    estimates = dict(zip(result._fields[:8], (*values, *errors), strict=True))
+    return result(
+        **estimates,
+        covariance=jnp.where(unknown, jnp.inf, covariance),
+        lower=jnp.where(fine, jnp.exp(fit.log_lower), jnp.nan),
+        upper=jnp.where(fine, jnp.exp(fit.log_upper), jnp.nan),
+        cost=cost,
+        dof=dof,
+        rms=jnp.where(fine, jnp.sqrt(jnp.sum(fit.residual**2) / count), jnp.nan),
+        aic=criteria.aic,
+        bic=criteria.bic,
+        separated=fit.separated & fine,
+        identifiable=identifiable & fine,
+        status=status,
     )

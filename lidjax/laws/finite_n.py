@@ -7,8 +7,8 @@ with v = L_gen/σ² and Q the upper tail of the normal law. The tail is F(s) = E
     τ ~ Gamma(β/2, 1)     e^-τ against 2Q leaves a saddle at τ* ~ √(log(1/s)/v): F ~ exp(-2√(log(1/s)/v))
 
 Both are evaluated by Laplace's method with the exact threshold b. That keeps the prefactor and what the window
-does to the exponent: + √2 (δ/σ) log(1/s)^(1/4) v^(-3/4) for gamma, + (δ/σ) √(2 log(1/s))/v for the bounded prior,
-small against the leading term and never negligible. With a = b√τ, h = (δ/σ)√τ and s fixed, da/dh = coth(ah).
+does to the exponent: + √2 (δ/σ) log(1/s)^(1/4) v^(-3/4) for gamma, + (δ/σ) √(2 log(1/s))/v for power, small against
+the leading term and never negligible. With a = b√τ, h = (δ/σ)√τ and s fixed, da/dh = coth(ah).
 """
 
 import math
