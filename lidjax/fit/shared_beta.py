@@ -40,8 +40,8 @@ NUM_TRIAL_BETAS = (
 class SharedTwoTailFit(NamedTuple):
     """Estimates of L_i(k) = c1_i k^-β + c2_i k^-γ_i for n curves with one β; `beta` has the batch axes alone.
 
-    `beta_lower`, `beta_upper` are the profile interval of β over everything else. Errors of γ_i come from the joint
-NUM_TRIAL_BETAS = 16  # heuristic: trial values of β, around the slopes of all half-windows
+        `beta_lower`, `beta_upper` are the profile interval of β over everything else. Errors of γ_i come from the joint
+    NUM_TRIAL_BETAS = 16  # heuristic: trial values of β, around the slopes of all half-windows
     """
 
     beta: Float[Array, "*batch"]

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lidjax.generalization import blocked
 from lidjax.generalization.blocked import gram_solve, inverse_cholesky
 
 
@@ -15,8 +16,10 @@ def problem(dim, dtype=np.float64):
     return tuple(jnp.asarray(a, dtype) for a in (lower, shift, rhs))
 
 
-@pytest.mark.parametrize("dim", [1, 2, 31, 33, 64, 65, 127, 200, 1030])
-def test_against_lapack(dim):
+@pytest.mark.parametrize(("dim", "max_blocks"), [(1, 8), (33, 8), (64, 8), (65, 8), (200, 8), (200, 2)])
+def test_against_lapack(dim, max_blocks, monkeypatch):
+    """One block, one and a bit, several; and blocks made larger so that there are no more than `max_blocks`."""
+    monkeypatch.setattr(blocked, "MAX_BLOCKS", max_blocks)
     lower, shift, rhs = problem(dim)
     expected = np.linalg.solve(np.asarray(lower @ lower.T + jnp.diag(shift)), np.asarray(rhs).T).T
     np.testing.assert_allclose(jax.jit(gram_solve)(lower, shift, rhs), expected, rtol=1e-11, atol=1e-12)
@@ -24,7 +27,7 @@ def test_against_lapack(dim):
 
 def test_float32_stays_float32():
     lower, shift, rhs = problem(100, np.float32)
-    solution = gram_solve(lower, shift, rhs)
+    solution = jax.jit(gram_solve)(lower, shift, rhs)
     assert solution.dtype == jnp.float32
     residual = solution @ (lower @ lower.T + jnp.diag(shift)) - rhs
     assert float(jnp.max(jnp.abs(residual))) < 1e-4
@@ -32,13 +35,13 @@ def test_float32_stays_float32():
 
 def test_not_positive_definite_gives_nan():
     lower, shift, rhs = problem(100)
-    assert bool(jnp.all(jnp.isnan(gram_solve(lower, shift.at[40].set(-50.0), rhs))))
+    assert bool(jnp.all(jnp.isnan(jax.jit(gram_solve)(lower, shift.at[40].set(-50.0), rhs))))
 
 
-@pytest.mark.parametrize("size", [5, 64, 100])
+@pytest.mark.parametrize("size", [5, 100])
 def test_inverse_cholesky(size):
     lower, shift, _ = problem(size)
     matrix = lower @ lower.T + jnp.diag(shift)
-    inverse = inverse_cholesky(matrix)
+    inverse = jax.jit(inverse_cholesky)(matrix)
     np.testing.assert_allclose(inverse @ matrix @ inverse.T, np.eye(size), atol=1e-12)
     assert bool(jnp.all(jnp.triu(inverse, 1) == 0))

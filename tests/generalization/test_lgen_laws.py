@@ -74,7 +74,7 @@ def test_exact_against_simulation_on_the_whole_grid(beta, ratio, ridge, difficul
     check_case(beta, ratio, ridge, difficulty=difficulty, cases=2 * len(CASES))
 
 
-@pytest.mark.parametrize("n", [10, 22, 40])
+@pytest.mark.parametrize("n", [10, 22])
 def test_a_wrong_degree_of_freedom_is_caught(n, monkeypatch):
     method = resolve_method("exact", n, DIM, 1e-9)
     simulated = draws("simulate", 5.0, n, 1e-9, seed=1, size=20_000)
@@ -85,7 +85,7 @@ def test_a_wrong_degree_of_freedom_is_caught(n, monkeypatch):
         arguments = {"eigenvalues": EIGENVALUES, "theta": THETA, "beta": 5.0, "sigma_eta": 0.3, "ridge": 1e-9}
         return jax.vmap(lambda key: lgen_cell(key, n, method=method, **arguments))(keys)
 
-    assert stats.ks_2samp(simulated, np.asarray(exact(jax.random.key(2), False))).pvalue > ALARM / 3
+    assert stats.ks_2samp(simulated, np.asarray(exact(jax.random.key(2), False))).pvalue > ALARM / 2
     right = chi_square.chi_square
     monkeypatch.setattr(design, "chi_square", lambda key, dof: right(key, dof + 1))
     assert stats.ks_2samp(simulated, np.asarray(exact(jax.random.key(2), True))).pvalue < 1e-6
@@ -100,7 +100,7 @@ def test_mean_is_the_closed_form(n, ridge, method):
 
     At N = d + 2 the mean exists but not the variance, so N starts at d + 2 only through its median.
     """
-    sample = draws(method, 6.0, n, ridge, seed=3, size=20_000)
+    sample = draws(method, 6.0, n, ridge, seed=3, size=8000)
     if n == DIM + 2:
         gain = stats.f(DIM, n - DIM + 1)  # (‖η‖²/N)·d/(N-d+1)·F, with ‖η‖² fluctuating by 20 %
         scaled = sample / (0.3**2 / 2 * DIM / (n - DIM + 1))
