@@ -13,9 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln, logsumexp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Num
 
-from lidjax.difficulty import Difficulty, check_difficulty, sample_precision
+from lidjax.difficulty import Difficulty, as_float, check_difficulty, sample_precision
 from lidjax.passk.success import log_window
 
 MIN_EFFECTIVE = 30  # under this many effective instances the standard error itself is off by more than 13 %
@@ -41,17 +42,17 @@ class InstanceFailure(NamedTuple):
 
 def log_miss_probability(bias, tau, *, delta, sigma_eta) -> Float[Array, "..."]:
     """log(1 - s(B, τ)), the log chance that one trial fails; accurate at both ends. Arguments broadcast."""
-    bias, tau, delta, sigma_eta = jnp.broadcast_arrays(*map(jnp.asarray, (bias, tau, delta, sigma_eta)))
+    bias, tau, delta, sigma_eta = jnp.broadcast_arrays(*map(as_float, (bias, tau, delta, sigma_eta)))
     root = jnp.sqrt(tau) / sigma_eta
     return log_window(jnp.abs(bias) * root, delta * root)[1]
 
 
 def instance_failure(
-    k: Num[Array, " k"],
-    success: Float[Array, " m"] | None = None,
+    k: Num[ArrayLike, " k"],
+    success: Float[ArrayLike, " m"] | None = None,
     *,
-    log_miss: Float[Array, " m"] | None = None,
-    log_weight: Float[Array, " m"] | None = None,
+    log_miss: Float[ArrayLike, " m"] | None = None,
+    log_weight: Float[ArrayLike, " m"] | None = None,
 ) -> InstanceFailure:
     """Mean of (1 - s_i)^k over m test instances, for k > 0 of any size (Eq. 13).
 
@@ -62,24 +63,34 @@ def instance_failure(
     cannot be missed by any statistic of them.
     """
     if success is not None and log_miss is None:
-        log_miss = jnp.log1p(-success)
+        log_miss = jnp.log1p(-jnp.asarray(success))
     elif success is not None or log_miss is None:
         raise ValueError("give exactly one of success and log_miss")
+    log_miss = jnp.asarray(log_miss)
     count = log_miss.shape[0]
+    # Powers are taken relative to the instance most likely to fail: k·log_miss minus its own maximum
+    # would lose all digits at large k, and with a fused multiply-add not even be ≤ 0.
+    hardest = _finite_or_zero(jnp.max(log_miss))
+    relative = log_miss - hardest
 
     def one(k):
-        log_terms = k * log_miss if log_weight is None else k * log_miss + log_weight
-        peak = jnp.max(log_terms)
-        peak = jnp.where(jnp.isneginf(peak), jnp.zeros_like(peak), peak)
+        log_terms = k * relative if log_weight is None else k * relative + log_weight
+        peak = _finite_or_zero(jnp.max(log_terms))
         terms = jnp.exp(log_terms - peak)
         mean = jnp.mean(terms)
         square = jnp.mean(terms**2)
         spread = jnp.sqrt(jnp.mean((terms - mean) ** 2) / max(count - 1, 1))
         effective = count * mean**2 / jnp.where(square > 0, square, 1)
-        return jnp.exp(peak) * mean, jnp.exp(peak) * spread, effective
+        level = jnp.exp(k * hardest + peak)
+        return level * mean, level * spread, effective
 
-    failure, error, effective = jax.lax.map(one, k.astype(log_miss.dtype))
+    failure, error, effective = jax.lax.map(one, jnp.asarray(k, log_miss.dtype))
     return InstanceFailure(failure, error, effective, ~(effective >= MIN_EFFECTIVE))
+
+
+def _finite_or_zero(x):
+    """-inf, the maximum over instances that cannot fail, as 0; NaN stays."""
+    return jnp.where(jnp.isneginf(x), jnp.zeros_like(x), x)
 
 
 def thin_tail_warning(k, result: InstanceFailure) -> str | None:
@@ -110,7 +121,7 @@ def sample_instances(
 ) -> InstanceSample:
     """Draw (B, τ) from the model's own law, B ~ N(0, L_gen) independent of τ ~ prior; unit weights."""
     bias_key, tau_key = jax.random.split(key)
-    beta = jnp.asarray(beta)
+    beta = as_float(beta)
     z = jax.random.normal(bias_key, (num_instances,), beta.dtype)
     tau = sample_precision(tau_key, beta, (num_instances,), difficulty)
     return InstanceSample(jnp.sqrt(lgen) * z, tau, jnp.zeros_like(tau))
@@ -132,7 +143,7 @@ def sample_success(
     `lgen` ≥ 0, `beta`, `delta`, `sigma_eta` > 0 and `reach` ≥ 1 are scalar arrays.
     """
     check_difficulty(difficulty)
-    beta = jnp.asarray(beta)
+    beta = as_float(beta)
     nominal_shape = beta / 2
     log_reach = jnp.log1p(reach * jnp.sqrt(2 / jnp.pi) * delta / sigma_eta)
     levels = log_reach * jnp.arange(1, len(_FINITE_N) + 1, dtype=beta.dtype) / len(_FINITE_N)
