@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 
 class Criteria(NamedTuple):
-    """Akaike's and the Bayesian (Schwarz) criterion; lower is better, only differences on one data set mean anything."""
+    """Akaike's and the Bayesian (Schwarz) criterion: lower is better; only differences on one data set count."""
 
     aic: Float[Array, "*batch"]
     bic: Float[Array, "*batch"]

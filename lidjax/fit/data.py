@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from lidjax.errors import InputError
+
 
 class LogCurve(NamedTuple):
     """Curves in log space: weight 0 is a point left out, `bad` a curve with a value that has no logarithm."""
@@ -17,20 +19,20 @@ class LogCurve(NamedTuple):
 
 
 def check_window(window) -> tuple[float, float]:
-    """A window of k as two floats; ValueError unless 0 < k1 < k2."""
+    """A window of k as two floats; InputError unless 0 < k1 < k2."""
     try:
         low, high = (float(edge) for edge in window)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"window={window!r} must be two numbers (k1, k2)") from error
+        raise InputError(f"window={window!r} must be two numbers (k1, k2)") from error
     if not 0 < low < high:
-        raise ValueError(f"window={window!r} must have 0 < k1 < k2")
+        raise InputError(f"window={window!r} must have 0 < k1 < k2")
     return low, high
 
 
 def check_level(level: float) -> float:
-    """A confidence level; ValueError unless strictly between 0 and 1."""
+    """A confidence level; InputError unless strictly between 0 and 1."""
     if not 0 < level < 1:
-        raise ValueError(f"level={level} must be between 0 and 1, for example 0.95")
+        raise InputError(f"level={level} must be between 0 and 1, for example 0.95")
     return float(level)
 
 
@@ -49,14 +51,18 @@ def log_curve(k, failure, *, window=None, standard_error=None, log: bool = False
     """
     failure = floating(failure)
     k = jnp.asarray(k).astype(failure.dtype)
-    error = jnp.ones_like(failure) if standard_error is None else jnp.asarray(standard_error).astype(failure.dtype)
+    error = (
+        jnp.ones_like(failure)
+        if standard_error is None
+        else jnp.asarray(standard_error).astype(failure.dtype)
+    )
     shape = jnp.broadcast_shapes(k.shape, failure.shape, error.shape)
     if not shape or shape[-1] != failure.shape[-1]:
-        raise ValueError(f"failure {failure.shape} and k {k.shape} must share their last axis")
+        raise InputError(f"failure {failure.shape} and k {k.shape} must share their last axis")
     k, failure, error = (jnp.broadcast_to(a, shape) for a in (k, failure, error))
     low, high = (0.0, float("inf")) if window is None else check_window(window)
     inside = (k > 0) & (k >= low) & (k <= high) & jnp.isfinite(k)
-    sound = jnp.isfinite(failure) & ((failure > 0 if not log else True))
+    sound = jnp.isfinite(failure) & (failure > 0 if not log else True)
     known = (error > 0) & jnp.isfinite(error)
     used = inside & known & sound
     absolute = log or standard_error is None

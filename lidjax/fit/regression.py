@@ -10,7 +10,7 @@ class Line(NamedTuple):
     """y ≈ intercept + slope·x. The covariance entries are those of (JᵀJ)⁻¹: times s² they are variances.
 
     `cost` is the weighted sum of squared residuals, `num_points` the points with a weight, `spread` the
-    weighted sum of squares of x about its mean (0 when x does not vary).
+    weighted sum of squares of x about its mean (0 when x does not vary), `residual` the weighted residuals.
     """
 
     slope: Float[Array, "*batch"]
@@ -21,6 +21,7 @@ class Line(NamedTuple):
     cost: Float[Array, "*batch"]
     num_points: Int[Array, "*batch"]
     spread: Float[Array, "*batch"]
+    residual: Float[Array, "*batch m"]
 
 
 def weighted_line(x: Float[Array, "*batch m"], y: Float[Array, "*batch m"], weight: Float[Array, "*batch m"]):
@@ -48,4 +49,5 @@ def weighted_line(x: Float[Array, "*batch m"], y: Float[Array, "*batch m"], weig
         jnp.sum(residual * residual, axis=-1),
         jnp.sum(weight > 0, axis=-1),
         spread,
+        residual,
     )

@@ -16,6 +16,7 @@ from lidjax.fit.regression import weighted_line
 from lidjax.fit.uncertainty import (
     ROUNDING,
     at_dof,
+    at_minimum,
     covariance_from_jacobian,
     profile_intervals,
     residual_variance,
@@ -83,7 +84,9 @@ def search_box(log_k, log_failure, used, log_beta, tail: Tail):
     low, high = (jnp.asarray(edge, dtype) for edge in LOG_EXPONENT)
     second_low, second_high = (jnp.asarray(e, dtype) for e in (LOG_EXPONENT if tail == "power" else LOG_V))
     beta_low, beta_high = (low, high) if log_beta is None else (log_beta, log_beta)
-    return jnp.stack([beta_low, second_low, -reach, -reach]), jnp.stack([beta_high, second_high, reach, reach])
+    return jnp.stack([beta_low, second_low, -reach, -reach]), jnp.stack(
+        [beta_high, second_high, reach, reach]
+    )
 
 
 def starting_points(log_k, log_failure, weight, log_beta, tail: Tail):
@@ -92,7 +95,9 @@ def starting_points(log_k, log_failure, weight, log_beta, tail: Tail):
     first = jnp.min(jnp.where(used, log_k, jnp.inf))
     last = jnp.max(jnp.where(used, log_k, -jnp.inf))
     late = log_k > (first + last) / 2
-    slopes = [-weighted_line(log_k, log_failure, jnp.where(half, weight, 0.0)).slope for half in (~late, late)]
+    slopes = [
+        -weighted_line(log_k, log_failure, jnp.where(half, weight, 0.0)).slope for half in (~late, late)
+    ]
     steep = jnp.maximum(jnp.maximum(*slopes), 0.02)
     shallow = jnp.maximum(jnp.minimum(*slopes), 0.01)
 
@@ -174,5 +179,5 @@ def fit_two_parts(
         num_params,
         jnp.where(used, parts_curve(q, log_k, tail) - log_failure, 0.0),
         separated,
-        best.converged & (ends.lowest >= best.cost - 1e-3 * variance),
+        at_minimum(residual, best, low, high, variance=variance, lowest=ends.lowest),
     )

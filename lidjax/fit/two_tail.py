@@ -1,5 +1,8 @@
 """Two-tail law fitted to pass@k failure curves, and its rival with the stretched tail of the Gamma prior."""
 
+# pyright: reportCallIssue=false
+# (arrays are unpacked into as many fields as they have rows, which a type checker cannot count)
+
 from functools import partial
 from typing import NamedTuple
 
@@ -19,7 +22,8 @@ class TwoTailFit(NamedTuple):
 
     `beta_se` and so on are standard errors; `covariance` (..., 4, 4), `lower`, `upper` and `identifiable` (..., 4)
     are in the order β, γ, c1, c2. `lower`, `upper` are profile-likelihood intervals, 0 or inf where that side is
-    open. `separated` says that γ can be told from β, that is that one power law does not fit as well. `cost` is the
+    open. `separated` says that γ can be told from β, that is that one power law does not fit as well; where it cannot,
+    standard errors are inf and every interval is open. `cost` is the
     weighted sum of squared residuals in log space, `rms` the unweighted root mean square of log(curve/law),
     `aic`, `bic` the information criteria, `status` a `FitStatus`.
     """
@@ -72,19 +76,22 @@ class StretchedTwoTailFit(NamedTuple):
     status: Int[Array, "*batch"]
 
 
-def fit_two_tail(k, failure, *, window=None, standard_error=None, beta=None, log=False, level=0.95) -> TwoTailFit:
+def fit_two_tail(
+    k, failure, *, window=None, standard_error=None, beta=None, log=False, level=0.95
+) -> TwoTailFit:
     """Fit L_inf(k; N) = c1 k^-β + c2 k^-γ (Eq. 17 = Eq. 54), all four positive, to `failure` (..., m) at `k`.
 
-    Least squares in log L_inf over k1 ≤ k ≤ k2 of the static `window` (all k without one), from several starts; batched
-    over leading axes in one compiled program. `k` is (m,) or (..., m). With log=True `failure` is log L_inf.
+    Least squares in log L_inf over k1 ≤ k ≤ k2 of the static `window` (all k without one), from several starts;
+    batched over leading axes in one compiled program. `k` is (m,) or (..., m). With log=True `failure` is log L_inf.
 
-    `standard_error` (..., m), of `failure`: points are weighted by it and reported errors are absolute. Points at several
-    k of one set of instances are correlated, which this ignores: their errors come out too small; fit
+    `standard_error` (..., m), of `failure`: points are weighted by it and reported errors are absolute. Points at
+    several k of one set of instances are correlated, which this ignores: their errors come out too small; fit
     the curve of each seed and use `summarise_seeds`. Without `standard_error` errors are scaled by the misfit: on a
     deterministic curve they say how well the *form* holds in this window and shrink as it is sampled more finely.
 
     Labels: two powers are symmetric, so without `beta` the steeper exponent is called β and γ < β is built in, as
-    where the finite-N tail rules at large k. With `beta` given (it broadcasts; no uncertainty) γ may lie on either side.
+    where the finite-N tail rules at large k. With `beta` given (it broadcasts, without uncertainty) γ may lie on
+    either side.
     A sum of two positive powers is convex in log-log: where the curve is concave (k below 1/c_δ, or saturation
     near 1) one part vanishes, and the fit says NOT_SEPARATED rather than invent a γ.
 
@@ -109,7 +116,9 @@ def fit_curves(k, failure, window, standard_error, beta, log, level, tail: Tail)
     curve = log_curve(k, failure, window=window, standard_error=standard_error, log=log)
     known = standard_error is not None
     dtype = curve.log_failure.dtype
-    critical = jnp.asarray(critical_values(check_level(level), curve.log_k.shape[-1], known_errors=known), dtype)
+    critical = jnp.asarray(
+        critical_values(check_level(level), curve.log_k.shape[-1], known_errors=known), dtype
+    )
     how = {"known_errors": jnp.asarray(known), "critical": critical, "level": jnp.asarray(level, dtype)}
     batch = curve.log_k.shape[:-1]
     if beta is not None:
@@ -142,17 +151,22 @@ def report(fit, bad, known_errors, tail):
     count = jnp.maximum(fit.num_points, 1).astype(values.dtype)
     cost = jnp.where(fine, fit.cost, jnp.nan)
     criteria = information_criteria(cost, fit.num_points, fit.num_params, known_errors)
-    return (TwoTailFit if tail == "power" else StretchedTwoTailFit)(
-        *values,
-        *(values * fit.log_errors),
-        values[:, None] * fit.log_covariance * values[None, :],
-        jnp.where(fine, jnp.exp(fit.log_lower), jnp.nan),
-        jnp.where(fine, jnp.exp(fit.log_upper), jnp.nan),
-        cost,
-        dof,
-        jnp.where(fine, jnp.sqrt(jnp.sum(fit.residual**2) / count), jnp.nan),
-        *criteria,
-        fit.separated & fine,
-        identifiable & fine,
-        status,
+    unknown = ~fit.separated  # the split into two parts is arbitrary then: no error is large enough
+    errors = jnp.where(unknown, jnp.inf, values * fit.log_errors)
+    covariance = values[:, None] * fit.log_covariance * values[None, :]
+    result = TwoTailFit if tail == "power" else StretchedTwoTailFit
+    estimates = dict(zip(result._fields[:8], (*values, *errors), strict=True))
+    return result(
+        **estimates,
+        covariance=jnp.where(unknown, jnp.inf, covariance),
+        lower=jnp.where(fine, jnp.exp(fit.log_lower), jnp.nan),
+        upper=jnp.where(fine, jnp.exp(fit.log_upper), jnp.nan),
+        cost=cost,
+        dof=dof,
+        rms=jnp.where(fine, jnp.sqrt(jnp.sum(fit.residual**2) / count), jnp.nan),
+        aic=criteria.aic,
+        bic=criteria.bic,
+        separated=fit.separated & fine,
+        identifiable=identifiable & fine,
+        status=status,
     )

@@ -7,7 +7,8 @@ as if the misfit at the points were independent. It shrinks like 1/√m as the s
 more finely, so it is a scale of misfit, not a probability statement.
 
 The profile interval of p_i is {p_i : 2 min_rest C - 2 C_min ≤ s² t²}. Where it reaches the search box, or ends
-only because another parameter does, the data leave p_i open on that side. Reference: Venzon and Moolgavkar, Applied Statistics 37 (1988) 87.
+only because another parameter does, the data leave p_i open on that side.
+Reference: Venzon and Moolgavkar, Applied Statistics 37 (1988) 87.
 """
 
 from functools import partial
@@ -19,10 +20,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from scipy.special import ndtri, stdtrit
 
-from lidjax.fit.least_squares import Descent, begin, damped_step, descend, evaluate
+from lidjax.fit.least_squares import Descent, Minimum, begin, damped_step, descend, evaluate
 
 MAX_WALK = 25  # refits for one end; strides double, so this crosses any box
 MAX_REFIT = 60  # steps of one refit; warm starts need about five, curved valleys many more
+NEGLIGIBLE = (
+    1e-3  # heuristic: a fall of 2C that small against s² moves no estimate by a thirtieth of its error
+)
 LEANING = 0.01  # heuristic: the share of the rise that leaving the box would undo
 ROUNDING = 8.0  # residuals below this many units in the last place are rounding, not misfit
 
@@ -84,6 +88,24 @@ def profile_intervals(
     lanes = (jnp.repeat(a, 2, axis=0) for a in (index, errors, params, low, high))
     ends, lowest = jax.vmap(walk)(sign, *lanes)
     return Interval(ends[::2], ends[1::2], jnp.min(lowest))
+
+
+def remaining_fall(residual, params, loose):
+    """How much 2C would still fall, to second order, if the parameters that are `loose` took a full step."""
+    point = evaluate(residual, params)
+    step = damped_step(point.gradient, point.hessian, loose, 1e-6)
+    return -jnp.sum(point.gradient * step)
+
+
+def at_minimum(residual, best: Minimum, low, high, *, variance, lowest):
+    """Whether a fit ended at its minimum as far as errors can tell.
+
+    Nothing lower was met while profiling, and what is left to gain is small against s²: a flat valley need not be
+    walked to its end.
+    """
+    inside = (best.params > low) & (best.params < high)
+    near = remaining_fall(residual, best.params, inside) <= NEGLIGIBLE * variance
+    return (best.converged | near) & (lowest >= best.cost - NEGLIGIBLE * variance)
 
 
 class Walk(NamedTuple):
@@ -151,13 +173,14 @@ def profile_end(residual, sign, index, error, start, low, high, *, cost, varianc
     zero, infinite = jnp.zeros((), dtype), jnp.full((), jnp.inf, dtype)
     value = outward(centre, stride)
     refit = begin(start.at[index].set(value))
-    walk = Walk(centre, zero, start, edge, infinite, stride, value, refit, cost, jnp.asarray(0), ~jnp.asarray(wanted))
+    walk = Walk(
+        centre, zero, start, edge, infinite, stride, value, refit, cost, jnp.asarray(0), ~jnp.asarray(wanted)
+    )
     walk = jax.lax.while_loop(lambda w: ~w.done & (w.num_steps < MAX_WALK), turn, walk)
 
     # Would the height go on falling if the other parameters could leave the box? Then the box made this end.
-    last = evaluate(residual, walk.params)
     loose = (low < high) & (jnp.arange(low.shape[0]) != index)
-    fall = -jnp.sum(last.gradient * damped_step(last.gradient, last.hessian, loose, 1e-6))
+    fall = remaining_fall(residual, walk.params, loose)
     leaning = jnp.any(loose & ((walk.params <= low) | (walk.params >= high)))
     leaning &= ~(fall <= LEANING * variance * target**2)
     from_outside = jnp.abs(walk.outside_height - target) < jnp.abs(walk.inside_height - target)

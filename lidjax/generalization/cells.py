@@ -1,6 +1,6 @@
 """L_gen of one training set, by any method: the kernel that sweeps vmap, and the choice of method."""
 
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import jax
 import jax.numpy as jnp
@@ -63,16 +63,13 @@ def resolve_method(
         return "scalar" if shift < tolerance else "bartlett"
     if method == "simulate":
         return "simulate_primal" if n >= dim else "simulate_dual"
-    for kernel in get_args(CellMethod):
-        if kernel == method:
-            break
-    else:
+    if method not in get_args(CellMethod):
         allowed = ", ".join(get_args(Method) + get_args(CellMethod))
         raise ValueError(f"method={method!r} is not known; allowed: {allowed}")
     wide = method in ("simulate_dual", "dual")
     if wide != (n < dim) or (method == "scalar" and n <= dim + 1):
         raise ValueError(f"method={method!r} does not cover n={n} with dim={dim}; use 'auto' or 'simulate'")
-    return kernel
+    return cast(CellMethod, method)
 
 
 def lgen_cell(

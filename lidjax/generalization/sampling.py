@@ -49,11 +49,11 @@ def sample_lgen(
         sigma_eta=float(sigma_eta),
         difficulty=difficulty,
     )
-    n, beta, sigma_eta, ridge = (
+    size, beta, sigma_eta, ridge = (
         jnp.asarray(float(a), eigenvalues.dtype) for a in (n, beta, sigma_eta, ridge)
     )
     keys = jax.random.split(key, num_samples)
-    return _sample(keys, n, eigenvalues, theta, beta, sigma_eta, ridge, cell_method, difficulty)
+    return _sample(keys, size, eigenvalues, theta, beta, sigma_eta, ridge, cell_method, difficulty)
 
 
 @partial(jax.jit, static_argnums=(7, 8))

@@ -2,6 +2,8 @@
 
 import jax.numpy as jnp
 
+from lidjax.laws.arguments import broadcast_floats
+
 
 def log_two_tail(log_k, beta, gamma, log_c1, log_c2):
     """log of c1 k^-β + c2 k^-γ, from log k, log c1 and log c2; arguments of one shape or scalars."""
@@ -15,8 +17,7 @@ def two_tail_failure(k, beta, gamma, c1, c2, *, log: bool = False):
     pure powers: true (up to slowly varying factors) for a bounded precision τ, not for the Gamma prior,
     whose finite-N tail is slower than every power (see `stretched_tail`). With log=True the log of it.
     """
-    arguments = jnp.broadcast_arrays(*(jnp.asarray(a) for a in (k, beta, gamma, c1, c2)))
-    k, beta, gamma, c1, c2 = arguments
+    k, beta, gamma, c1, c2 = broadcast_floats(k, beta, gamma, c1, c2)
     value = log_two_tail(jnp.log(k), beta, gamma, jnp.log(c1), jnp.log(c2))
     return value if log else jnp.exp(value)
 
@@ -27,12 +28,13 @@ def finite_n_exponent(lgen, sigma_eta, tau_max=1.0):
     Eq. 18 says γ = Θ(1/L_gen); the constant is derived here. At precision τ the small-window success
     (Eq. 16) at bias B is below s for B² > (2σ_η²/τ) log(c_δ√τ/s), and B ~ N(0, L_gen) makes that
     s^(σ_η²/(τ L_gen)) up to slowly varying factors: the largest τ has the fattest tail. For an unbounded
-    precision there is no such exponent. The slowly varying factors are in `bounded_tail`; they are strong:
-    with v = L_gen/σ² the local exponent at k exceeds 1/v by about (δ/σ)/(v √(2 log k)).
+    precision there is no such exponent. The slowly varying factors, in `log_finite_n_tail`, are
+    strong: with v = L_gen/σ² the local exponent at k exceeds 1/v by about (δ/σ)/(v √(2 log k)).
     """
+    lgen, sigma_eta, tau_max = broadcast_floats(lgen, sigma_eta, tau_max)
     return sigma_eta**2 / (tau_max * lgen)
 
 
 def limiting_exponent(beta, gamma):
     """min{β, γ(N)}, Eq. 19: the exponent that rules the two-tail law as k → ∞."""
-    return jnp.minimum(beta, gamma)
+    return jnp.minimum(*broadcast_floats(beta, gamma))
