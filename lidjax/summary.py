@@ -3,7 +3,6 @@
 import jax
 import numpy as np
 import xarray as xr
-from scipy.stats import norm
 
 from lidjax.errors import InputError
 from lidjax.fit import effective_exponent, fit_saturation, summarise_seeds
@@ -67,8 +66,6 @@ def _summarise(data: xr.Dataset, window: tuple[float, float] | None, from_n: flo
     out["beta_eff"] = (axes, np.asarray(slopes.median), {"long_name": "β_eff(N), Eq. 55", "units": "1"})
     out["beta_eff_low"] = (axes, np.asarray(slopes.median_low))
     out["beta_eff_high"] = (axes, np.asarray(slopes.median_high))
-    z = norm.ppf((1 + slopes.coverage) / 2) if slopes.coverage > 0 else np.nan
-    out["beta_eff_se"] = (out["beta_eff_high"] - out["beta_eff_low"]) / (2 * z)
     mean_curve = effective_exponent(k, out["failure_mean"].values, window=window)
     out["beta_eff_mean_curve"] = (axes, np.asarray(mean_curve.beta_eff))
     out["beta_eff_mean_curve_se"] = (axes, _jackknife_error(groups, window))
@@ -101,19 +98,15 @@ def _jackknife_error(groups: xr.DataArray, window: tuple[float, float]) -> np.nd
 def _with_saturation(summary: xr.Dataset, from_n: float) -> xr.Dataset:
     """Add the fit of Eq. 20 along n."""
     beta_eff = summary["beta_eff"].transpose(..., "n")
-    errors = summary["beta_eff_se"].transpose(..., "n")
     if from_n > 0:
         used = (summary["n"] >= from_n).broadcast_like(beta_eff)
     else:
         dim = summary["dim"] if "dim" in summary.dims else summary.attrs["feature_dim"]
         used = (summary["n"] > 1.5 * dim).broadcast_like(beta_eff)
     used = used.transpose(*beta_eff.dims)
-    weighted = bool(np.isfinite(errors.where(used, 1.0)).all()) and bool((errors.where(used, 1.0) > 0).all())
-    fit = fit_saturation(
-        summary["n"].values.astype(float),
-        beta_eff.where(used).values,
-        standard_error=np.where(used, errors, 1.0) if weighted else None,
-    )
+    # unweighted: Eq. 20 is an empirical form, and where seeds say β_eff to 1e-6 (on the plateau) weights by
+    # sampling error would fit the form to two points; its misfit is the error that matters
+    fit = fit_saturation(summary["n"].values.astype(float), beta_eff.where(used).values)
     axes = [name for name in beta_eff.dims if name != "n"]
     summary = summary.assign_coords(parameter=list(SATURATION))
     stacked = np.stack([np.asarray(getattr(fit, name)) for name in SATURATION], axis=-1)

@@ -83,7 +83,7 @@ def _inference(axes: Axes, summary: xr.Dataset, facts: dict[str, Any]) -> None:
     axes.plot(k[shown], reference[shown], "k--", lw=0.9, label=label)
     axes.axvspan(*summary.attrs["window"], color="0.93", zorder=0, lw=0)
     axes.set(xscale="log", yscale="log", xlabel="attempts $k$", ylabel=r"$\mathcal{L}_{\rm inf}(k;N)$")
-    axes.legend()
+    axes.legend(loc="lower left")
 
 
 def _log_prefactor(facts: dict[str, Any]) -> float:
@@ -117,4 +117,4 @@ def _exponent(axes: Axes, summary: xr.Dataset, facts: dict[str, Any]) -> None:
     axes.axvline(facts["dim"], color="0.5", lw=0.7, ls=":")
     axes.set(xscale="log", xlabel="training instances $N$", ylabel=r"$\beta_{\rm eff}(N)$")
     axes.set_ylim(bottom=0)
-    axes.legend()
+    axes.legend(loc="lower right")

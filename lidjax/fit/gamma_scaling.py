@@ -1,5 +1,8 @@
 """Test of Eq. 18 over training size: does the finite-N exponent go like 1/L_gen?"""
 
+# pyright: reportCallIssue=false
+# (arrays are unpacked into as many fields as they have rows, which a type checker cannot count)
+
 from typing import NamedTuple
 
 import jax.numpy as jnp

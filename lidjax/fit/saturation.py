@@ -4,6 +4,9 @@ The optimiser sees (log β, log Δ, log c, log ν). What data cannot tell: with 
 tail (Δ/c) N^-ν is seen and Δ, c trade against each other; if every N ≪ N₀ the plateau β is not seen.
 """
 
+# pyright: reportCallIssue=false
+# (arrays are unpacked into as many fields as they have rows, which a type checker cannot count)
+
 from functools import partial
 from typing import NamedTuple
 

@@ -4,6 +4,9 @@ Eq. 17 has one β and one P̃ for every N: only γ(N) and the finite-N amplitude
 separate, so a coarse search over β of separate fits finds the basin, and a joint fit of everything ends it.
 """
 
+# pyright: reportCallIssue=false
+# (arrays are unpacked into as many fields as they have rows, which a type checker cannot count)
+
 from functools import partial
 from typing import Literal, NamedTuple, get_args
 

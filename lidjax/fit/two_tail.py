@@ -1,5 +1,8 @@
 """Two-tail law fitted to pass@k failure curves, and its rival with the stretched tail of the Gamma prior."""
 
+# pyright: reportCallIssue=false
+# (arrays are unpacked into as many fields as they have rows, which a type checker cannot count)
+
 from functools import partial
 from typing import NamedTuple
 

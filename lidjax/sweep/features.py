@@ -31,9 +31,10 @@ def compiled_tile(features: Features, lengths: tuple[tuple[str, int], ...]):
                 num_labels=features.labels_per_split,
                 num_validation=features.num_validation,
                 variance_floor=features.variance_floor,
+                failure=features.failure,
                 **args,
             )
-            return lgen, failure, cell_status(lgen, failure)
+            return lgen, failure
 
         return vmap_axes(cell, dict(lengths))(axes)
 
@@ -95,7 +96,8 @@ class FeaturesSource:
         key = jax.random.fold_in(root, int(splits[0]))
         tile = compiled_tile(dataclasses.replace(self.spec.features, path="any"), lengths)
         n = jnp.asarray(coords["n"])  # of JAX's own integer width
-        return TileResult(*map(np.asarray, tile(axes, key, n, self.k, self.on_device)))
+        lgen, failure = map(np.asarray, tile(axes, key, n, self.k, self.on_device))
+        return TileResult(lgen, failure, cell_status(lgen, failure))
 
     def tile_cost(self, shape: Mapping[str, int]) -> Cost:
         rows, dim = self.arrays[0].shape
