@@ -63,9 +63,9 @@ def build_curve(
     """Tabulate the failure at given bias, for v from e^log_v_low to e^log_v_high and increasing k ≥ 1.
 
     One cell: vmap it over β and δ/σ (bounds, k, β, δ/σ are traced; node counts are static). `checks` values
-    are compared with the full quadrature, half of them at the largest k, where it is hardest; with checks = 0
+    are compared with the full quadrature, half of them at the largest k, the hardest; with checks = 0
     `error` is NaN. Measured over β from 1 to 12, δ/σ from 1e-3 to 5: relative error below 1e-7 for k to 1e9 and
-    v from 1e-6 to 20, below 2e-5 for k to 1e12; 768 values of τ bring the latter below 1e-6.
+    v from 1e-6 to 20, below 2e-5 for k to 1e12, which 768 values of τ bring to 1e-6.
     Cost: bias_nodes · tau_nodes · len(k) exponentials, 0.04 s of one core for 64 k, and 1 ms a check.
     """
     check_difficulty(difficulty)
@@ -132,8 +132,8 @@ def _bias_nodes(log_v_low, log_v_high, k, beta, eps, difficulty: Difficulty, cou
 def _precision_nodes(log_v_low, log_v_high, k, free, beta, eps, difficulty: Difficulty, count: int):
     """Nodes in y(τ), and their weights, for every k up to this one and every v of the range.
 
-    Densities (heuristic): 4 a unit, and 18 where ατ > 1 for the largest α but τ < 1: there an instance of given
-    bias turns hopeless within 1/log k in log τ.
+    Densities (heuristic): 4 a unit, and 18 where ατ > 1 for the largest α but τ < 1: there an instance of
+    given bias turns hopeless within 1/log k in log τ.
     """
     log_free = jnp.log(free)
     smallest = jnp.maximum(jnp.exp(log_v_low), tail_threshold(k, eps, log_free, difficulty, _DEPTH))

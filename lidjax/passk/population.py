@@ -205,7 +205,7 @@ def precision_range(k, v, beta, eps, log_free, difficulty: Difficulty, rule: Rul
 
 
 def tail_threshold(k, eps, log_free, difficulty: Difficulty, rule: Rule):
-    """The v below which the finite-N tail, at most e^(-2√(Λ/v)) or e^(-Λ/v), is lost in the bias-free part."""
+    """The v below which the finite-N tail, at most e^(-2√(Λ/v)) or e^(-Λ/v), is lost in the rest."""
     barrier = jnp.maximum(jnp.log(k) + jnp.log(eps) + _HALF_LOG_2_OVER_PI, 0)
     exponent = rule.depth + 18 - log_free
     return 4 * barrier / exponent**2 if difficulty == "gamma" else barrier / exponent

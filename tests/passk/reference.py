@@ -3,8 +3,8 @@
     L_inf(k) = ∫ f(τ) [ 2∫₀^∞ φ(z) (1 - s(√v z, τ))^k dz ] dlog τ,   s by the plain difference of erfc
 
 Nothing is shared with the library: no integration by parts, no special coordinate, no logarithm of s; 40
-digits. A float64 scan finds where the integrand lives and cuts that region into pieces over which it, and what
-sets in double-exponentially behind it, change by a bounded factor; each gets the same Gauss-Legendre rule.
+digits. A float64 scan finds where the integrand lives and cuts that region into pieces over which it, and
+what sets in double-exponentially behind it, change by a bounded factor; each gets one Gauss-Legendre rule.
 
     python tests/passk/reference.py          adds what is missing to reference_values.json (a minute a value)
 """
