@@ -6,7 +6,7 @@ Nothing is shared with the library: no integration by parts, no special coordina
 digits. A float64 scan finds where the integrand lives and cuts that region into pieces over which it, and
 what sets in double-exponentially behind it, change by a bounded factor; each gets one Gauss-Legendre rule.
 
-    python tests/passk/reference.py          adds what is missing to reference_values.json (a minute a value)
+    python tests/passk/mpmath_failure.py          adds what is missing to reference_values.json (a minute a value)
 """
 
 import itertools
