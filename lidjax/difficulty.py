@@ -26,6 +26,12 @@ def check_difficulty(difficulty: str) -> None:
         raise ValueError(f"difficulty={difficulty!r} is not a prior on the precision; allowed: {allowed}")
 
 
+def as_float(x) -> Array:
+    """`x` as an array; floating dtypes are kept, integers and Python numbers become the default float."""
+    x = jnp.asarray(x)
+    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
+
+
 def sample_precision(key, beta, shape, difficulty: Difficulty = "gamma") -> Float[Array, "..."]:
     """Draw latent precisions τ, Eq. 1.
 
@@ -33,7 +39,7 @@ def sample_precision(key, beta, shape, difficulty: Difficulty = "gamma") -> Floa
     `jax.random.loggamma` keeps the near-zero tail for small β, where `gamma` itself would round to 0.
     """
     check_difficulty(difficulty)
-    beta = jnp.asarray(beta)
+    beta = as_float(beta)
     if difficulty == "gamma":
         return jnp.exp(jax.random.loggamma(key, beta / 2, shape, dtype=beta.dtype))
     return jnp.exp(-jax.random.exponential(key, shape, beta.dtype) * 2 / beta)
@@ -48,7 +54,7 @@ def sample_label_noise(key, beta, sigma_eta, shape, difficulty: Difficulty = "ga
     The whole tail sits at U → 0: log U is drawn as minus an exponential variable, which keeps it.
     """
     check_difficulty(difficulty)
-    beta = jnp.asarray(beta)
+    beta = as_float(beta)
     tail_key, angle_key = jax.random.split(key)
     log_inverse_u = jax.random.exponential(tail_key, shape, beta.dtype)
     if difficulty == "gamma":
@@ -61,7 +67,7 @@ def sample_label_noise(key, beta, sigma_eta, shape, difficulty: Difficulty = "ga
 def mean_inverse_precision(beta, difficulty: Difficulty = "gamma") -> Float[Array, "..."]:
     """E[1/τ], Eq. 4: 2/(β-2) for gamma, β/(β-2) for power; infinite for β ≤ 2."""
     check_difficulty(difficulty)
-    beta = jnp.asarray(beta)
+    beta = as_float(beta)
     numerator = jnp.full_like(beta, 2.0) if difficulty == "gamma" else beta
     finite = beta > 2
     return jnp.where(finite, numerator / jnp.where(finite, beta - 2, 1.0), jnp.inf)
@@ -70,7 +76,7 @@ def mean_inverse_precision(beta, difficulty: Difficulty = "gamma") -> Float[Arra
 def log_precision_density(log_tau, beta, difficulty: Difficulty = "gamma") -> Float[Array, "..."]:
     """Log density of log τ (not of τ) at `log_tau`; -inf outside the support. Arguments of one rank."""
     check_difficulty(difficulty)
-    log_tau, beta = jnp.broadcast_arrays(jnp.asarray(log_tau), jnp.asarray(beta))
+    log_tau, beta = jnp.broadcast_arrays(as_float(log_tau), as_float(beta))
     if difficulty == "gamma":
         return beta / 2 * log_tau - jnp.exp(log_tau) - gammaln(beta / 2)
     return jnp.where(log_tau <= 0, beta / 2 * log_tau + jnp.log(beta / 2), -jnp.inf)
@@ -79,7 +85,7 @@ def log_precision_density(log_tau, beta, difficulty: Difficulty = "gamma") -> Fl
 def precision_cdf(tau, beta, difficulty: Difficulty = "gamma") -> Float[Array, "..."]:
     """P(τ' ≤ τ) under the prior."""
     check_difficulty(difficulty)
-    tau, beta = jnp.broadcast_arrays(jnp.asarray(tau), jnp.asarray(beta))
+    tau, beta = jnp.broadcast_arrays(as_float(tau), as_float(beta))
     if difficulty == "gamma":
         return gammainc(beta / 2, tau)
     return jnp.clip(tau, 0, 1) ** (beta / 2)
@@ -88,7 +94,7 @@ def precision_cdf(tau, beta, difficulty: Difficulty = "gamma") -> Float[Array, "
 def precision_survival(tau, beta, difficulty: Difficulty = "gamma") -> Float[Array, "..."]:
     """P(τ' > τ) under the prior, accurate where it is small."""
     check_difficulty(difficulty)
-    tau, beta = jnp.broadcast_arrays(jnp.asarray(tau), jnp.asarray(beta))
+    tau, beta = jnp.broadcast_arrays(as_float(tau), as_float(beta))
     if difficulty == "gamma":
         return gammaincc(beta / 2, tau)
     return -jnp.expm1(beta / 2 * jnp.log(jnp.clip(tau, 0, 1)))

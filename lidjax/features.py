@@ -10,24 +10,26 @@ so one factorisation of the features as they come serves every scale, every labe
 tolerance: the right-hand sides are the means (one column) and the noise of each draw.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import cho_factor, cho_solve
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Num
 
+from lidjax.passk.draws import failure_from_first_success, geometric_first_success
 from lidjax.passk.instances import log_miss_probability
 
-_BLOCK_ROWS = 256  # rows added to the Gram matrix at a time; 128 to 512 measured the same
+_BLOCK_ROWS = 256  # rows added to the Gram matrix at a time (a heuristic: its cost is small at any size)
 
-Failure = Literal["exact", "draws"]
+FailureMethod = Literal["instances", "draws"]
 
 
 class Split(NamedTuple):
     """One train/validation split with its label draws, in the original units of the features and means.
 
-    x (t, d), targets (t, 1 + labels): column 0 the means, the others label noise; validation x, mean, variance.
+    `targets` holds the means in column 0 and one column of label noise for each draw.
     """
 
     x: Float[Array, "t d"]
@@ -46,51 +48,74 @@ class FeatureCell(NamedTuple):
 
 def feature_split(
     key,
-    features: Float[Array, "m d"],
-    mean: Float[Array, " m"],
-    variance: Float[Array, " m"],
+    features: Float[ArrayLike, "m d"],
+    mean: Float[ArrayLike, " m"],
+    variance: Float[ArrayLike, " m"],
     *,
-    n: Int[Array, " n"],
+    n: Int[ArrayLike, " n"],
     num_labels: int,
-    k: Num[Array, " k"],
+    k: Num[ArrayLike, " k"],
     scale,
     ridge,
     delta,
     variance_floor,
     num_validation: int,
+    failure: FailureMethod = "instances",
 ) -> FeatureCell:
     """L_gen(N) and L_inf(k; N) of one split, for sorted training sizes `n` and `num_labels` label draws.
 
     The training sets are nested: the first N of one random order; validation is its last `num_validation`
     instances, so neither changes when the other grows. A label draw keeps its labels over N; draw l has
     its own key, so more draws leave the old ones as they were. L_gen is the mean of (ŷ - m/s)² over the
-    validation set, L_inf(k) the exact mean of (1 - s_i)^k there, both in units of the rescaled target.
+    validation set. L_inf(k) is the mean of (1 - s_i)^k over its instances, or with failure="draws" the
+    fraction of them whose first k drawn targets all miss, as in the paper (same mean, more noise).
 
-    `scale` s > 0, `ridge` λ ≥ 0 (divided by s² as in Eq. 28), `delta` δ > 0 (divided by s),
-    `variance_floor` ε_v are scalars, and may be vmapped: the Gram matrix is then built once. `n` must be
-    sorted; a cell with N < 1 or N > m - num_validation, or whose system is singular, is NaN.
-    There is no intercept, as in the paper. Append a column of ones to have one (penalised by λ).
+    `scale` s > 0, `ridge` λ ≥ 0 (divided by s² as in Eq. 28), `delta` δ > 0 (divided by s) and
+    `variance_floor` ε_v are scalar arrays in the dtype of `features`; vmapped over the first three, the
+    Gram matrix is still built once. A cell with N < 1, N > m - num_validation, N out of order or a
+    singular system is NaN.
+    There is no intercept, as in the paper. For one, append a column of ones, penalised like the rest: on
+    ResNet-18 features of CIFAR-10 it moves L_gen by 0.5 % or less, for after a ReLU they nearly span it.
+
+    Measured there (d = 512, λ = 1e-9) against an SVD of the features: in float64 L_gen is right to 2e-10,
+    at N = d to 2e-8; in float32 to 3e-4 where |N/d - 1| > 0.15, to 3e-2 nearer, and it is NaN at N = d.
     """
-    split = draw_split(key, features, mean, variance, variance_floor, num_labels, num_validation)
+    if failure not in get_args(FailureMethod):
+        raise ValueError(f"failure={failure!r}; allowed: {', '.join(get_args(FailureMethod))}")
+    features = jnp.asarray(features)
+    n, k = jnp.asarray(n), jnp.asarray(k, features.dtype)
+    split_key, trial_key = jax.random.split(key)
+    split = draw_split(split_key, features, mean, variance, variance_floor, num_labels, num_validation)
     predictions = nested_predictions(split.x, split.targets, split.x_val, n, ridge)
+    precision = 1 / (split.variance_val + variance_floor)
 
-    def evaluate(prediction):
+    def evaluate(cell):
+        size, prediction = cell
         bias = prediction[:, :1] / scale + prediction[:, 1:] - (split.mean_val / scale)[:, None]
-        precision = 1 / (split.variance_val + variance_floor)
-        log_miss = log_miss_probability(
-            bias, precision[:, None], delta=delta / scale, sigma_eta=jnp.ones_like(delta)
-        )
-        return jnp.mean(bias**2, axis=0), mean_failure(k, log_miss)
+        log_miss = log_miss_probability(bias, precision[:, None], delta=delta / scale, sigma_eta=1.0)
+        if failure == "instances":
+            curves = mean_failure(k, log_miss)
+        else:
+            first = geometric_first_success(jax.random.fold_in(trial_key, size), log_miss)
+            curves = jax.vmap(lambda index: failure_from_first_success(k, index).failure, 1)(first)
+        return jnp.mean(bias**2, axis=0), curves
 
-    return FeatureCell(*jax.lax.map(evaluate, predictions))
+    return FeatureCell(*jax.lax.map(evaluate, (n, predictions)))
 
 
 def draw_split(key, features, mean, variance, variance_floor, num_labels: int, num_validation: int) -> Split:
     """Draw the random order and the label noise of one split; everything takes the dtype of `features`."""
+    count = features.shape[0]
+    if not 1 <= num_validation < count:
+        raise ValueError(
+            f"num_validation={num_validation} must be from 1 to {count - 1}: there are {count} instances"
+        )
+    if num_labels < 1:
+        raise ValueError(f"num_labels={num_labels} must be at least 1")
     order_key, label_key = jax.random.split(key)
-    order = jax.random.permutation(order_key, features.shape[0])
+    order = jax.random.permutation(order_key, count)
     x, mean, variance = (jnp.asarray(a, features.dtype)[order] for a in (features, mean, variance))
-    train = features.shape[0] - num_validation
+    train = count - num_validation
 
     def draw(index):
         return jax.random.normal(jax.random.fold_in(label_key, index), (train,), features.dtype)
@@ -102,9 +127,9 @@ def draw_split(key, features, mean, variance, variance_floor, num_labels: int, n
     return Split(x[:train], targets, x[train:], mean[train:], variance[train:])
 
 
-def mean_failure(k: Num[Array, " k"], log_miss: Float[Array, "v labels"]) -> Float[Array, "labels k"]:
+def mean_failure(k: Float[Array, " k"], log_miss: Float[Array, "v labels"]) -> Float[Array, "labels k"]:
     """Mean of (1 - s)^k over instances, one k at a time: memory does not grow with the number of k."""
-    curves = jax.lax.map(lambda k: jnp.mean(jnp.exp(k * log_miss), axis=0), k.astype(log_miss.dtype))
+    curves = jax.lax.map(lambda k: jnp.mean(jnp.exp(k * log_miss), axis=0), k)
     return curves.T
 
 
@@ -153,7 +178,7 @@ def nested_predictions(
         rhs = jnp.where(primal, moment, jnp.where(active, head_targets, 0))
         solution = cho_solve(cho_factor(system, lower=True), rhs)
         theta = jnp.where(primal, solution, _matmul(head.T, solution))
-        valid = (size >= 1) & (size <= t)
+        valid = (size >= jnp.maximum(start, 1)) & (size <= t)
         return (stop, gram, moment), jnp.where(valid, _matmul(x_val, theta), jnp.nan)
 
     zero = jnp.zeros_like(n[0])

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.difficulty import Difficulty, sample_label_noise
+from lidjax.difficulty import Difficulty, as_float, sample_label_noise
 
 
 class TrainingSet(NamedTuple):
@@ -16,18 +17,18 @@ class TrainingSet(NamedTuple):
     y: Float[Array, " n"]
 
 
-def power_law_spectrum(dim: int, alpha) -> Float[Array, " d"]:
+def power_law_spectrum(dim: int, alpha: ArrayLike) -> Float[Array, " d"]:
     """Eigenvalues of the feature covariance, λ_j = j^-(1+α) for j = 1..dim (Def. 3.1, item 1).
 
     `dim` is a Python int, `alpha` a scalar; α > 0 gives a summable spectrum. The dtype follows `alpha`.
     """
     if dim < 1:
         raise ValueError(f"dim={dim} must be at least 1")
-    alpha = jnp.asarray(alpha, dtype=float)
+    alpha = as_float(alpha)
     return jnp.arange(1, dim + 1, dtype=alpha.dtype) ** -(1 + alpha)
 
 
-def power_law_teacher(dim: int, decay=0.0) -> Float[Array, " d"]:
+def power_law_teacher(dim: int, decay: ArrayLike = 0.0) -> Float[Array, " d"]:
     """Teacher θ* with θ*_j ∝ j^(-decay/2) and unit norm, in the eigenbasis of the covariance.
 
     decay = 0 is θ*_j = 1/√d: in every law of the mean it equals the isotropic random teacher
@@ -35,13 +36,14 @@ def power_law_teacher(dim: int, decay=0.0) -> Float[Array, " d"]:
     """
     if dim < 1:
         raise ValueError(f"dim={dim} must be at least 1")
-    decay = jnp.asarray(decay, dtype=float)
+    decay = as_float(decay)
     theta = jnp.arange(1, dim + 1, dtype=decay.dtype) ** (-decay / 2)
     return theta / jnp.linalg.norm(theta)
 
 
-def sample_features(key, n: int, eigenvalues: Float[Array, " d"]) -> Float[Array, "n d"]:
+def sample_features(key, n: int, eigenvalues: Float[ArrayLike, " d"]) -> Float[Array, "n d"]:
     """Draw n rows x ~ N(0, diag(eigenvalues)) (Def. 3.1, item 1)."""
+    eigenvalues = as_float(eigenvalues)
     z = jax.random.normal(key, (n, eigenvalues.shape[0]), eigenvalues.dtype)
     return z * jnp.sqrt(eigenvalues)[None, :]
 
@@ -50,13 +52,14 @@ def sample_training_set(
     key,
     n: int,
     *,
-    eigenvalues: Float[Array, " d"],
-    theta: Float[Array, " d"],
+    eigenvalues: Float[ArrayLike, " d"],
+    theta: Float[ArrayLike, " d"],
     beta,
     sigma_eta,
     difficulty: Difficulty = "gamma",
 ) -> TrainingSet:
     """Draw N instances with one realised label each, y = xᵀθ* + η (Eq. 3)."""
+    eigenvalues = as_float(eigenvalues)
     feature_key, noise_key = jax.random.split(key)
     x = sample_features(feature_key, n, eigenvalues)
     beta = jnp.asarray(beta, eigenvalues.dtype)

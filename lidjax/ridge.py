@@ -6,15 +6,17 @@ dual, ρ → 0 with N < d is the minimum-norm interpolator.
 
 import jax.numpy as jnp
 from jax.scipy.linalg import cho_factor, cho_solve
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 
-def ridge_fit(x: Float[Array, "n d"], y: Float[Array, "n *r"], ridge) -> Float[Array, "d *r"]:
+def ridge_fit(x: Float[ArrayLike, "n d"], y: Float[ArrayLike, "n *r"], ridge) -> Float[Array, "d *r"]:
     """Ridge coefficients θ̂ for labels `y` of shape (n,) or (n, r): the r columns share one factorisation.
 
     `ridge` ≥ 0 is ρ of Eq. 6 (the penalty on the *mean* squared error, so Nρ on the sum). A Gram
     matrix that is not numerically positive definite gives NaN, never an exception: status is data here.
     """
+    x, y = jnp.asarray(x), jnp.asarray(y)
     n, d = x.shape
     return primal_ridge(x, y, ridge) if n >= d else dual_ridge(x, y, ridge)
 

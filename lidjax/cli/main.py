@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 bad input. Bad input gets one message and no tra
 """
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="lidjax",
-        description="How training shapes what repeated sampling can buy: sweeps of the LID model, laws fitted to them.",
+        description="How training shapes what repeated sampling can buy: sweeps, and the laws fitted to them.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -51,13 +52,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"lidjax: the disk is full ({error.filename or 'no file named'})", file=sys.stderr)
+        print("lidjax: what was written stands; with room made, the same command goes on", file=sys.stderr)
+        return 1
 
 
 def _prepare_jax() -> None:
     """Process-wide settings, before JAX starts: float64, compiled programs kept between runs, and no
     multi-threaded Eigen where several CPU devices share the thread pool, which can then deadlock."""
     flags = os.environ.get("XLA_FLAGS", "")
-    several = "xla_force_host_platform_device_count" in flags or os.environ.get("JAX_NUM_CPU_DEVICES", "1") != "1"
+    several = (
+        "xla_force_host_platform_device_count" in flags or os.environ.get("JAX_NUM_CPU_DEVICES", "1") != "1"
+    )
     if several and "xla_cpu_multi_thread_eigen" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
 

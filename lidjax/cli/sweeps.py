@@ -2,10 +2,11 @@
 
 import argparse
 import itertools
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from lidjax.cli.output import to_json
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,8 +24,12 @@ Any key of the spec can be set here, for this run:
 def register(commands: Any) -> None:
     """Add the four commands to the parser."""
     run = _spec_command(commands, "run", run_command, "run a sweep, or go on with one")
-    run.add_argument("--out", type=Path, help="folder of the results (default: runs/NAME, after the spec's name)")
-    run.add_argument("--no-resume", action="store_true", help="start the store anew instead of going on with it")
+    run.add_argument(
+        "--out", type=Path, help="folder of the results (default: runs/NAME, after the spec's name)"
+    )
+    run.add_argument(
+        "--no-resume", action="store_true", help="start the store anew instead of going on with it"
+    )
     run.add_argument("--no-plot", action="store_true", help="leave the figures to `lidjax plot`")
     plan = _spec_command(commands, "plan", plan_command, "what a sweep will take, before anything runs")
     plan.add_argument("--out", type=Path, help="folder whose disk is checked")
@@ -33,7 +38,9 @@ def register(commands: Any) -> None:
     plot = commands.add_parser("plot", help="the figures of a run, as PDF and PNG")
     for parser, handler in ((show, show_command), (plot, plot_command)):
         parser.add_argument("store", type=Path, metavar="STORE", help="output folder of a run")
-        parser.add_argument("--window", type=float, nargs=2, metavar=("K1", "K2"), help="window of k for β_eff")
+        parser.add_argument(
+            "--window", type=float, nargs=2, metavar=("K1", "K2"), help="window of k for β_eff"
+        )
         parser.add_argument("--from-n", type=float, help="smallest N in the fit of Eq. 20 (default: 1.5 d)")
         parser.add_argument("--json", action="store_true", help="print JSON for programs")
         parser.set_defaults(handler=handler)
@@ -51,7 +58,9 @@ def _spec_command(commands: Any, name: str, handler: Any, text: str) -> argparse
     )
     parser.add_argument("spec", nargs="?", metavar="SPEC.toml", help="the sweep; see sweeps/ for some")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
-    parser.add_argument("-h", "--help", action="store_true", help="this text; after SPEC.toml, every key of the spec")
+    parser.add_argument(
+        "-h", "--help", action="store_true", help="this text; after SPEC.toml, every key of the spec"
+    )
     parser.set_defaults(handler=handler, takes_overrides=True, parser=parser)
     return parser
 
@@ -75,7 +84,7 @@ def _read_spec(args: argparse.Namespace) -> "Spec":
 def run_command(args: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from lidjax.cli.progress import tracker
+    from lidjax.sweep.progress import tracker
     from lidjax.sweep.run import run_sweep
 
     spec = _read_spec(args)
@@ -88,7 +97,9 @@ def run_command(args: argparse.Namespace) -> int:
     console.print(f"{data['status'].size:,} cells in {seconds:.1f} s; results in {out}", highlight=False)
     failed = _say_failures(data, console)
     figures = [] if args.no_plot else _draw(data, out / "figures", None, None, console)
-    _print_summary(data, args.json, None, None, extra={"out": str(out), "seconds": seconds, "figures": figures})
+    _print_summary(
+        data, args.json, None, None, extra={"out": str(out), "seconds": seconds, "figures": figures}
+    )
     return 1 if failed == data["status"].size else 0
 
 
@@ -100,7 +111,7 @@ def plan_command(args: argparse.Namespace) -> int:
     plan = plan_sweep(spec)
     out = args.out or Path("runs") / spec.name
     if args.json:
-        print(json.dumps(_plan_table(plan), indent=2))
+        print(to_json(_plan_table(plan)))
     else:
         _print_plan(plan, spec.name)
     check_resources(plan, out)
@@ -122,7 +133,7 @@ def plot_command(args: argparse.Namespace) -> int:
     data = open_results(args.store)
     folder = args.out or store_path(args.store).parent / "figures"
     paths = _draw(data, folder, args.window, args.from_n, Console(stderr=True))
-    print(json.dumps({"figures": paths}) if args.json else "\n".join(paths))
+    print(to_json({"figures": paths}) if args.json else "\n".join(paths))
     return 0
 
 
@@ -194,7 +205,7 @@ def _print_summary(
     summary = summarise(data, window=tuple(window) if window else None, from_n=from_n)
     blocks = [_block(summary.isel(where), where) for where in _combinations(summary)]
     if as_json:
-        print(json.dumps({**extra, "window": summary.attrs["window"], "results": blocks}, indent=2))
+        print(to_json({**extra, "window": summary.attrs["window"], "results": blocks}))
         return
     from rich.console import Console
 
@@ -204,15 +215,26 @@ def _print_summary(
 
 
 def _combinations(summary: "xr.Dataset") -> list[dict[str, int]]:
-    axes = [name for name in summary["beta_eff"].dims if name != "n"]
+    axes = [str(name) for name in summary["beta_eff"].dims if name != "n"]
     ranges = itertools.product(*(range(summary.sizes[name]) for name in axes))
     return [dict(zip(axes, index, strict=True)) for index in ranges]
 
 
 def _block(part: "xr.Dataset", where: dict[str, int]) -> dict[str, Any]:
-    columns = ("lgen_mean", "lgen_median", "lgen_low", "lgen_high", "beta_eff", "beta_eff_se", "in_fit")
+    columns = (
+        *("lgen_mean", "lgen_se", "lgen_median", "lgen_low", "lgen_high"),
+        *(
+            "beta_eff",
+            "beta_eff_low",
+            "beta_eff_high",
+            "beta_eff_mean_curve",
+            "beta_eff_mean_curve_se",
+            "in_fit",
+        ),
+    )
     rows = [
-        {"n": int(n), **{name: part[name].sel(n=n).item() for name in columns}} for n in part["n"].values.tolist()
+        {"n": int(n), **{name: part[name].sel(n=n).item() for name in columns}}
+        for n in part["n"].values.tolist()
     ]
     fit = {
         name: {
@@ -231,24 +253,23 @@ def _block(part: "xr.Dataset", where: dict[str, int]) -> dict[str, Any]:
 
 
 def _print_block(block: dict[str, Any], attrs: dict[str, Any], console: Any) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from lidjax.fit import describe_status
 
     at = ", ".join(f"{name} = {value:g}" for name, value in block["at"].items())
     low, high = attrs["window"]
-    table = Table(title=f"{attrs['spec']['name']}: {at}; window k = {low:g} to {high:g}")
-    for column in ("N", "L_gen, mean", "median", "95 % of the median", "β_eff(N)", "± (jackknife)", "in fit"):
-        table.add_column(column, justify="right")
+    table = Table(title=f"{attrs['spec']['name']}: {at}; window k = {low:g} to {high:g}", box=SIMPLE_HEAD)
+    for column in ("N", "median L_gen", "mean", "β_eff, median (95 %)", "mean curve"):
+        table.add_column(column, justify="right", no_wrap=True)
     for row in block["rows"]:
         table.add_row(
-            f"{row['n']:,}",
-            f"{row['lgen_mean']:.3e}",
-            f"{row['lgen_median']:.3e}",
-            f"{row['lgen_low']:.2e} to {row['lgen_high']:.2e}",
-            f"{row['beta_eff']:.4f}",
-            f"{row['beta_eff_se']:.4f}",
-            "✓" if row["in_fit"] else "",
+            f"{'*' if row['in_fit'] else ' '} {row['n']:,}",
+            f"{row['lgen_median']:.2e}",
+            f"{row['lgen_mean']:.1e}",
+            f"{row['beta_eff']:.3f} ({row['beta_eff_low']:.3f}, {row['beta_eff_high']:.3f})",
+            f"{row['beta_eff_mean_curve']:.3f} ± {row['beta_eff_mean_curve_se']:.3f}",
         )
     console.print(table)
     fit = ", ".join(
@@ -256,7 +277,7 @@ def _print_block(block: dict[str, Any], attrs: dict[str, Any], console: Any) -> 
         + ("" if block["saturation"][name]["identifiable"] else " (not determined)")
         for name, symbol in (("beta", "β"), ("delta", "Δ"), ("c", "c"), ("nu", "ν"))
     )
-    console.print(f"Eq. 20, β_eff = β - Δ/(1 + c N^ν): {fit}", highlight=False)
+    console.print(f"Eq. 20, β_eff = β - Δ/(1 + c N^ν), fitted to the N marked *: {fit}", highlight=False)
     console.print(f"  status: {describe_status(block['fit_status'])}", highlight=False)
     published = attrs["spec"]["fit"]["published"]
     if published:
@@ -268,7 +289,8 @@ def _print_block(block: dict[str, Any], attrs: dict[str, Any], console: Any) -> 
         )
     if block["at"].get("beta", 5) <= 4:
         console.print(
-            "  β ≤ 4: the second moment of L_gen does not exist; read its median, not its mean", highlight=False
+            "  β ≤ 4: the second moment of L_gen does not exist; read its median, not its mean",
+            highlight=False,
         )
 
 

@@ -24,9 +24,10 @@ def read_features(path: str | Path) -> FeatureSet:
     path = Path(path).expanduser()
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        with np.load(path, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
-                raise InputError(f"{path}: a single array, not an .npz of features, mean and variance")
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise InputError(f"{path}: a single array, not an .npz of features, mean and variance")
+        with archive:
             missing = {"features", "mean", "variance"} - set(archive.files)
             if missing:
                 raise InputError(
@@ -63,7 +64,9 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
         bad = ~np.isfinite(array)
         if bad.any():
             where = tuple(int(i) for i in np.argwhere(bad)[0])
-            raise InputError(f"{path}: {name}{list(where)} is {array[where]}; {bad.sum()} entries are not finite")
+            raise InputError(
+                f"{path}: {name}{list(where)} is {array[where]}; {bad.sum()} entries are not finite"
+            )
     if (arrays["variance"] < 0).any():
         row = int(np.argmin(arrays["variance"]))
         raise InputError(f"{path}: variance[{row}] = {arrays['variance'][row]} is negative")

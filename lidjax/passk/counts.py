@@ -21,7 +21,7 @@ def log_failure_kernel(n, c, k, xp: Any = jnp):
     """log F(n, c, k) for arrays of one shape and one floating dtype; -inf where k > n - c. No checks.
 
     Pure: `xp` is `jax.numpy` (the default, for use under jit, vmap and grad) or `numpy`. Relative
-    error of log F about 1e-14 in float64; in float32 the counts must stay below 2²⁴.
+    error of log F below 1e-13 + 2e-18 n in float64; in float32 the counts must stay below 2²⁴.
     """
     impossible = n - c - k < 0
     k = xp.where(impossible, xp.zeros_like(k), k)
@@ -73,14 +73,15 @@ def pass_at_k_from_counts(num_samples, num_correct, k):
 
     Returns
     -------
-    float64 NumPy array of the broadcast shape; a scalar for scalars. Relative error about 1e-14 for n up to 10⁹,
-    both where pass@k is near 0 and (through `failure_from_counts`) where it is near 1.
+    float64 NumPy array of the broadcast shape; a scalar for scalars. Relative error below 1e-14 for n up
+    to 10⁹, where pass@k is near 0 and (through `failure_from_counts`) where it is near 1.
 
     Raises
     ------
     ValueError
         For k > n: n samples do not determine pass@k without bias, not even when c = 0, and the
-        answer is neither 0 nor 1. Also for c > n, negative or fractional values. The message names the problem.
+        answer is neither 0 nor 1. Also for c > n, negative or fractional values. The message names the
+        problem.
     """
     n, c, k = _check_counts(num_samples, num_correct, k)
     return (-np.expm1(log_failure_kernel(n, c, k, np)))[()]

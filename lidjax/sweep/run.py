@@ -65,7 +65,7 @@ def run_sweep(
 
     The Dataset has the spec's axes as dims, and variables `lgen`, `failure` (L_inf, over k too) and
     `status` (see `lidjax.status`). `failure` is the mean over fresh test instances for one training set;
-    averaging over `seed` is the reader's choice.
+    averaging over `seed` is the reader's choice. On a terminal a bar shows progress; `track` replaces it.
 
     Raises InputError for a spec, feature file or folder that cannot be used; a cell that fails numerically
     raises nothing and carries its code in `status`.
@@ -77,9 +77,21 @@ def run_sweep(
         pending = store.pending()
         waiting = [tile for tile in plan.tiles() if pending[tuple(tile.values())].any()]
         done = int(pending.size - pending.sum())
-        for tile in track(waiting, plan, done) if track else waiting:
+        for tile in (track or _default_track())(waiting, plan, done):
             store.write(tile, compute_tile(source, plan, tile))
     return store.dataset()
+
+
+def _default_track() -> Track:
+    """A progress bar where a person is looking, nothing elsewhere."""
+    from rich.console import Console
+
+    from lidjax.sweep.progress import tracker
+
+    console = Console(stderr=True)
+    if console.is_terminal or console.is_jupyter:
+        return tracker(console)
+    return lambda waiting, plan, done: waiting
 
 
 def compute_tile(source: Source, plan: Plan, tile: dict[str, slice]) -> TileResult:
@@ -95,9 +107,7 @@ def compute_tile(source: Source, plan: Plan, tile: dict[str, slice]) -> TileResu
     return TileResult(lgen[where], failure[where], status[where])
 
 
-def _open_store(
-    spec: Spec, source: Source, out: Path | None, resume: bool
-) -> tuple["SweepStore", Plan]:
+def _open_store(spec: Spec, source: Source, out: Path | None, resume: bool) -> tuple["SweepStore", Plan]:
     from zarr.storage import MemoryStore
 
     from lidjax.sweep.store import SweepStore, store_path
@@ -125,6 +135,7 @@ def _open_store(
         location,
         axes=source.axes,
         k=source.k,
+        coordinates=source.coordinates(),
         tile=plan.tile,
         law=law,
         provenance=_provenance(spec) | source.description(),
@@ -172,8 +183,12 @@ def _git_commit() -> str:
         return "unknown"
     try:
         run = ["git", "-C", str(here)]
-        head = subprocess.run([*run, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
-        changed = subprocess.run([*run, "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=10)
+        head = subprocess.run(
+            [*run, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True
+        )
+        changed = subprocess.run(
+            [*run, "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=10
+        )
         return head.stdout.strip() + ("+dirty" if changed.stdout.strip() else "")
     except (OSError, subprocess.SubprocessError):
         return "unknown"

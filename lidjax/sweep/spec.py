@@ -172,6 +172,9 @@ class SyntheticSpec:
     run: Run = field(default_factory=Run)
     fit: Fit = field(default_factory=Fit)
 
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+
 
 @dataclass(frozen=True)
 class FeaturesSpec:
@@ -184,9 +187,11 @@ class FeaturesSpec:
     fit: Fit = field(default_factory=Fit)
 
     def __post_init__(self) -> None:
+        _check_name(self.name)
         per_split, seeds = self.features.labels_per_split, self.grid.seed
         _require(
-            len(seeds) % per_split == 0 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds)))
+            len(seeds) % per_split == 0
+            and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds)))
             and seeds[0] % per_split == 0,
             "grid.seed",
             list(seeds),
@@ -252,7 +257,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _build(cls: type, table: Any, prefix: str) -> Any:
+def _build(cls: Any, table: Any, prefix: str) -> Any:
     """A dataclass from a table; unknown and missing keys are errors that name the key."""
     if not isinstance(table, dict):
         raise InputError(f"{prefix.rstrip('.')} must be a table, not {table!r}")
@@ -274,7 +279,7 @@ def _build(cls: type, table: Any, prefix: str) -> Any:
 
 def _convert(kind: Any, value: Any, key: str) -> Any:
     if dataclasses.is_dataclass(kind):
-        return _build(kind, value, key + ".")  # type: ignore[arg-type]
+        return _build(kind, value, key + ".")
     if get_origin(kind) is tuple:
         items = get_args(kind)
         expanded = _expand_axis(value, items[0], key)
@@ -340,6 +345,12 @@ def _check_choices(item: Any, prefix: str) -> None:
     for f in dataclasses.fields(item):
         if get_origin(f.type) is Literal and getattr(item, f.name) not in get_args(f.type):
             raise unknown_name(f"{prefix}.{f.name}:", getattr(item, f.name), get_args(f.type))
+
+
+def _check_name(name: str) -> None:
+    """The name becomes a folder: it may not lead elsewhere."""
+    plain = bool(name) and not name.startswith(".") and all(c.isalnum() or c in "-_. " for c in name)
+    _require(plain, "name", name, "letters, digits, spaces and -_. only, not starting with a dot")
 
 
 def _require(ok: bool, key: str, value: Any, words: str) -> None:

@@ -30,6 +30,8 @@ DESCRIPTIONS = {
     "scale": ("s, rescaling of Eq. 26", "1"),
     "n": ("N, training instances", "1"),
     "seed": ("training set", "1"),
+    "split": ("train/validation split of a seed", "1"),
+    "label": ("label draw of a seed within its split", "1"),
     "k": ("k, attempts", "1"),
     "lgen": ("L_gen, generalisation loss", "squared units of y"),
     "failure": ("L_inf(k), pass@k failure probability", "1"),
@@ -50,42 +52,36 @@ class SweepStore:
         *,
         axes: Mapping[str, np.ndarray],
         k: np.ndarray,
+        coordinates: Mapping[str, tuple[str, np.ndarray]],
         tile: Mapping[str, int],
         law: Mapping[str, Any],
         provenance: Mapping[str, Any],
     ) -> "SweepStore":
         """An empty store with every cell pending."""
         group = zarr.open_group(location, mode="w")
-        for name, values in {**axes, "k": k}.items():
+        own = {name: (name, values) for name, values in {**axes, "k": k}.items()}
+        for name, (axis, values) in (own | dict(coordinates)).items():
             array = group.create_array(
-                name, shape=values.shape, dtype=values.dtype, dimension_names=[name], attributes=_labels(name)
+                name, shape=values.shape, dtype=values.dtype, dimension_names=[axis], attributes=_labels(name)
             )
             array[:] = values
-        shape, chunks = [len(v) for v in axes.values()], [tile[name] for name in axes]
-        cell = {"dimension_names": list(axes)}
-        with_k = {"dimension_names": [*axes, "k"]}
-        group.create_array(
-            "lgen", shape=shape, chunks=chunks, dtype=k.dtype, fill_value=np.nan, attributes=_labels("lgen"), **cell
-        )
-        group.create_array(
-            "failure",
-            shape=[*shape, len(k)],
-            chunks=[*chunks, len(k)],
-            dtype=k.dtype,
-            fill_value=np.nan,
-            attributes=_labels("failure"),
-            **with_k,
-        )
+        shape, chunks = tuple(len(v) for v in axes.values()), tuple(tile[name] for name in axes)
         codes = {"flag_values": [int(c) for c in CellStatus], "flag_meanings": [c.name for c in CellStatus]}
-        group.create_array(
-            "status",
-            shape=shape,
-            chunks=chunks,
-            dtype="int8",
-            fill_value=int(CellStatus.PENDING),
-            attributes=_labels("status") | codes,
-            **cell,
-        )
+
+        def array_of_cells(name: str, dtype: Any, fill: Any, last: int | None, **attributes: Any) -> None:
+            group.create_array(
+                name,
+                shape=shape if last is None else (*shape, last),
+                chunks=chunks if last is None else (*chunks, last),
+                dtype=dtype,
+                fill_value=fill,
+                dimension_names=[*axes] if last is None else [*axes, "k"],
+                attributes=_labels(name) | attributes,
+            )
+
+        array_of_cells("lgen", k.dtype, np.nan, None)
+        array_of_cells("failure", k.dtype, np.nan, len(k))
+        array_of_cells("status", "int8", int(CellStatus.PENDING), None, **codes)
         # written last: a folder without it is not taken for a store
         group.attrs.update({"format": FORMAT, "tile": dict(tile), "law": dict(law), **provenance})
         return cls(group)
@@ -132,6 +128,7 @@ class SweepStore:
     def dataset(self) -> xr.Dataset:
         """The results as a Dataset; spec and provenance are in `attrs`."""
         data = xr.open_zarr(self.group.store, consolidated=False, chunks=None)
+        data = data.set_coords([name for name in ("split", "label") if name in data])
         data.attrs = {key: value for key, value in data.attrs.items() if key != "tile"}
         return data
 
@@ -149,7 +146,7 @@ def open_results(location: str | Path) -> xr.Dataset:
     return SweepStore.open(path).dataset()
 
 
-def _labels(name: str) -> dict[str, str]:
+def _labels(name: str) -> dict[str, Any]:
     long_name, units = DESCRIPTIONS[name]
     return {"long_name": long_name, "units": units}
 

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
+from mpmath_failure import TABLE, Problem
 
 from lidjax.difficulty import sample_precision
 from lidjax.passk.population import COARSE, Rule, log_failure, pass_at_k_failure
 from lidjax.passk.success import log_window
-from mpmath_failure import TABLE, Problem
 
 # Tolerances on log L_inf, hence relative on L_inf; the worst case seen is beside each.
 VALUE = 1e-11  # 1.1e-12 over the table (power prior, k = 1, β = 20, δ/σ = 10)
@@ -43,7 +43,10 @@ def table():
     with mp.workdps(30):
         return {
             prior: (
-                [jnp.array(column) for column in zip(*[row[:4] for row, _ in rows if row[4] == prior], strict=True)],
+                [
+                    jnp.array(column)
+                    for column in zip(*[row[:4] for row, _ in rows if row[4] == prior], strict=True)
+                ],
                 [mp.log(mp.mpf(value)) for row, value in rows if row[4] == prior],
             )
             for prior in ("gamma", "power")
@@ -93,7 +96,9 @@ def test_too_few_nodes_fail_and_the_distance_to_a_finer_rule_shows_it():
 
 
 def test_values_of_the_design_note():
-    columns = [jnp.array(column, dtype=float) for column in zip(*[point for point, *_ in DESIGN_VALUES], strict=True)]
+    columns = [
+        jnp.array(column, dtype=float) for column in zip(*[point for point, *_ in DESIGN_VALUES], strict=True)
+    ]
     measured = failure(*columns)
     for value, (_, expected, tolerance) in zip(measured, DESIGN_VALUES, strict=True):
         assert abs(value / expected - 1) < tolerance
@@ -126,7 +131,12 @@ def test_limits_and_bad_input():
     assert failure(0.0, 0.1, 2.5, 0.5) == 1
     assert failure(10.0, 0.1, 2.5, 0.0) == 1
     assert 0.999 < failure(10.0, 1e12, 2.5, 0.5) <= 1
-    for bad in ((jnp.nan, 0.1, 2.5, 0.5), (10.0, jnp.nan, 2.5, 0.5), (10.0, -0.1, 2.5, 0.5), (-1.0, 0.1, 2.5, 0.5)):
+    for bad in (
+        (jnp.nan, 0.1, 2.5, 0.5),
+        (10.0, jnp.nan, 2.5, 0.5),
+        (10.0, -0.1, 2.5, 0.5),
+        (-1.0, 0.1, 2.5, 0.5),
+    ):
         assert jnp.isnan(failure(*bad))
     with pytest.raises(ValueError, match="'normal' is not a prior"):
         failure(10.0, 0.1, 2.5, 0.5, difficulty="normal")
@@ -138,7 +148,9 @@ def test_broadcasting_jit_and_vmap_give_the_same_numbers():
     assert grid.shape == (2, 3)
     assert jnp.all(jnp.diff(grid, axis=1) < 0)
     assert jnp.all(grid[1] > grid[0])
-    by_vmap = jax.jit(jax.vmap(jax.vmap(lambda k, v: failure(k, v, 2.5, 0.5), (0, None)), (None, 0)))(k, v[:, 0])
+    by_vmap = jax.jit(jax.vmap(jax.vmap(lambda k, v: failure(k, v, 2.5, 0.5), (0, None)), (None, 0)))(
+        k, v[:, 0]
+    )
     np.testing.assert_allclose(by_vmap, grid, rtol=1e-13)
     estimate = failure(k, v, 2.5, 0.5, with_error=True)
     np.testing.assert_array_equal(estimate.failure, grid)
@@ -146,7 +158,10 @@ def test_broadcasting_jit_and_vmap_give_the_same_numbers():
 
 
 def test_float32_stays_float32():
-    points = [jnp.array(column) for column in ([1.0, 1e3, 1e9], [0.1, 1e-3, 3.0], [2.5, 4.0, 1.0], [0.5, 0.05, 0.01])]
+    points = [
+        jnp.array(column)
+        for column in ([1.0, 1e3, 1e9], [0.1, 1e-3, 3.0], [2.5, 4.0, 1.0], [0.5, 0.05, 0.01])
+    ]
     single = failure(*[x.astype("float32") for x in points], log=True)
     assert single.dtype == jnp.float32
     np.testing.assert_allclose(single, failure(*points, log=True), rtol=1e-5, atol=1e-5)
@@ -176,7 +191,9 @@ def test_derivatives_match_finite_differences(difficulty):
 def test_slope_at_zero_bias_is_the_closed_form():
     """dL_inf/dv at v = 0 is half the mean curvature in B/σ, E[k (1-s)^(k-1) ε τ^(3/2) φ(ε√τ)]."""
     k, beta, eps = 300.0, 2.5, 0.5
-    slope = jax.jit(jax.grad(lambda v: jnp.exp(log_failure(jnp.array(k), v, jnp.array(beta), jnp.array(eps), "gamma"))))
+    slope = jax.jit(
+        jax.grad(lambda v: jnp.exp(log_failure(jnp.array(k), v, jnp.array(beta), jnp.array(eps), "gamma")))
+    )
 
     def integrand(tau):
         h = eps * mp.sqrt(tau)

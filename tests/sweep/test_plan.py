@@ -1,0 +1,85 @@
+"""Plans: tiles cover every cell once, fit the budget, and large grids are never enumerated."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from lidjax.errors import InputError
+from lidjax.sweep import plan as plan_module
+from lidjax.sweep.plan import Rates, check_resources, make_plan
+from lidjax.sweep.spec import Run, SyntheticGrid, SyntheticSpec
+from lidjax.sweep.synthetic import SyntheticSource
+
+RATES = Rates(flops=1e10, draws=1e8, evaluations=1e8)
+
+
+def plan_of(spec, **run):
+    spec = dataclasses.replace(spec, run=dataclasses.replace(spec.run, **run))
+    return make_plan(SyntheticSource(spec), spec.run, rates=RATES)
+
+
+@pytest.mark.parametrize("tile_seconds", [1e3, 1e-2, 1e-4, 1e-9])
+def test_tiles_cover_every_cell_once(small_spec, tile_seconds):
+    plan = plan_of(small_spec, tile_seconds=tile_seconds)
+    count = np.zeros(tuple(plan.lengths.values()), int)
+    for tile in plan.tiles():
+        count[tuple(tile.values())] += 1
+    assert (count == 1).all()
+    assert len(list(plan.tiles())) == plan.num_tiles
+    assert plan.num_cells == 24
+
+
+def test_smaller_budgets_make_smaller_tiles_within_them(small_spec):
+    source = SyntheticSource(small_spec)
+    whole = plan_of(small_spec)
+    cut = plan_of(small_spec, memory_gib=whole.tile_bytes / 2**30 / 4)
+    assert cut.num_tiles > whole.num_tiles == 1
+    assert source.tile_cost(cut.tile).bytes <= whole.tile_bytes / 4
+
+
+def test_a_tile_never_mixes_dimensions():
+    spec = SyntheticSpec(grid=SyntheticGrid(n=(10, 40), k=(1.0, 2.0, 4.0), dim=(4, 8, 16)))
+    plan = plan_of(spec)
+    assert plan.tile["dim"] == 1
+    assert plan.num_tiles == 3
+
+
+def test_ten_million_cells_are_planned_without_listing_them():
+    grid = SyntheticGrid(n=tuple(range(10, 1010)), k=(1.0, 10.0, 100.0), seed=tuple(range(10_000)), dim=(8,))
+    plan = plan_of(SyntheticSpec(grid=grid))
+    assert plan.num_cells == 10**7
+    assert plan.num_tiles > 1
+    first, second = itertools.islice(plan.tiles(), 2)
+    assert first["n"] == slice(0, plan.tile["n"])
+    assert (second["n"], second["seed"]) != (first["n"], first["seed"])
+
+
+def test_a_cell_that_does_not_fit_is_refused_with_the_number(small_spec):
+    with pytest.raises(InputError, match=r"run.memory_gib = 1e-09: the smallest tile.*GiB"):
+        plan_of(small_spec, memory_gib=1e-9)
+
+
+def test_more_memory_than_the_machine_has_is_refused_with_the_number(small_spec, monkeypatch):
+    monkeypatch.setattr(plan_module, "available_memory", lambda: 1000)
+    with pytest.raises(InputError, match=r"GiB of memory and 9.3e-07 GiB are free"):
+        check_resources(plan_of(small_spec), None)
+
+
+def test_more_disk_than_there_is_is_refused_with_the_number(small_spec, tmp_path, monkeypatch):
+    usage = plan_module.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(plan_module.shutil, "disk_usage", lambda _: usage._replace(free=10))
+    with pytest.raises(InputError, match="24 cells and 9 values of k takes up to"):
+        check_resources(plan_of(small_spec), tmp_path / "new" / "folder")
+
+
+def test_work_grows_with_the_grid(small_spec):
+    twice = dataclasses.replace(small_spec, grid=dataclasses.replace(small_spec.grid, seed=tuple(range(6))))
+    assert plan_of(twice).work.flops == pytest.approx(2 * plan_of(small_spec).work.flops)
+    assert plan_of(twice).seconds > plan_of(small_spec).seconds
+
+
+def test_calibration_measures_positive_rates():
+    rates = plan_module.calibrate(Run().dtype, repeats=1)
+    assert min(rates.flops, rates.draws, rates.evaluations) > 1e4
