@@ -112,10 +112,15 @@ def _failure(k, lgen, beta, delta, sigma_eta, difficulty: Difficulty, with_error
         rounding = jnp.finfo(fine.dtype).eps * (32 + 4 * jnp.abs(fine) + 16 * jnp.log1p(k))
         return fine, jnp.abs(jnp.expm1(coarse - fine)) + rounding
 
-    args = [x.reshape(-1) for x in (k, lgen / sigma_eta**2, beta, delta / sigma_eta)]
+    size = k.size
+    spare = -size % _BATCH if size > _BATCH else 0  # whole batches: a remainder would compile the cell twice
+    args = [
+        jnp.pad(x.reshape(-1), (0, spare), mode="edge")
+        for x in (k, lgen / sigma_eta**2, beta, delta / sigma_eta)
+    ]
     # Recomputing a cell in the backward pass keeps its 9000 nodes out of memory.
     flat = jax.lax.map(jax.checkpoint(cell), args, batch_size=_BATCH)
-    return jax.tree.map(lambda x: x.reshape(k.shape), flat)
+    return jax.tree.map(lambda x: x[:size].reshape(k.shape), flat)
 
 
 def log_failure(k, v, beta, eps, difficulty: Difficulty, rule: Rule = FINE) -> Float[Array, ""]:
