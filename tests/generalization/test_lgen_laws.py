@@ -74,7 +74,7 @@ def test_exact_against_simulation_on_the_whole_grid(beta, ratio, ridge, difficul
     check_case(beta, ratio, ridge, difficulty=difficulty, cases=2 * len(CASES))
 
 
-@pytest.mark.parametrize("n", [10, 22])
+@pytest.mark.parametrize("n", [10, pytest.param(22, marks=pytest.mark.slow)])
 def test_a_wrong_degree_of_freedom_is_caught(n, monkeypatch):
     method = resolve_method("exact", n, DIM, 1e-9)
     simulated = draws("simulate", 5.0, n, 1e-9, seed=1, size=20_000)
@@ -190,6 +190,7 @@ def test_resolution():
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "ridge"), [(10, 1e-3), (40, 1e-9), (40, 0.0), (1000, 1e-3), (10**12, 1e-3)])
 def test_float32_in_law(n, ridge):
     for method in {resolve_method("exact", n, DIM, ridge), "bartlett" if n >= DIM else "dual"}:
@@ -230,6 +231,7 @@ def test_one_compilation_serves_every_n_on_a_side(sizes, method, monkeypatch):
     assert counts == counts[:1] * len(counts)
 
 
+@pytest.mark.slow
 def test_one_design_serves_every_beta_and_sigma():
     """Under vmap with one key nothing of size d² is batched, and the noise norm is the only thing that changes."""
     betas = jnp.asarray([1.5, 2.5, 5.0])
@@ -262,6 +264,7 @@ def test_one_design_serves_every_beta_and_sigma():
     np.testing.assert_allclose(over_betas(jax.random.key(0)), alone, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_simulation_agrees_with_ridge_regression_on_its_own_law():
     """The slow twin against the library's data generator and ridge_fit, at sizes on both sides of d."""
     from lidjax.model import sample_training_set

@@ -137,7 +137,7 @@ def test_methods_agree_in_law(method):
     assert abs(lgen.mean() - expected) < 4.4 * lgen.std(ddof=1) / 20
 
 
-@pytest.mark.parametrize("failure", ["instances", "draws"])
+@pytest.mark.parametrize("failure", ["instances", pytest.param("draws", marks=pytest.mark.slow)])
 def test_instance_routes_agree_with_the_population_integral(small_spec, failure):
     """L_inf(k) of every cell within 5 binomial standard errors of the integral: 12 cells x 3 k, rate 2e-5."""
     spec = change_grid(small_spec, n=(20, 100), k=(1.0, 10.0, 100.0))

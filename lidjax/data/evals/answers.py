@@ -1,0 +1,69 @@
+"""Marking raw answers against a target, for logs that keep what the model said but not whether each was right."""
+
+import re
+from collections.abc import Callable
+
+NUMBER = re.compile(r"-?[$0-9.,]{2,}|-?[0-9]+")
+STRICT = re.compile(r"#### ?(-?[0-9.,]+)")
+
+
+def strict_number(text: str) -> str | None:
+    """The number after ####, as GSM8K writes its answers."""
+    match = STRICT.search(text)
+    return tidy(match[1]) if match else None
+
+
+def last_number(text: str) -> str | None:
+    """The last number in the text."""
+    found = NUMBER.findall(text)
+    return tidy(found[-1]) if found else None
+
+
+def boxed(text: str) -> str | None:
+    r"""What the last \boxed{...} holds, as MATH writes its answers; spaces do not count."""
+    start = text.rfind("\\boxed{")
+    if start < 0:
+        return None
+    depth, first = 1, start + len("\\boxed{")
+    for position in range(first, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
+        if depth == 0:
+            return "".join(text[first:position].split())
+    return None
+
+
+def whole_text(text: str) -> str | None:
+    """The text itself, without case and outer spaces."""
+    return text.strip().casefold() or None
+
+
+def tidy(number: str) -> str:
+    return number.replace(",", "").replace("$", "").rstrip(".")
+
+
+EXTRACTORS: dict[str, Callable[[str], str | None]] = {
+    "strict-number": strict_number,
+    "last-number": last_number,
+    "boxed": boxed,
+    "whole-text": whole_text,
+}
+
+
+def pattern_extractor(pattern: str) -> Callable[[str], str | None]:
+    """An extractor from a regular expression: its first group (or all of it) at the last match."""
+    compiled = re.compile(pattern)
+
+    def extract(text: str) -> str | None:
+        match = None
+        for match in compiled.finditer(text):  # noqa: B007 - the last one is wanted
+            pass
+        return None if match is None else tidy((match[1] if compiled.groups else match[0]).strip())
+
+    return extract
+
+
+def is_right(extract: Callable[[str], str | None], answer: str, target: str) -> bool:
+    """Does the extracted answer equal the target: as extracted, as it stands, or as #### or boxed inside a solution?"""
+    given = extract(answer)
+    wanted = (extract(target), tidy(target.strip()), strict_number(target), boxed(target))
+    return given is not None and given in wanted
