@@ -2,6 +2,9 @@
 
 from lidjax.passk.counts import failure_from_counts as failure_from_counts
 from lidjax.passk.counts import pass_at_k_from_counts as pass_at_k_from_counts
+from lidjax.passk.curve import FailureCurve as FailureCurve
+from lidjax.passk.curve import build_curve as build_curve
+from lidjax.passk.curve import eval_curve as eval_curve
 from lidjax.passk.draws import draw_failure as draw_failure
 from lidjax.passk.instances import InstanceFailure as InstanceFailure
 from lidjax.passk.instances import instance_failure as instance_failure

@@ -109,13 +109,18 @@ def _failure(k, lgen, beta, delta, sigma_eta, difficulty: Difficulty, with_error
         if not with_error:
             return fine, None
         coarse = log_failure(k, v, beta, eps, difficulty, COARSE)
-        rounding = jnp.finfo(fine.dtype).eps * (32 + 4 * jnp.abs(fine))
+        rounding = jnp.finfo(fine.dtype).eps * (32 + 4 * jnp.abs(fine) + 16 * jnp.log1p(k))
         return fine, jnp.abs(jnp.expm1(coarse - fine)) + rounding
 
-    args = [x.reshape(-1) for x in (k, lgen / sigma_eta**2, beta, delta / sigma_eta)]
+    size = k.size
+    spare = -size % _BATCH if size > _BATCH else 0  # whole batches: a remainder would compile the cell twice
+    args = [
+        jnp.pad(x.reshape(-1), (0, spare), mode="edge")
+        for x in (k, lgen / sigma_eta**2, beta, delta / sigma_eta)
+    ]
     # Recomputing a cell in the backward pass keeps its 9000 nodes out of memory.
     flat = jax.lax.map(jax.checkpoint(cell), args, batch_size=_BATCH)
-    return jax.tree.map(lambda x: x.reshape(k.shape), flat)
+    return jax.tree.map(lambda x: x[:size].reshape(k.shape), flat)
 
 
 def log_failure(k, v, beta, eps, difficulty: Difficulty, rule: Rule = FINE) -> Float[Array, ""]:
@@ -152,7 +157,7 @@ def log_added_by_bias(
     k, v, beta, eps, log_free, difficulty: Difficulty, rule: Rule = FINE
 ) -> Float[Array, ""]:
     """log of ∫ f(τ) ∫ erfc(a/√(2vτ)) k |∂Y/∂a| e^(-kY) da dτ for v > 0."""
-    y, step = uniform_nodes(*_precision_range(k, v, beta, eps, log_free, difficulty, rule), rule.outer)
+    y, step = uniform_nodes(*precision_range(k, v, beta, eps, log_free, difficulty, rule), rule.outer)
     log_tau, log_f = log_prior(y, beta, difficulty)
     h, c = eps * jnp.exp(log_tau / 2), v * jnp.exp(log_tau)
     low, high = bias_range(jnp.log(k), h, c, rule.depth)
@@ -171,18 +176,19 @@ def _scales(k, beta, eps, rule: Rule):
     return log_kc, jnp.log(beta + 8 * jnp.sqrt(beta) + rule.depth + 7)
 
 
-def _precision_range(k, v, beta, eps, log_free, difficulty: Difficulty, rule: Rule):
+def precision_range(k, v, beta, eps, log_free, difficulty: Difficulty, rule: Rule):
     """[low, high] in y for the bias integral; what is left out is below e^-depth of the whole.
 
     Two features: instances near τ ≈ (kc_δ)^-2, where bias matters by a relative vτ, and the finite-N tail at
     large τ: about e^(-τ - Λ/(vτ)), Λ = log(k c_δ √τ), for the gamma prior, a layer below τ = 1 for the power
-    prior. The tail is dropped where its bound is far below the bias-free part; without that the range would
-    be too long for its nodes when k is huge and v tiny.
+    prior. The tail is dropped where v is below `tail_threshold`; without that the range would be too long for
+    its nodes when k is huge and v tiny.
     """
     k, v, beta, eps, log_free = jax.lax.stop_gradient((k, v, beta, eps, log_free))
     log_kc, log_m_end = _scales(k, beta, eps, rule)
     depth, budget = rule.depth + 4, rule.depth + 8 - log_free
     barrier = jnp.maximum(log_kc, 0)
+    tail_is_nil = v < tail_threshold(k, eps, log_free, difficulty, rule)
     if difficulty == "gamma":
         peak = jnp.minimum(-2 * log_kc, jnp.log(beta / 2))
         lam = barrier + 1
@@ -193,13 +199,18 @@ def _precision_range(k, v, beta, eps, log_free, difficulty: Difficulty, rule: Ru
         saddle = jnp.maximum(saddle, (eps * jnp.sqrt(2 * lam) / (2 * v)) ** (2 / 3))  # wide windows
         root = jnp.minimum(jnp.sqrt(saddle) + jnp.sqrt(depth), jnp.sqrt(beta / 2) + jnp.sqrt(budget))
         high = coordinate_of(2 * jnp.log(root), difficulty)
-        tail_is_nil = 2 * jnp.sqrt(barrier / v) > budget + 10
     else:
         peak = jnp.minimum(-2 * log_kc, -jnp.log1p(2 / beta))
         high = jnp.log1p(jnp.minimum((barrier + 1) / v, 2 * budget)) + depth
-        tail_is_nil = barrier / v > budget + 10
     bias_free_end = coordinate_of(2 * (log_m_end - log_kc), difficulty)
     high = jnp.where(tail_is_nil, jnp.minimum(high, bias_free_end), high)
     ratio = depth / (beta / 2 + 0.5)
     low = coordinate_of(peak - ratio - jnp.sqrt(2 * ratio), difficulty)
     return jnp.where(tail_is_nil, low, jnp.maximum(low, -depth - jnp.log(v))), high
+
+
+def tail_threshold(k, eps, log_free, difficulty: Difficulty, rule: Rule):
+    """The v below which the finite-N tail, at most e^(-2√(Λ/v)) or e^(-Λ/v), is lost in the rest."""
+    barrier = jnp.maximum(jnp.log(k) + jnp.log(eps) + _HALF_LOG_2_OVER_PI, 0)
+    exponent = rule.depth + 18 - log_free
+    return 4 * barrier / exponent**2 if difficulty == "gamma" else barrier / exponent

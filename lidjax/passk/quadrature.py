@@ -65,6 +65,25 @@ def uniform_nodes(low, high, count: int) -> tuple[Float[Array, " n"], Float[Arra
     return low + step * jnp.arange(count, dtype=step.dtype), step
 
 
+def graded_nodes(density_integral, low, high, count: int) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Nodes of a trapezoid rule uniform in t(x), and their weights dx; t is smooth and increasing.
+
+    `density_integral` is t, an elementwise function; its slope is the density of the nodes up to a factor.
+    """
+    low, high = jax.lax.stop_gradient((low, high))
+    t, step = uniform_nodes(density_integral(low), density_integral(high), count)
+
+    def halve(_, ends):
+        left, right = ends
+        middle = (left + right) / 2
+        below = density_integral(middle) < t
+        return jnp.where(below, middle, left), jnp.where(below, right, middle)
+
+    steps = jnp.finfo(t.dtype).nmant + 6  # to rounding, for ranges up to a few tens
+    x = jax.lax.fori_loop(0, steps, halve, (jnp.full_like(t, low), jnp.full_like(t, high)))[0]
+    return x, step / jax.vmap(jax.grad(density_integral))(x)
+
+
 def log_rate(a: Float[Array, "..."], h: Float[Array, "..."]) -> tuple[Array, Array]:
     """(log Y, log(-∂Y/∂a)) with Y = -log(1 - s): k trials all fail with probability e^(-kY)."""
     log_s, log_miss = log_window(a, h)

@@ -1,4 +1,4 @@
-"""Interpolated curves against the exact integral, where v is not a node."""
+"""Tabulated curves against the exact integral, at losses that are not special to the table."""
 
 import numpy as np
 import pytest
@@ -6,31 +6,43 @@ import pytest
 from lidjax.passk import pass_at_k_failure
 from lidjax.sweep.curves import FailureCurves
 
+K = np.geomspace(1, 1e8, 5)
 
-@pytest.mark.parametrize(
-    ("beta", "eps", "difficulty", "k_max"), [(2.5, 0.5, "gamma", 1e6), (4.0, 0.2, "power", 1e8)]
-)
-def test_curves_follow_the_integral(beta, eps, difficulty, k_max):
-    rng = np.random.default_rng(2)
-    k = np.geomspace(1, k_max, 5)
-    curves = FailureCurves(k, difficulty)
-    v = 10 ** rng.uniform(-1.5, 0.5, 40)
-    exact = pass_at_k_failure(
-        k[None, :], v[:, None], beta=beta, delta=eps, sigma_eta=1.0, difficulty=difficulty, log=True
+
+def exact(k, v, beta, eps, difficulty="gamma"):
+    return pass_at_k_failure(
+        k[None, :], v[:, None], beta=beta, delta=eps, sigma_eta=1.0, difficulty=difficulty
     )
-    np.testing.assert_allclose(np.log(curves(v, beta, eps)), exact, atol=1e-6)
+
+
+@pytest.mark.parametrize(("beta", "eps", "difficulty"), [(2.5, 0.5, "gamma"), (4.0, 0.2, "power")])
+def test_curves_follow_the_integral(beta, eps, difficulty):
+    v = 10 ** np.random.default_rng(2).uniform(-6, 2, 24)
+    curves = FailureCurves(K, difficulty)(v, beta, eps)
+    np.testing.assert_allclose(curves, exact(K, v, beta, eps, difficulty), rtol=1e-7)
+
+
+def test_where_no_table_is_good_enough_the_integral_itself_is_used():
+    k = np.array([1.0, 10.0, 1e3, 1e6, 1e30])
+    v = np.array([1e-3, 0.3])
+    curves = FailureCurves(k, "gamma")
+    values = curves(v, 6.0, 0.5)
+    assert None in curves.tables.values()
+    np.testing.assert_allclose(values, exact(k, v, 6.0, 0.5), rtol=1e-9)
 
 
 def test_a_value_does_not_depend_on_its_company():
-    k = np.array([1.0, 1e3])
-    together = FailureCurves(k, "gamma")(np.array([0.3, 0.01, 0.31]), 2.5, 0.5)
-    alone = FailureCurves(k, "gamma")(np.array([0.3]), 2.5, 0.5)
-    np.testing.assert_allclose(together[0], alone[0], rtol=1e-12)
+    together = FailureCurves(K, "gamma")(np.geomspace(1e-5, 10, 50), 2.5, 0.5)
+    alone = FailureCurves(K, "gamma")(np.geomspace(1e-5, 10, 50)[30:31], 2.5, 0.5)
+    np.testing.assert_allclose(together[30], alone[0], rtol=1e-12)
+
+
+def test_huge_losses_leave_no_success():
+    v = np.array([1e9, 1e20, 1e27, 1e40])
+    np.testing.assert_allclose(FailureCurves(K, "gamma")(v, 2.5, 0.5), exact(K, v, 2.5, 0.5), rtol=1e-12)
 
 
 def test_no_bias_and_no_number():
-    k = np.array([1.0, 1e3])
-    curves = FailureCurves(k, "gamma")(np.array([0.0, np.nan, np.inf]), 2.5, 0.5)
-    free = pass_at_k_failure(k, 0.0, beta=2.5, delta=0.5, sigma_eta=1.0)
-    np.testing.assert_allclose(curves[0], free, rtol=1e-12)
-    assert np.isnan(curves[1:]).all()
+    curves = FailureCurves(K, "gamma")(np.array([0.0, 1e-30, np.nan, np.inf, -1.0]), 2.5, 0.5)
+    np.testing.assert_allclose(curves[:2], exact(K, np.array([0.0, 1e-30]), 2.5, 0.5), rtol=1e-9)
+    assert np.isnan(curves[2:]).all()
