@@ -57,7 +57,7 @@ def sample_lgen(
 
 
 @partial(jax.jit, static_argnums=(7, 8))
-def _sample(keys, n, beta, sigma_eta, ridge, eigenvalues, theta, method, difficulty):
+def _sample(keys, n, eigenvalues, theta, beta, sigma_eta, ridge, method, difficulty):
     def one(key):
         return lgen_cell(
             key,
