@@ -16,3 +16,6 @@ from lidjax.laws.saturation import saturating_exponent as saturating_exponent
 from lidjax.laws.two_tail import finite_n_exponent as finite_n_exponent
 from lidjax.laws.two_tail import limiting_exponent as limiting_exponent
 from lidjax.laws.two_tail import two_tail_failure as two_tail_failure
+from lidjax.laws.window_bias import TailIndices as TailIndices
+from lidjax.laws.window_bias import tail_index_from_window as tail_index_from_window
+from lidjax.laws.window_bias import window_exponent as window_exponent

@@ -5,6 +5,8 @@ from lidjax.passk.counts import pass_at_k_from_counts as pass_at_k_from_counts
 from lidjax.passk.curve import FailureCurve as FailureCurve
 from lidjax.passk.curve import build_curve as build_curve
 from lidjax.passk.curve import eval_curve as eval_curve
+from lidjax.passk.distribution import SuccessDistribution as SuccessDistribution
+from lidjax.passk.distribution import success_distribution as success_distribution
 from lidjax.passk.draws import draw_failure as draw_failure
 from lidjax.passk.instances import InstanceFailure as InstanceFailure
 from lidjax.passk.instances import instance_failure as instance_failure
