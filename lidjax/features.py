@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int, Num
 
 from lidjax.passk.draws import failure_from_first_success, geometric_first_success
 from lidjax.passk.instances import log_miss_probability
+from lidjax.ridge import Solver
 
 _BLOCK_ROWS = 256  # rows added to the Gram matrix at a time (a heuristic: its cost is small at any size)
 
@@ -61,6 +62,7 @@ def feature_split(
     variance_floor,
     num_validation: int,
     failure: FailureMethod = "instances",
+    solver: Solver = "cholesky",
 ) -> FeatureCell:
     """L_gen(N) and L_inf(k; N) of one split, for sorted training sizes `n` and `num_labels` label draws.
 
@@ -86,7 +88,7 @@ def feature_split(
     n, k = jnp.asarray(n), jnp.asarray(k, features.dtype)
     split_key, trial_key = jax.random.split(key)
     split = draw_split(split_key, features, mean, variance, variance_floor, num_labels, num_validation)
-    predictions = nested_predictions(split.x, split.targets, split.x_val, n, ridge)
+    predictions = nested_predictions(split.x, split.targets, split.x_val, n, ridge, solver)
     precision = 1 / (split.variance_val + variance_floor)
 
     def evaluate(cell):
@@ -139,11 +141,13 @@ def nested_predictions(
     x_val: Float[Array, "v d"],
     n: Int[Array, " n"],
     ridge,
+    solver: Solver = "cholesky",
 ) -> Float[Array, "n v r"]:
     """Ridge predictions on `x_val` after training on the first N rows, for each N of the sorted `n` (Eq. 28).
 
     One scan: the carry (ZᵀZ, Zᵀtargets) grows by the rows between consecutive N. For N < d the dual
-    system is the leading N × N block of one d × d kernel, padded with the identity.
+    system is the leading N × N block of one d × d kernel, padded with the identity. Vmapped over ridge,
+    solver="eigh" decomposes once an N what "cholesky" factorises once a ridge.
     """
     t, d = x.shape
     rows = max(t, d)
@@ -173,10 +177,13 @@ def nested_predictions(
         primal = size >= d
         active = (row_index < size)[:, None]
         shift = size.astype(x.dtype) * ridge
-        dual = jnp.where(active & active.T, kernel + shift * identity, identity)
-        system = jnp.where(primal, gram + shift * identity, dual)
+        system = jnp.where(primal, gram, jnp.where(active & active.T, kernel, identity))
         rhs = jnp.where(primal, moment, jnp.where(active, head_targets, 0))
-        solution = cho_solve(cho_factor(system, lower=True), rhs)
+        if solver == "cholesky":
+            solution = cho_solve(cho_factor(system + shift * identity, lower=True), rhs)
+        else:
+            values, vectors = jnp.linalg.eigh(system)
+            solution = _matmul(vectors, _matmul(vectors.T, rhs) / (values + shift)[:, None])
         theta = jnp.where(primal, solution, _matmul(head.T, solution))
         valid = (size >= jnp.maximum(start, 1)) & (size <= t)
         return (stop, gram, moment), jnp.where(valid, _matmul(x_val, theta), jnp.nan)

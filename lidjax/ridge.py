@@ -4,10 +4,16 @@ Primal (d × d) and dual (N × N) forms are equal for ρ > 0; `ridge_fit` takes 
 dual, ρ → 0 with N < d is the minimum-norm interpolator.
 """
 
+from typing import Literal
+
 import jax.numpy as jnp
 from jax.scipy.linalg import cho_factor, cho_solve
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
+
+Solver = Literal["cholesky", "eigh"]
+DECOMPOSE_FROM = 20
+"""Ridge values from which one eigendecomposition costs less than a Cholesky factor for each (d = 512, two cores)."""
 
 
 def ridge_fit(x: Float[ArrayLike, "n d"], y: Float[ArrayLike, "n *r"], ridge) -> Float[Array, "d *r"]:

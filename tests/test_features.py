@@ -138,6 +138,23 @@ def test_vmap_over_settings_builds_one_gram_matrix(data):
     assert all(len(shape) == 2 for shape in matrices)  # none has the settings as a batch
 
 
+def test_one_decomposition_serves_every_ridge(data):
+    ridges = jnp.array([1e-6, 1e-3, 0.1])
+    split = draw_split(jax.random.key(8), *data, SETTING["variance_floor"], 2, VALIDATION)
+
+    def predictions(ridge, solver):
+        return nested_predictions(split.x, split.targets, split.x_val, jnp.asarray(SIZES), ridge, solver)
+
+    factorised, decomposed = (
+        jax.vmap(lambda ridge, solver=solver: predictions(ridge, solver)) for solver in ("cholesky", "eigh")
+    )
+    np.testing.assert_allclose(jax.jit(decomposed)(ridges), jax.jit(factorised)(ridges), rtol=1e-7, atol=1e-9)
+    text = str(jax.make_jaxpr(decomposed)(ridges))
+    assert text.count("= eigh[") == 1
+    assert f"f64[{len(ridges)},{DIM},{DIM}]" not in text
+    assert f"f64[{len(ridges)},{DIM},{DIM}]" in str(jax.make_jaxpr(factorised)(ridges))  # control
+
+
 def matmul_shapes(jaxpr, contracted):
     """Result shapes of the matrix products that sum over an axis of this length, nested programs included."""
     shapes = []

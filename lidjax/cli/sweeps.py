@@ -165,6 +165,7 @@ def _plan_table(plan: "Plan") -> dict[str, Any]:
         "store_bytes": plan.store_bytes,
         "seconds": plan.seconds,
         "device": plan.device,
+        "warnings": list(plan.warnings),
     }
 
 
@@ -188,6 +189,8 @@ def _print_plan(plan: "Plan", name: str) -> None:
     for key, value in rows.items():
         table.add_row(key, value)
     Console().print(table)
+    for warning in plan.warnings:
+        Console(stderr=True).print(f"warning: {warning}", markup=False)
 
 
 def _duration(seconds: float) -> str:

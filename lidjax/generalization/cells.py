@@ -12,7 +12,8 @@ from lidjax.generalization.design import tall_design, wide_design
 from lidjax.generalization.noise_norm import noise_norm_squared
 from lidjax.generalization.scalar_law import ols_noise_gain, scalar_law_shift
 from lidjax.generalization.simulated import simulate_dual, simulate_primal
-from lidjax.generalization.whitened import Solver, tall_quadratic, wide_quadratic
+from lidjax.generalization.whitened import tall_quadratic, wide_quadratic
+from lidjax.ridge import Solver
 
 CellMethod = Literal["simulate_primal", "simulate_dual", "bartlett", "dual", "scalar"]
 Method = Literal["auto", "exact", "simulate"]

@@ -11,7 +11,7 @@ serves every β, every σ_η and every label draw. With solver="eigh", one eigen
 ridge too, at O(d²) a value: `vmap` over ridge does not repeat what does not depend on it.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
@@ -19,8 +19,7 @@ from jaxtyping import Array, Float
 
 from lidjax.generalization.blocked import gram_solve, matmul_t
 from lidjax.generalization.design import Design
-
-Solver = Literal["cholesky", "eigh"]
+from lidjax.ridge import Solver
 
 
 class NoiseQuadratic(NamedTuple):

@@ -46,6 +46,7 @@ class Plan:
     store_bytes: float
     seconds: float
     device: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def num_cells(self) -> int:
@@ -98,6 +99,7 @@ def make_plan(
         store_bytes=cells * ((len(source.k) + 1) * source.k.itemsize + 1),
         seconds=rates.seconds(work),
         device=describe_device(),
+        warnings=tuple(source.warnings()),
     )
 
 

@@ -56,6 +56,10 @@ class Source(Protocol):
         """Work of the whole grid; `bytes` is not used."""
         ...
 
+    def warnings(self) -> list[str]:
+        """What a person should know before running this, a sentence each."""
+        ...
+
     def evaluate(self, coords: Mapping[str, np.ndarray]) -> TileResult:
         """Compute the tile spanned by `coords` (one array an axis)."""
         ...

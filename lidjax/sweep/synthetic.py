@@ -9,7 +9,9 @@ import numpy as np
 
 from lidjax.generalization import CellMethod, resolve_method
 from lidjax.model import power_law_spectrum, power_law_teacher
+from lidjax.ridge import DECOMPOSE_FROM
 from lidjax.sweep.curves import cost_of_curves, curves_for
+from lidjax.sweep.precision import float32_warnings
 from lidjax.sweep.source import Cost, TileResult, cell_status
 from lidjax.sweep.spec import Model, SyntheticSpec
 from lidjax.sweep.synthetic_cells import TrainingSize, lgen_program, sampled_failure_program
@@ -150,6 +152,9 @@ class SyntheticSource:
             total = total + Cost(evaluations=curves * cost_of_curves(len(self.k), DECADES))
         return total
 
+    def warnings(self) -> list[str]:
+        return float32_warnings(self.spec, self.axes) if self.dtype == np.float32 else []
+
     def _extremes(self, name: str) -> list[int]:
         values = self.axes[name]
         if name == "dim":
@@ -164,8 +169,8 @@ class SyntheticSource:
         model, item = self.spec.model, self.dtype.itemsize
         count = {name: shape[name] for name in self.axes}
         designs = count["n"] * count["seed"]
-        solves = designs * count["alpha"] * count["ridge"]
-        noises = solves * count["beta"] * count["sigma_eta"]
+        solves = designs * count["alpha"] * min(count["ridge"], DECOMPOSE_FROM)
+        noises = designs * count["alpha"] * count["ridge"] * count["beta"] * count["sigma_eta"]
         cells = noises * count["delta"]
         worst = {"beta": "max", "alpha": "max", "ridge": "max", "sigma_eta": "min"}
         cell = {name: float(getattr(self.axes[name], pick)()) for name, pick in worst.items()}

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from lidjax.generalization import CellMethod, lgen_cell
 from lidjax.model import power_law_spectrum, power_law_teacher
 from lidjax.passk import draw_failure, instance_failure, log_miss_probability, sample_instances
+from lidjax.ridge import DECOMPOSE_FROM
 from lidjax.sweep.source import vmap_axes
 from lidjax.sweep.spec import Model
 
@@ -48,6 +49,8 @@ def lgen_program(dim: int, method: CellMethod, model: Model, lengths: Lengths):
     """Jitted `(axes, root) -> L_gen` over the axes of `lengths`: one program for each shape and session, for what
     varies over a grid is an argument."""
 
+    solver = "eigh" if dict(lengths)["ridge"] >= DECOMPOSE_FROM else "cholesky"
+
     def tile(axes: Mapping[str, Any], root):
         TRACES["lgen", dim, method, lengths] += 1
 
@@ -63,6 +66,7 @@ def lgen_program(dim: int, method: CellMethod, model: Model, lengths: Lengths):
                 ridge=args["ridge"],
                 method=method,
                 difficulty=model.difficulty,
+                solver=solver,
             )
 
         return vmap_axes(cell, dict(lengths))(axes)

@@ -154,3 +154,11 @@ def test_float32_runs_in_float32(small_spec):
     data = run_sweep(spec)
     assert data["lgen"].dtype == data["failure"].dtype == np.float32
     assert (data["status"] == CellStatus.OK).all()
+
+
+def test_many_ridges_share_a_decomposition_and_change_no_number(small_spec):
+    ridges = tuple(np.geomspace(1e-6, 1e-2, 20).tolist())
+    grid = dataclasses.replace(small_spec.grid, n=(8, 24), dim=(12,), seed=(0,), beta=(2.5,), ridge=ridges)
+    many = run_sweep(dataclasses.replace(small_spec, grid=grid))
+    few = run_sweep(dataclasses.replace(small_spec, grid=dataclasses.replace(grid, ridge=ridges[3:5])))
+    np.testing.assert_allclose(many.lgen.sel(ridge=list(ridges[3:5])), few.lgen, rtol=1e-9)

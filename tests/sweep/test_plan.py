@@ -83,3 +83,30 @@ def test_work_grows_with_the_grid(small_spec):
 def test_calibration_measures_positive_rates():
     rates = plan_module.calibrate(Run().dtype, repeats=1)
     assert min(rates.flops, rates.draws, rates.evaluations) > 1e4
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"n": (2, 16), "dim": (16,), "ridge": (0.0,)}, "next to grid.dim = 16"),
+        (
+            {
+                "n": (64,),
+                "dim": (16,),
+                "k": (1.0, 1e12),
+                "beta": (4.0,),
+                "delta": (0.1,),
+                "sigma_eta": (0.1,),
+            },
+            "1e-38",
+        ),
+        ({"n": (64,), "dim": (16,)}, None),
+    ],
+)
+def test_float32_is_warned_of_where_it_does_not_do(changes, words):
+    spec = SyntheticSpec(grid=SyntheticGrid(**{"k": (1.0, 2.0, 4.0), **changes}))
+    assert plan_of(spec).warnings == ()
+    warnings = plan_of(spec, dtype="float32").warnings
+    assert len(warnings) == (words is not None)
+    if words:
+        assert words in warnings[0]
