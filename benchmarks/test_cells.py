@@ -1,0 +1,110 @@
+"""L_gen of one training set against what its arithmetic and its random numbers must cost on this machine.
+
+Extra columns (in the JSON and by `--benchmark-columns`): `fraction` is the time that the least arithmetic would take at
+the rate of a matrix product of the same size and batch, over the time taken.
+"""
+
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lidjax.generalization import deterministic_lgen, lgen_cell
+from lidjax.generalization.noise_norm import noise_norm_squared
+from lidjax.model import power_law_spectrum, power_law_teacher
+
+
+def shortest(function, repeats=7):
+    jax.block_until_ready(function())
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        jax.block_until_ready(function())
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def product_rate(dim, dtype):
+    a = jax.random.normal(jax.random.key(0), (dim, dim), dtype)
+    product = jax.jit(lambda a: jnp.matmul(a, a.T, precision="highest"))
+    return 2 * dim**3 / shortest(lambda: product(a))
+
+
+def cells(method, n, dim, count, dtype, beta=2.5, ridge=1e-3):
+    eigenvalues, theta = power_law_spectrum(dim, 1.0).astype(dtype), power_law_teacher(dim).astype(dtype)
+    keys = jax.random.split(jax.random.key(1), count)
+
+    def cell(key):
+        arguments = {
+            "eigenvalues": eigenvalues,
+            "theta": theta,
+            "beta": beta,
+            "sigma_eta": 0.1,
+            "ridge": ridge,
+        }
+        return lgen_cell(key, n, method=method, **arguments)
+
+    run = jax.jit(jax.vmap(cell))
+    return lambda: run(keys)
+
+
+@pytest.mark.parametrize("dim", [512, 1024])
+def test_bartlett_cell(seconds, benchmark, dim, dtype):
+    """Least arithmetic: d³/3 for the product of a triangle with itself, d³/3 to factorise it."""
+    batch = 4
+    taken = seconds(cells("bartlett", 4.0 * dim, dim, batch, dtype)) / batch
+    rate = product_rate(dim, dtype)
+    benchmark.extra_info |= {
+        "seconds_a_cell": taken,
+        "gflops_product": rate / 1e9,
+        "fraction": (2 / 3 * dim**3 / rate) / taken,
+        "normal_numbers_seconds": normals(dim * (dim + 1) // 2, dtype),
+    }
+
+
+def test_dual_cell(seconds, benchmark, dtype):
+    dim = 512
+    benchmark.extra_info["seconds_a_cell"] = seconds(cells("dual", 200.0, dim, 4, dtype)) / 4
+
+
+def normals(count, dtype):
+    draw = jax.jit(lambda key: jax.random.normal(key, (count,), dtype))
+    return shortest(lambda: draw(jax.random.key(0)))
+
+
+def uniforms(count, dtype):
+    draw = jax.jit(lambda key: jax.random.uniform(key, (count,), dtype))
+    return shortest(lambda: draw(jax.random.key(0)))
+
+
+@pytest.mark.parametrize("n", [1e4, 1e15])
+def test_scalar_cell(seconds, benchmark, n, dtype):
+    """A million cells; beside it the bare cost of the random bits a cell uses."""
+    count, bits = 100_000, 27 + 66  # uniforms of the gain and of the noise norm
+    taken = seconds(cells("scalar", n, 512, count, dtype, ridge=0.0))
+    benchmark.extra_info |= {
+        "cells_a_second": count / taken,
+        "over_bare_random_numbers": taken / uniforms(count * bits, dtype),
+    }
+
+
+@pytest.mark.parametrize("n", [1e3, 1e6, 1e15])
+def test_noise_norm(seconds, benchmark, n):
+    keys = jax.random.split(jax.random.key(2), 100_000)
+    run = jax.jit(jax.vmap(lambda key: noise_norm_squared(key, n, beta=2.5, sigma_eta=1.0)))
+    benchmark.extra_info["draws_a_second"] = keys.size / seconds(lambda: run(keys))
+
+
+def test_deterministic_curve(seconds, benchmark):
+    """The theory's L_gen at 1000 N through N = d; its error at N ≫ d is that of rounding."""
+    dim = 512
+    eigenvalues, theta = power_law_spectrum(dim, 1.0), power_law_teacher(dim)
+    n = jnp.asarray(np.geomspace(10, 1e6, 1000))
+
+    def curve(n):
+        return deterministic_lgen(n, eigenvalues=eigenvalues, theta=theta, noise_variance=0.01, ridge=1e-6)
+
+    run = jax.jit(curve)
+    benchmark.extra_info["values_a_second"] = n.size / seconds(lambda: run(n))
