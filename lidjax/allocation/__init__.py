@@ -1,0 +1,5 @@
+"""Compute allocation between training and repeated sampling, Sec. 4.3: exact optimum, the paper's rules, regret."""
+
+from lidjax.allocation.exact import Allocation as Allocation
+from lidjax.allocation.exact import allocate as allocate
+from lidjax.allocation.rules import RULES as RULES
