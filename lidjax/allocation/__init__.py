@@ -1,5 +1,8 @@
 """Compute allocation between training and repeated sampling, Sec. 4.3: exact optimum, the paper's rules, regret."""
 
+from lidjax.allocation.empirical import SweepAllocation as SweepAllocation
+from lidjax.allocation.empirical import allocate_sweep as allocate_sweep
 from lidjax.allocation.exact import Allocation as Allocation
 from lidjax.allocation.exact import allocate as allocate
 from lidjax.allocation.rules import RULES as RULES
+from lidjax.allocation.rules import RuleSplit as RuleSplit

@@ -28,7 +28,7 @@ def as_fraction(value: Any, name: str) -> Fraction:
 
 
 class Budget(NamedTuple):
-    """`total` split between training instances at `cost_train` and attempts at `cost_infer` each (Q c_k for Q queries)."""
+    """`total`, split between training instances at `cost_train` and attempts at `cost_infer` (Q c_k for Q queries)."""
 
     total: Fraction
     cost_train: Fraction
@@ -55,7 +55,9 @@ class Budget(NamedTuple):
                 raise InputError(f"{name}={given} must be greater than 0")
         made = cls(total, train, infer * many)
         if total < train:
-            raise InputError(f"budget={budget} does not pay for one training instance, cost_train={cost_train}")
+            raise InputError(
+                f"budget={budget} does not pay for one training instance, cost_train={cost_train}"
+            )
         least = train + made.cost_infer
         if total < least:
             raise InputError(
@@ -94,7 +96,16 @@ class Split(NamedTuple):
     s: np.ndarray
     log_n: np.ndarray
     log_k: np.ndarray
-    share: np.ndarray
+
+    @property
+    def trains(self) -> np.ndarray:
+        """p, the share of the budget that trains; d log k/ds = -p."""
+        return np.exp(-np.logaddexp(0, -self.s))
+
+    @property
+    def samples(self) -> np.ndarray:
+        """1 - p, without cancellation; d log N/ds = 1 - p."""
+        return np.exp(-np.logaddexp(0, self.s))
 
 
 class Line:
@@ -117,7 +128,6 @@ class Line:
             s,
             np.maximum(self.log_all_n - np.logaddexp(0, -s), 0.0),
             np.maximum(self.log_all_k - np.logaddexp(0, s), 0.0),
-            1 / (1 + np.exp(-s)),
         )
 
     def at_n(self, n: np.ndarray) -> np.ndarray:
@@ -125,3 +135,25 @@ class Line:
         part = np.minimum(np.log(np.maximum(n, 1.0)) - self.log_all_n, -1e-300)
         with np.errstate(divide="ignore"):
             return np.clip(part - np.log(-np.expm1(part)), self.low, self.high)
+
+    def at_k(self, k: float) -> float:
+        """s at k attempts, inside the line."""
+        s = math.log(math.expm1(max(self.log_all_k - math.log(k), 1e-300)))
+        return min(max(s, self.low), self.high)
+
+
+def whole(budget: Budget, split: Split) -> tuple[int, int]:
+    """The whole (N, k) of a real split; the count on the poorer side is rounded, the other is what it leaves.
+
+    Through the poorer side, for at N = 10^18 the rounding of N alone would be a thousand attempts.
+    """
+    if split.s > 0:
+        n = budget.instances(clip_count(split.log_k, budget.max_k))
+    else:
+        n = clip_count(split.log_n, budget.max_n)
+    return n, budget.attempts(n)
+
+
+def clip_count(log_count, largest: int) -> int:
+    """The whole count nearest to a real one, from 1 to `largest`."""
+    return min(max(round(float(np.exp(log_count))), 1), largest)

@@ -106,7 +106,14 @@ class Losses:
         return value, slope
 
     def values(
-        self, log_n: np.ndarray, log_k: np.ndarray, model: Model, n_dot: Any = 0.0, k_dot: Any = 0.0, *, fine=False
+        self,
+        log_n: np.ndarray,
+        log_k: np.ndarray,
+        model: Model,
+        n_dot: Any = 0.0,
+        k_dot: Any = 0.0,
+        *,
+        fine=False,
     ) -> Values:
         """Both losses at (N, k) and their slopes along d(log N, log k) = (`n_dot`, `k_dot`).
 
@@ -132,12 +139,19 @@ def _as_lists(*values: Any) -> list[np.ndarray]:
     return [np.array(a, float) for a in np.broadcast_arrays(*values)]
 
 
-def log_total(log_weight: np.ndarray, values: Values) -> tuple[np.ndarray, np.ndarray]:
+class Total(NamedTuple):
+    """log L_tot, its slope, and the sum of the sizes of the slope's two parts."""
+
+    log: np.ndarray
+    slope: np.ndarray
+    parts: np.ndarray
+
+
+def log_total(log_weight: Any, values: Values) -> Total:
     """log of L_tot = R L_gen + L_inf (Eq. 21) and its slope; +inf with a NaN slope where L_gen diverges."""
-    training = np.where(np.isneginf(log_weight), -np.inf, log_weight + values.log_lgen)
-    total = np.logaddexp(training, values.log_failure)
+    log_training = np.where(np.isneginf(log_weight), -np.inf, log_weight + values.log_lgen)
+    total = np.logaddexp(log_training, values.log_failure)
     with np.errstate(invalid="ignore"):
-        slope = np.exp(training - total) * values.lgen_slope
-        slope = np.where(np.isneginf(log_weight), 0.0, slope)
-        slope = slope + np.exp(values.log_failure - total) * values.failure_slope
-    return total, slope
+        training = np.where(np.isneginf(log_weight), 0.0, np.exp(log_training - total) * values.lgen_slope)
+        inference = np.exp(values.log_failure - total) * values.failure_slope
+    return Total(total, training + inference, np.abs(training) + np.abs(inference))

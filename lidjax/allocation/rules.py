@@ -10,21 +10,43 @@ the budget that trains, each is the zero of dL_tot/dlog N in its own form:
     saturated      the rule of thumb: train until β_eff reaches 95 % of β, sample with the rest
 
 A line through log L_inf over a window around k₀ has ln P̃ = ln L_inf(k₀) + β_eff ln k₀, so that P̃ and β_eff move
-together: d ln P̃ = d ln L_inf(k₀) + ln k₀ dβ_eff. Dropping it makes the logarithmic term ln k where it should be ln(k/k₀).
+together: d ln P̃ = d ln L_inf(k₀) + ln k₀ dβ_eff. Dropping it puts ln k where ln(k/k₀) should be, and leaves out what N
+does to L_inf(k₀) itself.
 """
 
-from typing import Literal, NamedTuple
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from lidjax.allocation.budget import Line, Split
-from lidjax.errors import unknown_name
+from lidjax.errors import InputError, unknown_name
 
 Rule = Literal["eq24", "eq24_prefactor", "quasi_static", "constant_beta", "saturated"]
 RULES: tuple[Rule, ...] = ("eq24", "eq24_prefactor", "quasi_static", "constant_beta", "saturated")
 NEAR_BETA = 0.95  # heuristic: what "near β" means to the rule of thumb
 POINTS = 3000  # along s; a zero is interpolated between two of them, to 1e-4 in log N at C = 1e18
+
+
+class RuleSplit(NamedTuple):
+    """What a rule chooses, what it gives, and its regret L_tot/L_tot* - 1."""
+
+    n: Any
+    k: Any
+    loss: Any
+    regret: Any
+
+
+def check_rules(rules: Sequence[str], window: tuple[float, float]) -> None:
+    """InputError for an unknown rule or a window that is none."""
+    for rule in rules:
+        if rule not in RULES:
+            raise unknown_name("rule", rule, RULES)
+    low, high = window
+    if not 1 <= low < high < math.inf:
+        raise InputError(f"window={window} must be two numbers of attempts, 1 ≤ k1 < k2")
 
 
 class WindowLaws:
@@ -68,7 +90,10 @@ def marginal(rule: Rule, laws: WindowLaws, split: Split, log_weight: float) -> M
         beta_eff, log_prefactor = laws.beta, laws.log_prefactor
         turn = 0.0
     else:
-        (beta_eff, steepening), (log_prefactor, drift) = laws.exponent(split.log_n), laws.prefactor(split.log_n)
+        (beta_eff, steepening), (log_prefactor, drift) = (
+            laws.exponent(split.log_n),
+            laws.prefactor(split.log_n),
+        )
         turn = {
             "eq24": -steepening * split.log_k,
             "eq24_prefactor": drift - steepening * split.log_k,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lidjax.allocation.budget import Budget, Line, Split
+from lidjax.allocation.budget import Budget, Line, Split, clip_count, whole
 from lidjax.allocation.losses import Losses, Model, Values, log_total
 
 UNIFORM = 160  # nodes along s: at C = 1e18 a factor 1.7 in N, at C = 1e6 1.2
@@ -19,6 +19,7 @@ FEW = 192  # counts that are tried one by one
 NEARBY = 2  # whole counts tried on either side of a floor
 MAX_STEPS = 40
 RESOLUTION = 1e-11
+BALANCE = 1e-9  # marginal gains of training and of attempts agree to this
 
 
 class Case(NamedTuple):
@@ -77,18 +78,20 @@ def scan(cases: list[Case], losses: Losses) -> list[Scan]:
     """Losses at the nodes of every case, evaluated in one list."""
     splits, counts = [], []
     for case in cases:
-        whole = whole_counts(case.budget, losses, case.model)
-        counts.append(whole)
-        if whole is None:
+        pairs = whole_counts(case.budget, losses, case.model)
+        counts.append(pairs)
+        if pairs is None:
             splits.append(case.line.at(real_nodes(case.line, losses.dim)))
         else:
-            log_n, log_k = (np.array([np.log(float(x)) for x in column]) for column in zip(*whole, strict=True))
-            splits.append(Split(np.full(len(whole), np.nan), log_n, log_k, np.zeros(len(whole))))
+            log_n, log_k = (
+                np.array([np.log(float(x)) for x in column]) for column in zip(*pairs, strict=True)
+            )
+            splits.append(Split(np.zeros(len(pairs)), log_n, log_k))
     sizes = [len(split.s) for split in splits]
     flat = Split(*(np.concatenate(column) for column in zip(*splits, strict=True)))
     owner = np.repeat(np.arange(len(cases)), sizes)
     values = losses.values(
-        flat.log_n, flat.log_k, stack([c.model for c in cases]).at(owner), 1 - flat.share, -flat.share
+        flat.log_n, flat.log_k, stack([c.model for c in cases]).at(owner), flat.samples, -flat.trains
     )
     ends = np.cumsum(sizes)[:-1]
     columns = [np.split(column, ends) for column in values]
@@ -112,7 +115,7 @@ def find_floors(
         if scans[case].counts is not None:
             continue
         s = scans[case].split.s
-        total, slope = log_total(np.float64(log_weight), scans[case].values)
+        total, slope, _ = log_total(np.float64(log_weight), scans[case].values)
         falling, rising = ~(slope >= 0), ~(slope <= 0)  # a diverging L_gen rises before and falls after
         turns = np.flatnonzero(falling[:-1] & rising[1:] & (s[1:] > s[:-1]))
         owner += [index] * len(turns)
@@ -149,13 +152,9 @@ def _descend(owner, low, high, low_slope, high_slope, cells, cases, losses):
         inside = (trial > a) & (trial < b) & (step % 4 != 3)
         trial = np.where(inside, trial, (a + b) / 2)
         split = _along([cases[i].line for i in which[active]], trial)
-        values = losses.values(
-            split.log_n, split.log_k, models.at(active), 1 - split.share, -split.share
-        )
-        total, slope = log_total(log_weight[active], values)
-        better = total < best[active]
-        best[active] = np.where(better, total, best[active])
-        best_s[active] = np.where(better, trial, best_s[active])
+        values = losses.values(split.log_n, split.log_k, models.at(active), split.samples, -split.trains)
+        total, slope, parts = log_total(log_weight[active], values)
+        best[active], best_s[active] = total, trial  # the last is nearest the zero; values are flat there
         down = ~(slope >= 0)
         # Illinois: the end that stays twice counts half
         halve_high, halve_low = down & (last[active] > 0), ~down & (last[active] < 0)
@@ -168,9 +167,8 @@ def _descend(owner, low, high, low_slope, high_slope, cells, cases, losses):
             np.where(down, np.where(halve_high, fb / 2, fb), slope),
         )
         last[active] = np.where(down, 1.0, -1.0)
-        done = (np.abs(slope) * (high[active] - low[active]) < 1e-15) | (
-            high[active] - low[active] < RESOLUTION * np.maximum(1.0, np.abs(trial))
-        )
+        width = high[active] - low[active]
+        done = (np.abs(slope) < BALANCE * parts) | (width < RESOLUTION * np.maximum(1.0, np.abs(trial)))
         active = active[~done]
     return best_s, best
 
@@ -181,26 +179,10 @@ def _along(lines: list[Line], s: np.ndarray) -> Split:
     return Split(*(np.array(column, float) for column in zip(*parts, strict=True)))
 
 
-def whole(budget: Budget, split: Split) -> tuple[int, int]:
-    """The whole (N, k) of a real split; the count on the poorer side is rounded, the other is what it leaves.
-
-    Through the poorer side, for at N = 10^18 the rounding of N alone would be a thousand attempts.
-    """
-    if split.share > 0.5:
-        n = budget.instances(_clip(split.log_k, budget.max_k))
-    else:
-        n = _clip(split.log_n, budget.max_n)
-    return n, budget.attempts(n)
-
-
-def nearby_counts(budget: Budget, split: Split) -> set[tuple[int, int]]:
-    """Whole (N, k) around a real split, and both ends."""
-    n, k = _clip(split.log_n, budget.max_n), _clip(split.log_k, budget.max_k)
+def nearby_counts(budget: Budget, split: Split) -> list[tuple[int, int]]:
+    """Whole (N, k) of a real split, then those around it and both ends."""
+    n, k = clip_count(split.log_n, budget.max_n), clip_count(split.log_k, budget.max_k)
     shifts = range(-NEARBY, NEARBY + 1)
     sizes = {1, budget.max_n} | {min(max(n + shift, 1), budget.max_n) for shift in shifts}
     sizes |= {budget.instances(min(max(k + shift, 1), budget.max_k)) for shift in shifts}
-    return {(n, budget.attempts(n)) for n in sizes}
-
-
-def _clip(log_count, largest: int) -> int:
-    return min(max(round(float(np.exp(log_count))), 1), largest)
+    return [whole(budget, split), *((n, budget.attempts(n)) for n in sorted(sizes))]
