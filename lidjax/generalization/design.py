@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from lidjax.generalization.chi_square import chi_square
+from lidjax.generalization.chi_square import ROUNDS, chi_square
+from lidjax.generalization.variates import standard_exponential
 
 
 class Design(NamedTuple):
@@ -30,36 +31,44 @@ class Design(NamedTuple):
 
 def tall_design(key, n, dim: int) -> Design:
     """N ≥ d; `n` is a traced float scalar and sets the dtype. u includes the factor that keeps ‖u‖ < 1."""
-    triangle_key, chi_key, direction_key = jax.random.split(key, 3)
-    row = jnp.arange(dim, dtype=n.dtype)
     outside = n - dim
-    squares = chi_square(chi_key, jnp.append(n - row, jnp.maximum(outside, 1.0)))
-    g = jax.random.normal(direction_key, (dim,), n.dtype)
+    dof = jnp.append(n - jnp.arange(dim, dtype=n.dtype), jnp.maximum(outside, 1.0))
+    squares, g, below = _draw(key, dof, dim)
     length_squared = jnp.sum(jnp.square(g)) + jnp.where(outside > 0, squares[-1], 0.0)
-    triangle = lower_triangle(triangle_key, jnp.sqrt(squares[:-1]))
+    triangle = lower_triangle(below, jnp.sqrt(squares[:-1]))
     return Design(triangle / jnp.sqrt(n), g / jnp.sqrt(length_squared))
 
 
 def wide_design(key, n, dim: int) -> Design:
     """N < d, padded to d rows."""
-    triangle_key, chi_key, direction_key = jax.random.split(key, 3)
     row = jnp.arange(dim - 1, -1, -1, dtype=n.dtype)
     present = row < n
-    diagonal = jnp.sqrt(chi_square(chi_key, jnp.where(present, n - row, 1.0)))
-    triangle = lower_triangle(triangle_key, diagonal) / jnp.sqrt(n)
-    g = jnp.where(present, jax.random.normal(direction_key, (dim,), n.dtype), 0.0)
+    squares, g, below = _draw(key, jnp.where(present, n - row, 1.0), dim)
+    triangle = lower_triangle(below, jnp.sqrt(squares)) / jnp.sqrt(n)
+    g = jnp.where(present, g, 0.0)
     return Design(jnp.where(present[:, None], triangle, 0.0), g / jnp.linalg.norm(g))
 
 
-def lower_triangle(key, diagonal: Float[Array, " d"]) -> Float[Array, "d d"]:
-    """Standard normal below the given diagonal, zero above; draws d(d+1)/2 numbers, not d².
+def _draw(key, dof, dim):
+    """Chi-squares of `dof`, a normal vector (dim,), and the normal numbers of a triangle, in two calls."""
+    normal_key, uniform_key = jax.random.split(key)
+    chi_shape = (ROUNDS, dof.shape[0])
+    chi_size = ROUNDS * dof.shape[0]
+    tail = dim - dim // 2
+    normal = jax.random.normal(normal_key, (chi_size + dim + tail * dim,), dof.dtype)
+    uniform = jax.random.uniform(uniform_key, (ROUNDS + 1, dof.shape[0]), dof.dtype)
+    squares = chi_square(dof, normal[:chi_size].reshape(chi_shape), standard_exponential(uniform))
+    return squares, normal[chi_size : chi_size + dim], normal[chi_size + dim :].reshape(tail, dim)
 
-    A full rectangle is drawn and the two triangles on the diagonal share one of its squares.
+
+def lower_triangle(drawn: Float[Array, "tail d"], diagonal: Float[Array, " d"]) -> Float[Array, "d d"]:
+    """The given diagonal, zero above it, and the entries of a rectangle `drawn` of ⌈d/2⌉ rows below it.
+
+    d(d+1)/2 numbers make a triangle: the two triangles that lie on the diagonal share a square of the rectangle.
     """
     dim = diagonal.shape[0]
     head = dim // 2
     tail = dim - head
-    drawn = jax.random.normal(key, (tail, dim), diagonal.dtype)
     square, corner = drawn[:, :tail], drawn[:, tail:]
     first = jnp.concatenate([square[:head, :head].T, jnp.zeros((head, tail), diagonal.dtype)], axis=1)
     second = jnp.concatenate([corner, square], axis=1)

@@ -27,12 +27,14 @@ from lidjax.generalization.truncated_moments import (
     log_beta_half,
     power_moments,
 )
+from lidjax.generalization.variates import standard_exponential, standard_normal
 
 EXACT_LABELS = 1024
 EXCEEDANCES = 8  # on average; more of them make the bulk lighter-tailed and the draw dearer
 _PROPOSALS = 32  # P(more than this) is below 1e-9; the surplus would fall to the bulk
 _POWER_THRESHOLD = 90.0  # P(z² > 90) = 2.4e-21: past it the power prior's tail is Pareto for every N ≤ 1e15
 _BLOCK = 256
+_RUNNING_SUM = np.tri(_PROPOSALS)  # as a product: `cumsum` is a tree of operations to compile
 
 
 def noise_norm_squared(key, n, *, beta, sigma_eta, difficulty: Difficulty = "gamma") -> Float[Array, ""]:
@@ -45,9 +47,8 @@ def noise_norm_squared(key, n, *, beta, sigma_eta, difficulty: Difficulty = "gam
     beta = jnp.asarray(beta)
     n = jnp.asarray(n).astype(beta.dtype)
     few = n <= EXACT_LABELS
-    small_key, large_key = jax.random.split(key)
-    small = streamed_norm_squared(small_key, jnp.where(few, n, 0.0), beta, difficulty)
-    large = split_norm_squared(large_key, jnp.maximum(n, 1.0 * EXACT_LABELS), beta, difficulty)
+    small = streamed_norm_squared(key, jnp.where(few, n, 0.0), beta, difficulty)
+    large = split_norm_squared(key, jnp.maximum(n, 1.0 * EXACT_LABELS), beta, difficulty)
     return jnp.square(sigma_eta) * jnp.where(few, small, large)
 
 
@@ -67,10 +68,10 @@ def split_norm_squared(key, n, beta, difficulty: Difficulty = "gamma"):
     """Σ_{i ≤ n} η_i² at σ_η = 1 from its largest terms and a bulk; for n ≥ `EXACT_LABELS`, cost O(1)."""
     dtype = beta.dtype
     a = beta / 2
-    arrival_key, thinning_key, normal_key = jax.random.split(key, 3)
-    arrivals = jnp.cumsum(jax.random.exponential(arrival_key, (_PROPOSALS,), dtype))
-    uniform = jax.random.uniform(thinning_key, (_PROPOSALS,), dtype)
-    z_count, z_bulk = jax.random.normal(normal_key, (2,), dtype)
+    uniform = jax.random.uniform(key, (2 * _PROPOSALS + 2,), dtype)
+    z_count, z_bulk = standard_normal(uniform[:2])
+    thinning, spacing = uniform[2 : _PROPOSALS + 2], standard_exponential(uniform[_PROPOSALS + 2 :])
+    arrivals = jnp.matmul(jnp.asarray(_RUNNING_SUM, dtype), spacing, precision="highest")
 
     # p-value of the j-th largest label over the threshold's, Γ_j / (Γ_{N+1} p): below 1 it is an exceedance
     total_arrival = arrivals[-1] + wilson_hilferty(n + 1 - _PROPOSALS, z_count)
@@ -81,7 +82,7 @@ def split_norm_squared(key, n, beta, difficulty: Difficulty = "gamma"):
         proposed = n * jnp.exp(a * log_x - log_beta) / (a * jnp.sqrt(1 - x))
         ratio = arrivals * (n / total_arrival) / proposed
         log_y = log_x + jnp.log(jnp.minimum(ratio, 1.0)) / a
-        above = (ratio < 1) & (jnp.square(uniform) * (1 - jnp.exp(log_y)) < 1 - x)
+        above = (ratio < 1) & (jnp.square(thinning) * (1 - jnp.exp(log_y)) < 1 - x)
         excess = jnp.where(above, 2 * jnp.expm1(-log_y), 0.0)
         scale, moments = 2 * (1 / x - 1), gamma_moments(a, log_x)
     else:

@@ -34,8 +34,10 @@ def sample_lgen(
     """
     eigenvalues = jnp.asarray(eigenvalues)
     theta = jnp.asarray(theta).astype(eigenvalues.dtype)
-    if not (beta > 0 and sigma_eta >= 0):
-        raise ValueError(f"beta={beta} must be positive and sigma_eta={sigma_eta} at least 0")
+    if not (beta > 0 and sigma_eta >= 0 and num_samples >= 1):
+        raise ValueError(
+            f"beta={beta} must be positive, sigma_eta={sigma_eta} at least 0 and num_samples={num_samples} at least 1"
+        )
     cell_method = resolve_method(
         method,
         float(n),
@@ -71,5 +73,10 @@ def _sample(keys, n, eigenvalues, theta, beta, sigma_eta, ridge, method, difficu
 
     matrix_bytes = eigenvalues.nbytes * eigenvalues.shape[0]
     cell_bytes = 2**12 if method == "scalar" else 3 * matrix_bytes
-    batch = min(max(1, WORKING_SET // cell_bytes), keys.shape[0])
-    return jax.lax.map(one, keys, batch_size=batch)
+    rounds = -(-keys.shape[0] // max(1, WORKING_SET // cell_bytes))
+    batch = -(-keys.shape[0] // rounds)
+    # wrapped around to a whole number of batches: `lax.map(batch_size=)` would compile the cell twice
+    padded = keys[jnp.arange(rounds * batch) % keys.shape[0]].reshape(rounds, batch)
+    if rounds == 1:
+        return jax.vmap(one)(keys)
+    return jax.lax.map(jax.vmap(one), padded).ravel()[: keys.shape[0]]

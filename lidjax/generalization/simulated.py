@@ -54,7 +54,7 @@ def simulate_dual(
     x = jnp.where(present[:, None], x, 0.0)
     noise = sample_label_noise(noise_key, beta, sigma_eta, (dim,), difficulty)
     labels = jnp.matmul(x, theta, precision="highest") + jnp.where(present, noise, 0.0)
-    kernel = jnp.matmul(x, x.T, precision="highest") + jnp.diag(jnp.where(present, 0.0, 1.0).astype(dtype))
+    kernel = jnp.matmul(x, x.T, precision="highest") + jnp.diag((~present).astype(dtype))
     weights = solve_shifted(kernel, labels, n * ridge)
     estimate = jnp.matmul(x.T, weights, precision="highest")
     return jnp.sum(eigenvalues * jnp.square(estimate - theta))

@@ -15,10 +15,6 @@ from jaxtyping import Array, Float
 ORDERS = np.arange(5.0)
 SPLIT = 0.25  # for y below it (1-y)^(r-½) is expanded in powers of y; above it Gauss-Legendre takes over
 _POWERS = np.arange(28.0)  # 4^-28 is below the rounding of float64
-_NODES, _WEIGHTS = (
-    0.5 + 0.5 * np.polynomial.legendre.leggauss(40)[0],
-    0.5 * np.polynomial.legendre.leggauss(40)[1],
-)
 
 
 def _binomial_series() -> np.ndarray:
@@ -27,7 +23,20 @@ def _binomial_series() -> np.ndarray:
     return np.cumprod(np.concatenate([np.ones((len(ORDERS), 1)), steps], axis=1), axis=1)
 
 
+def _body_rule(nodes: int = 40) -> tuple[np.ndarray, np.ndarray]:
+    """(y_i, one row of weights an order r) with ∫_¼^1 (1-y)^(r-½) y^(a-r-1) dy = Σ_i weight_ri y_i^(a-1).
+
+    Gauss-Legendre in v, 1-y = ¾ v², which takes the root at y = 1 away.
+    """
+    node, weight = np.polynomial.legendre.leggauss(nodes)
+    node, weight = (node + 1) / 2, weight / 2
+    y = 1 - (1 - SPLIT) * node**2
+    order = ORDERS[:, None]
+    return y, 2 * (1 - SPLIT) ** (order + 0.5) * weight * node ** (2 * order) * y**-order
+
+
 _SERIES = _binomial_series()
+_BODY_NODES, _BODY_WEIGHTS = _body_rule()
 
 
 def gamma_moments(a, log_x) -> Float[Array, "5"]:
@@ -37,12 +46,8 @@ def gamma_moments(a, log_x) -> Float[Array, "5"]:
     """
     dtype = log_x.dtype
     order, power = jnp.asarray(ORDERS, dtype), jnp.asarray(_POWERS, dtype)
-    node, weight = jnp.asarray(_NODES, dtype), jnp.asarray(_WEIGHTS, dtype)
-    body = 1 - (1 - SPLIT) * jnp.square(node)
-    polynomial = jnp.square(node)[None, :] ** order[:, None] * body[None, :] ** -order[:, None]
-    body_part = (
-        2 * (1 - SPLIT) ** (order + 0.5) * jnp.sum(polynomial * (weight * body ** (a - 1))[None, :], axis=1)
-    )
+    body = jnp.exp((a - 1) * jnp.asarray(np.log(_BODY_NODES), dtype))
+    body_part = jnp.matmul(jnp.asarray(_BODY_WEIGHTS, dtype), body, precision="highest")
 
     # ∫_x^¼ y^(ν-1) dy · x^r with ν = a - r + k, as a difference or, where ν log(1/4x) is small, as its limit
     log_split = float(np.log(SPLIT))
@@ -56,7 +61,7 @@ def gamma_moments(a, log_x) -> Float[Array, "5"]:
     tail_part = jnp.sum(jnp.asarray(_SERIES, dtype) * jnp.where(near, limit, difference), axis=1)
 
     total = body_part * jnp.exp(order * log_x) + tail_part
-    return total * jnp.exp(-log_beta_half(a)) * (1 - jnp.exp(log_x)) ** -order
+    return total * jnp.exp(-log_beta_half(a) - order * jnp.log1p(-jnp.exp(log_x)))
 
 
 def power_moments(a, log_t) -> Float[Array, "5"]:

@@ -61,7 +61,7 @@ def wide_quadratic(
     triangle, u = design
     root = jnp.sqrt(eigenvalues)[::-1]
     half = triangle * root[None, :]
-    absent = jnp.where(jnp.diagonal(triangle) == 0, 1.0, 0.0).astype(root.dtype)
+    absent = (jnp.diagonal(triangle) == 0).astype(root.dtype)
     rhs = jnp.stack([u, jnp.matmul(half, theta[::-1], precision="highest")])
     if solver == "cholesky":
         weights = gram_solve(half, absent + ridge, rhs)

@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from lidjax.generalization.chi_square import ROUNDS, chi_square, log_acceptance
+from lidjax.generalization.variates import standard_exponential, standard_normal
 
 ALARM = 1e-3
 DRAWS = 100_000
@@ -22,7 +23,11 @@ DOFS = (1.0, 2.0, 3.0, 4.0, 5.0, 9.0, 40.0, 511.0, 1e5, 1e10, 1e15)
 def draws(dtype):
     """{degrees of freedom: draws}, from one compiled call."""
     dof = jnp.broadcast_to(jnp.asarray(DOFS, dtype)[:, None], (len(DOFS), DRAWS))
-    result = jax.jit(chi_square)(jax.random.key(0), dof)
+    result = jax.jit(chi_square)(
+        dof,
+        standard_normal(jax.random.uniform(jax.random.key(0), (ROUNDS, *dof.shape), dtype)),
+        standard_exponential(jax.random.uniform(jax.random.key(1), (ROUNDS + 1, *dof.shape), dtype)),
+    )
     assert result.dtype == dtype
     assert bool(jnp.all(jnp.isfinite(result) & (result > 0)))
     return dict(zip(DOFS, np.asarray(result, float), strict=True))
@@ -57,3 +62,19 @@ def test_failure_chance_of_a_proposal_is_what_the_docstring_says():
         chance = np.trapezoid(stats.norm.pdf(z) * np.exp(np.minimum(log_accept, 0)), z)
         assert 1 - chance == pytest.approx(stated, rel=0.02)
     assert 0.027**ROUNDS < 6e-7
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_variates_at_the_ends_of_the_uniform_interval(dtype):
+    last = 1 - jnp.finfo(dtype).eps
+    ends = jnp.asarray([0.0, last], dtype)
+    assert bool(jnp.all(jnp.isfinite(standard_normal(ends))))
+    assert bool(jnp.all(jnp.isfinite(jnp.log(standard_exponential(ends)))))
+
+
+@pytest.mark.parametrize(
+    ("variate", "law"), [(standard_normal, stats.norm), (standard_exponential, stats.expon)]
+)
+def test_variates_in_law(variate, law):
+    sample = variate(jax.random.uniform(jax.random.key(2), (DRAWS,), jnp.float64))
+    assert stats.kstest(np.asarray(sample), law.cdf).pvalue > ALARM / 2

@@ -87,7 +87,7 @@ def test_a_wrong_degree_of_freedom_is_caught(n, monkeypatch):
 
     assert stats.ks_2samp(simulated, np.asarray(exact(jax.random.key(2), False))).pvalue > ALARM / 2
     right = chi_square.chi_square
-    monkeypatch.setattr(design, "chi_square", lambda key, dof: right(key, dof + 1))
+    monkeypatch.setattr(design, "chi_square", lambda dof, *variates: right(dof + 1, *variates))
     assert stats.ks_2samp(simulated, np.asarray(exact(jax.random.key(2), True))).pvalue < 1e-6
 
 
@@ -115,8 +115,8 @@ def test_scalar_gain_is_an_f_variable():
     n, size = 35.0, 200_000
     keys = jax.random.split(jax.random.key(0), size)
     gain = jax.vmap(lambda key: ols_noise_gain(key, jnp.asarray(n), DIM))(keys)
-    norm = chi_square.chi_square(jax.random.key(1), jnp.full((size,), n))
-    scaled = np.asarray(gain * norm) * (n - DIM + 1) / DIM
+    norm = stats.chi2(n).rvs(size, random_state=1)
+    scaled = np.asarray(gain) * norm * (n - DIM + 1) / DIM
     assert stats.kstest(scaled, stats.f(DIM, n - DIM + 1).cdf).pvalue > ALARM
     assert stats.kstest(scaled, stats.f(DIM, n - DIM).cdf).pvalue < 1e-6
 
@@ -199,14 +199,19 @@ def test_float32_in_law(n, ridge):
 
 
 @pytest.mark.parametrize("method", ["simulate_primal", "simulate_dual", "bartlett", "dual", "scalar"])
-def test_float32_gives_float32(method):
+def test_float32_has_no_float64_inside(method, equations):
     n = 10 if "dual" in method else 50
 
-    def cell(key):
-        single = {"eigenvalues": EIGENVALUES.astype(jnp.float32), "theta": THETA.astype(jnp.float32)}
-        return lgen_cell(key, n, **single, beta=2.5, sigma_eta=0.3, ridge=1e-3, method=method)
+    def cell(key, eigenvalues, theta):
+        arguments = {"eigenvalues": eigenvalues, "theta": theta, "beta": 2.5, "sigma_eta": 0.3, "ridge": 1e-3}
+        return lgen_cell(key, n, method=method, **arguments)
 
-    assert cell(jax.random.key(0)).dtype == jnp.float32
+    jaxpr = jax.make_jaxpr(cell)(
+        jax.random.key(0), EIGENVALUES.astype(jnp.float32), THETA.astype(jnp.float32)
+    )
+    assert jaxpr.out_avals[0].dtype == jnp.float32
+    wide = [e for e in equations(jaxpr) for v in e.outvars if v.aval.dtype == jnp.float64 and v.aval.shape]
+    assert not wide
 
 
 @pytest.mark.parametrize(
@@ -232,7 +237,7 @@ def test_one_compilation_serves_every_n_on_a_side(sizes, method, monkeypatch):
 
 
 @pytest.mark.slow
-def test_one_design_serves_every_beta_and_sigma():
+def test_one_design_serves_every_beta_and_sigma(equations):
     """Under vmap with one key nothing of size d² is batched, and the noise norm is the only thing that changes."""
     betas = jnp.asarray([1.5, 2.5, 5.0])
 
