@@ -95,7 +95,7 @@ def allocate(
     """
     check_difficulty(difficulty)
     check_rules(rules, window)
-    eigenvalues, theta = _checked_modes(eigenvalues, theta)
+    eigenvalues, theta = checked_modes(eigenvalues, theta)
     given = {
         "budget": budget,
         "cost_train": cost_train,
@@ -115,7 +115,7 @@ def allocate(
     return shaped(flat, shape)
 
 
-def _checked_modes(eigenvalues, theta) -> tuple[np.ndarray, np.ndarray]:
+def checked_modes(eigenvalues, theta) -> tuple[np.ndarray, np.ndarray]:
     eigenvalues, theta = np.asarray(eigenvalues, float), np.asarray(theta, float)
     if eigenvalues.ndim != 1 or theta.shape != eigenvalues.shape or not len(eigenvalues):
         raise InputError(
