@@ -38,18 +38,21 @@ class Setting(NamedTuple):
         return power_law_spectrum(dim, alpha), power_law_teacher(dim)
 
 
-def random_settings(seed: int, count: int, *, few: bool) -> list[Setting]:
-    """Budgets that buy at most 3e4 instances and MOST attempts (`few`), or up to 1e12 of each."""
+def random_settings(seed: int, count: int, size: str) -> list[Setting]:
+    """Budgets for up to 3e4 instances and MOST attempts ("few"), 200 to 1e4 of both ("some"), 300 to 1e12 ("many")."""
     rng = np.random.default_rng(seed)
     out = []
     while len(out) < count:
         spectrum = int(rng.integers(len(SPECTRA)))
         cost_train, cost_infer = (float(f"{10 ** rng.uniform(-2, 2):.3g}") for _ in range(2))
         queries = int(rng.choice([1, 7, 1000]))
-        if few:
+        if size == "few":
             n, k = 10 ** rng.uniform(0.1, 4.4), 10 ** rng.uniform(0.1, 2.2)
             budget = float(f"{cost_train * n + 0.02:.4g}")
             cost_infer = float(f"{budget / k / queries:.4g}")
+        elif size == "some":
+            budget = float(f"{cost_train * 10 ** rng.uniform(2.3, 4):.4g}")
+            cost_infer = float(f"{budget * 10 ** rng.uniform(-4, -2.3) / queries:.4g}")
         else:
             budget = float(f"{cost_train * 10 ** rng.uniform(2.5, 12):.4g}")
             cost_infer = float(f"{budget * 10 ** rng.uniform(-12, -2.5) / queries:.4g}")
@@ -124,17 +127,38 @@ def all_whole_splits(setting: Setting):
     return float(loss[i, j]), int(sizes[i]), int(k[j])
 
 
+def along(setting: Setting, n: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """L_tot at pairs, from a table over GRID attempts and cubic splines in log k (1e-8 off at most)."""
+    lgen = lgens(setting, n)
+    grid = np.geomspace(1, max(k.max(), 2.0), GRID)
+    out = []
+    for i in range(0, len(n), BLOCK):
+        part = slice(i, i + BLOCK)
+        curves = CubicSpline(np.log(grid), np.log(failures(setting, lgen[part], grid)).T)
+        log_k = np.log(k[part])
+        place = np.clip(np.searchsorted(curves.x, log_k, side="right") - 1, 0, GRID - 2)
+        step = log_k - curves.x[place]
+        c = curves.c[:, place, np.arange(len(step))]
+        out.append(np.exp(((c[0] * step + c[1]) * step + c[2]) * step + c[3]))
+    return setting.weight * lgen + np.concatenate(out)
+
+
+def whole_line(setting: Setting):
+    """The least L_tot over every whole N with all the attempts that are left, and where."""
+    total, train, infer = (Fraction(str(x)) for x in setting[1:4])
+    infer *= setting.queries
+    n = np.arange(1, int((total - infer) // train) + 1)
+    k = np.array([float((total - int(i) * train) // infer) for i in n])
+    loss = along(setting, n, k)
+    best = int(np.argmin(loss))
+    return float(loss[best]), int(n[best]), int(k[best])
+
+
 def fine_grid(setting: Setting, points: int = 2 * BLOCK):
     """The least L_tot over `points` real splits, uniform in the log of training over inference money."""
     total, train, infer = setting.budget, setting.cost_train, setting.cost_infer * setting.queries
     s = np.linspace(np.log(train / (total - train)), np.log((total - infer) / infer), points)
     n, k = total / train / (1 + np.exp(-s)), total / infer / (1 + np.exp(s))
-    lgen = lgens(setting, n)
-    grid = np.geomspace(1, total / infer, GRID)
-    table = np.log(failures(setting, lgen, grid))
-    curves = CubicSpline(np.log(grid), table.T)
-    log_k = np.clip(np.log(k), 0, np.log(grid[-1]))
-    failure = np.array([curves(log_k[i : i + 64])[:, i : i + 64].diagonal() for i in range(0, points, 64)])
-    loss = setting.weight * lgen + np.exp(failure.ravel())
+    loss = along(setting, n, np.maximum(k, 1.0))
     best = int(np.argmin(loss))
     return float(loss[best]), float(n[best]), float(k[best])

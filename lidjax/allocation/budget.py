@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
+from jax.typing import ArrayLike
 
 from lidjax.errors import InputError
 
@@ -98,12 +99,12 @@ class Split(NamedTuple):
     log_k: np.ndarray
 
     @property
-    def trains(self) -> np.ndarray:
+    def trains(self) -> np.ndarray | np.floating:
         """p, the share of the budget that trains; d log k/ds = -p."""
         return np.exp(-np.logaddexp(0, -self.s))
 
     @property
-    def samples(self) -> np.ndarray:
+    def samples(self) -> np.ndarray | np.floating:
         """1 - p, without cancellation; d log N/ds = 1 - p."""
         return np.exp(-np.logaddexp(0, self.s))
 
@@ -121,7 +122,7 @@ class Line:
         self.low = math.log(train / (total - train))
         self.high = math.log((total - infer) / infer)
 
-    def at(self, s: np.ndarray) -> Split:
+    def at(self, s: ArrayLike) -> Split:
         """N, k and the share of the budget that trains."""
         s = np.asarray(s, float)
         return Split(
@@ -130,7 +131,7 @@ class Line:
             np.maximum(self.log_all_k - np.logaddexp(0, s), 0.0),
         )
 
-    def at_n(self, n: np.ndarray) -> np.ndarray:
+    def at_n(self, n: ArrayLike) -> np.ndarray | np.floating:
         """s at N, inside the line."""
         part = np.minimum(np.log(np.maximum(n, 1.0)) - self.log_all_n, -1e-300)
         with np.errstate(divide="ignore"):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from lidjax.difficulty import Difficulty
 from lidjax.generalization import deterministic_lgen
@@ -99,7 +100,7 @@ class Losses:
         self.dim = len(eigenvalues)
         self.difficulty: Difficulty = difficulty
 
-    def lgen(self, log_n: np.ndarray, model: Model) -> tuple[np.ndarray, np.ndarray]:
+    def lgen(self, log_n: ArrayLike, model: Model) -> tuple[np.ndarray, np.ndarray]:
         """log L_gen and d log L_gen/d log N at `log_n` (m,)."""
         arrays = _as_lists(log_n, model.noise_variance, model.ridge)
         value, slope = _in_chunks(lambda a, _: _lgens(*a, self.eigenvalues, self.theta), arrays)
@@ -107,11 +108,11 @@ class Losses:
 
     def values(
         self,
-        log_n: np.ndarray,
-        log_k: np.ndarray,
+        log_n: ArrayLike,
+        log_k: ArrayLike,
         model: Model,
-        n_dot: Any = 0.0,
-        k_dot: Any = 0.0,
+        n_dot: ArrayLike = 0.0,
+        k_dot: ArrayLike = 0.0,
         *,
         fine=False,
     ) -> Values:
@@ -129,7 +130,7 @@ class Losses:
         )
         return Values(log_lgen, failure, lgen_slope, slope)
 
-    def without_bias(self, log_k: np.ndarray, model: Model) -> np.ndarray:
+    def without_bias(self, log_k: ArrayLike, model: Model) -> np.ndarray:
         """log L_inf(k) at L_gen = 0, for one model."""
         arrays = _as_lists(log_k, -np.inf, 0.0, 0.0, model.beta, model.delta / model.sigma_eta)
         return _in_chunks(lambda a, n: _failures(*a, n, difficulty=self.difficulty, fine=True), arrays)[0]

@@ -30,8 +30,8 @@ class Surface(NamedTuple):
 class AllocationSurface(NamedTuple):
     """Both panels of Figure 2, over weights R (r,) and training sizes N (m,) with k (m,) attempts left.
 
-    `finite_n` has the losses as they are, and Eq. 24; `constant_beta` has Eq. 23 with one β and P̃, and Eq. 25. `shift` is
-    the optimal N of the first over that of the second, for each R.
+    `finite_n` has the losses as they are, and Eq. 24; `constant_beta` has Eq. 23 with one β and P̃, and Eq. 25. `shift`
+    is the optimal N of the first over that of the second, for each R.
     """
 
     budget: float

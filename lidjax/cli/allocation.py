@@ -96,7 +96,7 @@ def allocate_command(args: argparse.Namespace) -> int:
         }
         print(to_json({**about, "results": rows, "figures": figures}))
     else:
-        _print(rows, figures, args, statistic)
+        _print(rows, figures, statistic)
     return 0
 
 
@@ -191,9 +191,8 @@ def _rows(budgets, weights, found, exact) -> list[dict[str, Any]]:
                 for rule, split in found.rules.items()
             }
             if exact is not None:
-                row["exact"] = {
-                    name: at(getattr(exact, name)) for name in ("n", "k", "loss", "kind", "n_low", "n_high")
-                }
+                names = ("n", "k", "loss", "kind", "n_low", "n_high")
+                row["exact"] = {name: at(getattr(exact, name)) for name in names}
             rows.append(row)
     return rows
 
@@ -220,39 +219,44 @@ def _draw(args, data, budgets, weights, prices, statistic, window, found) -> lis
     return paths
 
 
-def _print(rows: list[dict[str, Any]], figures: list[str], args: argparse.Namespace, statistic: str) -> None:
+def _print(rows: list[dict[str, Any]], figures: list[str], statistic: str) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
     exact = "exact" in rows[0]
-    title = f"L_tot = R L_gen + L_inf, {statistic} over training sets of {args.store}"
-    table = Table(title=title, box=SIMPLE_HEAD)
-    heads = ["C", "R", "N (95 %)", "within 1 %", "k", "L_tot", "kind", *(["exact N"] if exact else [])]
-    for head in heads:
+    title = f"L_tot = R L_gen + L_inf, {statistic} over training sets"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for head in ("C", "R", "N", "95 %", *(["exact N"] if exact else []), "k", "L_tot", "kind"):
         table.add_column(head, justify="left" if head == "kind" else "right", no_wrap=True)
     for row in rows:
         interval = (
-            "" if row["n_lower"] != row["n_lower"] else f" ({row['n_lower']:,.0f}, {row['n_upper']:,.0f})"
+            "-" if row["n_lower"] != row["n_lower"] else f"{row['n_lower']:,.0f} to {row['n_upper']:,.0f}"
         )
-        cells = [f"{row['budget']:g}", f"{row['weight']:g}", f"{row['n']:,}{interval}"]
-        cells += [f"{row['n_low']:,} to {row['n_high']:,}", f"{row['k']:,}", f"{row['loss']:.3e}"]
-        cells.append(row["kind"] + (" *" if row["limited"] else ""))
-        table.add_row(*cells, *([f"{row['exact']['n']:,}"] if exact else []))
+        cells = [f"{row['budget']:g}", f"{row['weight']:g}", f"{row['n']:,}", interval]
+        cells += [f"{row['exact']['n']:,}"] if exact else []
+        table.add_row(
+            *cells, f"{row['k']:,}", f"{row['loss']:.2e}", row["kind"] + (" *" if row["limited"] else "")
+        )
     console.print(table)
-    regret = Table(title="what the paper's rules lose: L_tot over the best, minus 1", box=SIMPLE_HEAD)
-    for head in ("C", "R", *(RULE_NAMES[rule] for rule in rows[0]["rules"])):
+    regret = Table(
+        title="N within 1 % of the least L_tot; what rules lose, L_tot over the least - 1",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for head in ("C", "R", "N within 1 %", *(RULE_NAMES[rule] for rule in rows[0]["rules"])):
         regret.add_column(head, justify="right", no_wrap=True)
     for row in rows:
-        losses = (f"{split['regret']:.1e}" for split in row["rules"].values())
-        regret.add_row(f"{row['budget']:g}", f"{row['weight']:g}", *losses)
+        losses = (f"{split['regret']:.1g}" for split in row["rules"].values())
+        flat = f"{row['n_low']:,} to {row['n_high']:,}"
+        regret.add_row(f"{row['budget']:g}", f"{row['weight']:g}", flat, *losses)
     console.print(regret)
     for row in rows:
         if row["limited"]:
             console.print(
-                f"* C = {row['budget']:g}, R = {row['weight']:g}: the best is at the {row['limited']} of the store, and the "
-                "true optimum beyond it",
+                f"* C = {row['budget']:g}, R = {row['weight']:g}: the best is at the {row['limited']} of the store; "
+                "the true optimum is beyond",
                 highlight=False,
             )
     for path in figures:
