@@ -82,6 +82,13 @@ class Budget(NamedTuple):
         """Most attempts that leave one training instance."""
         return self.attempts(1)
 
+    @property
+    def units(self) -> tuple[int, int, int]:
+        """The three in the largest unit of which all are whole multiples."""
+        unit = math.lcm(*(x.denominator for x in self))
+        total, train, infer = (int(x * unit) for x in self)
+        return total, train, infer
+
     def attempts(self, n: int) -> int:
         """Attempts that `n` training instances leave."""
         return math.floor((self.total - n * self.cost_train) / self.cost_infer)

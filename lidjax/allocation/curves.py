@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Statistic = Literal["median", "mean"]
-POINTS = 1200  # along the budget line
+POINTS = 500  # along the budget line, with a parabola between them
 FEWEST_SIZES = 5  # a smoothing spline of β_eff(N) wants as many
 
 

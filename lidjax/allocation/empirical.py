@@ -121,12 +121,12 @@ def _cell(
 
     s, log_total = measured.split.s, total(along)
     at = int(np.argmin(log_total))
-    n, k = measured.whole(s[at])
+    n, k = measured.whole(_between(s, log_total))
     parts = np.array(_interpolate(measured, along, n))
     best = float(np.logaddexp(log_weight + parts[0], parts[1]))
     bad = np.flatnonzero(log_total > log_total[at] + math.log(FLAT))
     first, last = bad[bad < at].max(initial=-1) + 1, bad[bad > at].min(initial=POINTS) - 1
-    sizes = [measured.whole(s[int(np.argmin(total(losses)))])[0] for losses in boot]
+    sizes = [measured.whole(_between(s, total(losses)))[0] for losses in boot]
     share = 50 * (1 - level)
     lower, upper = np.percentile(sizes, [share, 100 - share]) if sizes else (np.nan, np.nan)
     edge = {0: measured.low_edge, POINTS - 1: measured.high_edge}.get(at, "")
@@ -153,6 +153,16 @@ def _cell(
         limited=edge,
         rules=by_rule,
     )
+
+
+def _between(s: np.ndarray, log_total: np.ndarray) -> float:
+    """The least, by the parabola through the three nearest of evenly spaced points."""
+    at = int(np.argmin(log_total))
+    if at in (0, len(s) - 1):
+        return float(s[at])
+    below, here, above = log_total[at - 1 : at + 2]
+    bend = below - 2 * here + above
+    return float(s[at] + (0.5 * (below - above) / bend if bend > 0 else 0.0) * (s[1] - s[0]))
 
 
 def _interpolate(measured: MeasuredLine, along, n: int) -> tuple[float, float]:

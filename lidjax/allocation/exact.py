@@ -185,9 +185,11 @@ def _allocate(cells, cases: list[Case], losses: Losses, rules: tuple[Rule, ...],
     for index, (case, _) in enumerate(cells):
         counts = scans[case].counts
         if counts is None:
+            budget, line, _ = cases[case]
+            mine = np.flatnonzero(floors.cell == index)
             near = [
-                nearby_counts(cases[case].budget, cases[case].line.at(s))
-                for s in floors.s[floors.cell == index]
+                nearby_counts(budget, line, *(float(x[i]) for x in (floors.s, floors.bend, floors.gain)))
+                for i in mine
             ]
             counts = list(dict.fromkeys(pair for pairs in near for pair in pairs))
         tried.append([*counts, *ruled[index]])

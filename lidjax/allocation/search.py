@@ -6,6 +6,7 @@ valleys; wherever the slope turns from - to + a bracketed secant goes to the flo
 allows near each floor. Where N or k has few values all of them are tried, and no floor is needed.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,8 @@ from lidjax.allocation.losses import Losses, Model, Values, log_total
 UNIFORM = 160  # nodes along s: at C = 1e18 a factor 1.7 in N, at C = 1e6 1.2
 NEAR_DIM = 24  # nodes on either side of N = d, at geometric distances from d
 FEW = 192  # counts that are tried one by one
-NEARBY = 2  # whole counts tried on either side of a floor
+NEARBY = 64  # whole counts considered on either side of a floor, for N and for k
+TRIED = 6  # of these, the most promising are evaluated
 MAX_STEPS = 40
 RESOLUTION = 1e-11
 BALANCE = 1e-9  # marginal gains of training and of attempts agree to this
@@ -39,11 +41,16 @@ class Scan(NamedTuple):
 
 
 class Floor(NamedTuple):
-    """Local minima over real splits, as flat lists; `cell` says which cell each belongs to."""
+    """Local minima over real splits, as flat lists; `cell` says which cell each belongs to.
+
+    `bend` is the second derivative of log L_tot in s, `gain` what its first one is made of; both approximate.
+    """
 
     cell: np.ndarray
     s: np.ndarray
     log_total: np.ndarray
+    bend: np.ndarray
+    gain: np.ndarray
 
 
 def real_nodes(line: Line, dim: int) -> np.ndarray:
@@ -110,7 +117,7 @@ def find_floors(
 ) -> Floor:
     """Every local minimum over real splits of every cell (case, log R) that was not counted out."""
     owner, low, high, low_slope, high_slope = [], [], [], [], []
-    found, values = [], []
+    found = []
     for index, (case, log_weight) in enumerate(cells):
         if scans[case].counts is not None:
             continue
@@ -124,20 +131,25 @@ def find_floors(
         low_slope += slope[turns].tolist()
         high_slope += slope[turns + 1].tolist()
         for edge in ([0] if slope[0] >= 0 else []) + ([len(s) - 1] if slope[-1] <= 0 else []):
-            found.append((index, s[edge]))
-            values.append(total[edge])
+            found.append((index, s[edge], total[edge], 1.0, abs(slope[edge])))
     bracket = [np.array(x, float) for x in (low, high, low_slope, high_slope)]
-    s, total = _descend(np.array(owner, int), *bracket, cells, cases, losses)
+    with np.errstate(invalid="ignore"):
+        bend = (bracket[3] - bracket[2]) / (bracket[1] - bracket[0])
+    bend = np.where(np.isfinite(bend), bend, 1.0)
+    inner = _descend(np.array(owner, int), *bracket, cells, cases, losses)
+    ends = np.array(found, float).reshape(-1, 5)
     return Floor(
-        np.array([*owner, *(index for index, _ in found)], int),
-        np.array([*s, *(x for _, x in found)], float),
-        np.array([*total, *values], float),
+        np.concatenate([np.array(owner, int), ends[:, 0].astype(int)]),
+        *(
+            np.concatenate([mine, edge])
+            for mine, edge in zip((*inner[:2], bend, inner[2]), ends[:, 1:].T, strict=True)
+        ),
     )
 
 
 def _descend(owner, low, high, low_slope, high_slope, cells, cases, losses):
     """Zero of the slope in each bracket, by the Illinois rule, bisecting where a slope is not finite."""
-    best_s, best = (low + high) / 2, np.full(len(owner), np.inf)
+    best_s, best, gain = (low + high) / 2, np.full(len(owner), np.inf), np.ones(len(owner))
     active = np.arange(len(owner))
     which = np.array([cells[i][0] for i in owner], int)
     log_weight = np.array([cells[i][1] for i in owner], float)
@@ -154,7 +166,11 @@ def _descend(owner, low, high, low_slope, high_slope, cells, cases, losses):
         split = _along([cases[i].line for i in which[active]], trial)
         values = losses.values(split.log_n, split.log_k, models.at(active), split.samples, -split.trains)
         total, slope, parts = log_total(log_weight[active], values)
-        best[active], best_s[active] = total, trial  # the last is nearest the zero; values are flat there
+        best[active], best_s[active], gain[active] = (
+            total,
+            trial,
+            parts,
+        )  # the last is nearest the zero; values are flat there
         down = ~(slope >= 0)
         # Illinois: the end that stays twice counts half
         halve_high, halve_low = down & (last[active] > 0), ~down & (last[active] < 0)
@@ -170,7 +186,7 @@ def _descend(owner, low, high, low_slope, high_slope, cells, cases, losses):
         width = high[active] - low[active]
         done = (np.abs(slope) < BALANCE * parts) | (width < RESOLUTION * np.maximum(1.0, np.abs(trial)))
         active = active[~done]
-    return best_s, best
+    return best_s, best, gain
 
 
 def _along(lines: list[Line], s: np.ndarray) -> Split:
@@ -179,10 +195,27 @@ def _along(lines: list[Line], s: np.ndarray) -> Split:
     return Split(*(np.array(column, float) for column in zip(*parts, strict=True)))
 
 
-def nearby_counts(budget: Budget, split: Split) -> list[tuple[int, int]]:
-    """Whole (N, k) of a real split, then those around it and both ends."""
-    n, k = clip_count(split.log_n, budget.max_n), clip_count(split.log_k, budget.max_k)
+def nearby_counts(budget: Budget, line: Line, s: float, bend: float, gain: float) -> list[tuple[int, int]]:
+    """Whole (N, k) to try for a floor at s: its own, both ends, and the most promising around it.
+
+    Away from the floor log L_tot rises by bend (s - s*)²/2; money left over costs its share of an attempt. With costs
+    of one size the second decides: a few instances more or less may use the budget up.
+    """
+    split = line.at(np.float64(s))
+    first = whole(budget, split)
+    total, train, infer = budget.units
     shifts = range(-NEARBY, NEARBY + 1)
-    sizes = {1, budget.max_n} | {min(max(n + shift, 1), budget.max_n) for shift in shifts}
-    sizes |= {budget.instances(min(max(k + shift, 1), budget.max_k)) for shift in shifts}
-    return [whole(budget, split), *((n, budget.attempts(n)) for n in sorted(sizes))]
+    n, k = clip_count(split.log_n, budget.max_n), clip_count(split.log_k, budget.max_k)
+    sizes = {n + shift for shift in shifts} | {(total - (k + shift) * infer) // train for shift in shifts}
+    marginal = (
+        0.5 * gain / float(split.trains)
+    )  # of log L_tot in log k, where half of the gain is what k brings
+
+    def penalty(n: int) -> float:
+        left = total - n * train
+        k, over = divmod(left, infer)
+        away = math.log(n * train) - math.log(left) - s
+        return 0.5 * bend * away**2 + marginal * over / infer / k
+
+    promising = sorted((x for x in sizes if 1 <= x <= budget.max_n), key=penalty)[:TRIED]
+    return [first, *((n, budget.attempts(n)) for n in (*promising, 1, budget.max_n))]

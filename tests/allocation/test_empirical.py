@@ -55,21 +55,26 @@ def exact_sweep():
     return as_sweep(np.exp(values.log_lgen).reshape(len(N), len(K))[None, :, 0], failure[None])
 
 
-def test_power_laws_give_the_root_of_eq_25():
-    """R 4 c_N/Ñ² = 3 c_k^1.5/(C - Ñ)^2.5; every rule but the one of thumb knows it."""
+def test_power_laws_give_the_least_of_eq_23():
+    """min of R 4/N + 2 k^-1.5 along the line, by golden section; every rule but the one of thumb knows it."""
+    from scipy.optimize import minimize_scalar
+
     budgets, weights = np.array([300.0, 2e3, 2e4])[:, None], np.array([1e-2, 1.0, 100.0])
     found = allocate_sweep(power_laws(), budgets, **COSTS, weight=weights, bootstrap=0)
-    money = found.n * 2.0
-    left, right = weights * 4 * 2 / money**2, 3 * 0.5**1.5 / (budgets - money) ** 2.5
-    inside = found.limited == ""
-    assert inside.sum() > 5
-    np.testing.assert_allclose(
-        (left / right)[inside], 1, rtol=0.12
-    )  # N is whole, and one of 1200 along the line
+    for i, budget in enumerate(budgets[:, 0]):
+        for j, weight in enumerate(weights):
+
+            def loss(money, budget=budget, weight=weight):
+                return weight * 4 * 2 / money + 2 * ((budget - money) / 0.5) ** -1.5
+
+            least = minimize_scalar(loss, bounds=(16, min(budget - 0.5, 40_000)), method="bounded").fun
+            assert found.loss[i, j] == pytest.approx(least, rel=2e-3)
+            assert found.loss[i, j] == pytest.approx(loss(2.0 * found.n[i, j]), rel=2e-3)
     for rule in ("eq24", "eq24_prefactor", "quasi_static", "constant_beta"):
-        assert found.regret[rule][inside].max() < 1e-3
-    np.testing.assert_array_equal(found.k, np.floor((budgets - money) / 0.5))
+        assert found.regret[rule].max() < 2e-3
+    np.testing.assert_array_equal(found.k, np.floor((budgets - found.n * 2.0) / 0.5))
     assert np.isnan(found.n_lower).all()
+    assert set(found.limited.ravel()) == {""}
 
 
 def test_exact_curves_give_the_exact_optimum(exact_sweep):
@@ -95,31 +100,29 @@ def _exactly(n, k):
 def test_the_interval_covers_what_seeds_do():
     """Sets of 25 curves with log-normal prefactors: the 90 % interval holds the median curves' optimum in most.
 
-    40 repeats of true coverage 0.9 are outside 30..40 with probability 1.5e-3; bootstrap of a median is a little short.
+    20 repeats of true coverage 0.9 fall below 14 with probability 2e-3. A level of 5 % must not cover as often.
     """
     truth = allocate_sweep(power_laws(), 2e3, **COSTS, weight=1.0, bootstrap=0).n
-    inside = 0
-    for repeat in range(40):
+    inside, narrow = 0, 0
+    for repeat in range(20):
         data = power_laws(25)
-        rng = np.random.default_rng(repeat)
-        first, second = np.exp(0.5 * rng.normal(size=(2, 25)))
+        first, second = np.exp(0.5 * np.random.default_rng(repeat).normal(size=(2, 25)))
         data["lgen"] = data["lgen"] * xr.DataArray(first, dims="seed")
         data["failure"] = data["failure"] * xr.DataArray(second, dims="seed")
-        found = allocate_sweep(
-            data, 2e3, **COSTS, weight=1.0, bootstrap=100, level=0.9, rules=(), random_seed=repeat
-        )
-        assert found.n_lower <= found.n_upper
-        inside += found.n_lower <= truth <= found.n_upper
-    assert 30 <= inside <= 40
+        for level in (0.9, 0.05):
+            samples = 60 if level > 0.5 else 15
+            found = allocate_sweep(data, 2e3, **COSTS, weight=1.0, bootstrap=samples, level=level, rules=())
+            covers = found.n_lower <= truth <= found.n_upper
+            inside, narrow = inside + covers * (level > 0.5), narrow + covers * (level < 0.5)
+    assert inside >= 14
+    assert narrow < 10
 
 
 def test_an_optimum_at_the_edge_of_the_store_says_so():
-    data = power_laws()
-    found = allocate_sweep(data, [3e5, 3e5], **COSTS, weight=[1e-6, 1e9], bootstrap=0)
+    found = allocate_sweep(power_laws(), [4.9e4, 4.9e4], **COSTS, weight=[0.0, 1e9], bootstrap=0)
     assert found.kind.tolist() == ["all_inference", "all_training"]
-    assert found.limited.tolist() == ["largest k", "largest n"][:0] + [found.limited[0], "largest n"]
-    assert found.n[1] == N[-1]
-    assert found.limited[0] in ("smallest n", "largest k")
+    assert found.limited.tolist() == ["smallest n", "largest n"]
+    assert found.n.tolist() == [N[0], N[-1]]
 
 
 def test_failed_training_sets_are_left_out():
@@ -137,10 +140,9 @@ BAD = {
     "two k": (lambda d: d.isel(k=[0, 9]), {}, "2 values of k"),
     "no lgen": (lambda d: d.drop_vars("lgen"), {}, "no variable 'lgen'"),
     "two models": (lambda d: xr.concat([d, d.assign_coords(beta=[4.0])], "beta"), {}, r"choose one value of beta \(2 "),
-    "k beyond": (lambda d: d, {"budget": 1e9}, r"budget=1e\+09 leaves k from 1.9992e\+09 to 2e\+09.*holds k = 1 to 100000"),
+    "k beyond": (lambda d: d, {"budget": 1e9}, r"budget=1e\+09 leaves k from 1.99992e\+09 to 2e\+09.*holds k = 1 to 100000"),
     "below n": (lambda d: d, {"budget": 10.0}, "budget=10 leaves k from"),
     "window": (lambda d: d, {"window": (2e5, 3e5)}, "holds fewer than 3"),
-    "statistic": (lambda d: d, {"statistic": "mode"}, "'mode' is not known"),
     "weight": (lambda d: d, {"weight": -2}, "weight=-2 must be at least 0"),
     "level": (lambda d: d, {"level": 95}, "level=95 must be between 0 and 1"),
     "bootstrap": (lambda d: d, {"bootstrap": -1}, "bootstrap=-1"),
