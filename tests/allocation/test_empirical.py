@@ -140,7 +140,7 @@ BAD = {
     "two k": (lambda d: d.isel(k=[0, 9]), {}, "2 values of k"),
     "no lgen": (lambda d: d.drop_vars("lgen"), {}, "no variable 'lgen'"),
     "two models": (lambda d: xr.concat([d, d.assign_coords(beta=[4.0])], "beta"), {}, r"choose one value of beta \(2 "),
-    "k beyond": (lambda d: d, {"budget": 1e9}, r"budget=1e\+09 leaves k from 1.99992e\+09 to 2e\+09.*holds k = 1 to 100000"),
+    "k beyond": (lambda d: d, {"budget": 1e9}, r"leaves k from 1.99992e\+09 to 2e\+09.*holds k = 1 to 100000"),
     "below n": (lambda d: d, {"budget": 10.0}, "budget=10 leaves k from"),
     "window": (lambda d: d, {"window": (2e5, 3e5)}, "holds fewer than 3"),
     "weight": (lambda d: d, {"weight": -2}, "weight=-2 must be at least 0"),

@@ -1,6 +1,7 @@
 """Figures of the allocation: what is drawn is what was found."""
 
 import numpy as np
+from matplotlib.collections import QuadMesh
 
 from lidjax.allocation import AllocationSurface
 from lidjax.allocation.surface import Surface
@@ -42,11 +43,7 @@ def test_the_phase_map_shows_the_kinds_there_are():
     figure = phase_figure(
         np.array([1.0, 10.0]), np.array([1.0, 100.0]), kind, np.array([[0.1, 0.9], [0.4, 0.95]])
     )
-    (mesh,) = [
-        c
-        for c in figure.axes[0].collections
-        if hasattr(c, "get_array") and c.get_array() is not None and c.get_array().size == 4
-    ]
+    (mesh,) = (c for c in figure.axes[0].collections if isinstance(c, QuadMesh))
     codes = sorted(["all_inference", "interior", "all_training"])
     np.testing.assert_array_equal(np.asarray(mesh.get_array()).reshape(2, 2).T, np.searchsorted(codes, kind))
     assert [text.get_text() for text in figure.legends[0].get_texts()][:3] == ["sample", "both", "train"]
