@@ -1,0 +1,263 @@
+"""`lidjax allocate`: how to split a budget between training and repeated sampling, from the results of a sweep."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lidjax.cli.output import to_json
+from lidjax.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+EXAMPLE = """\
+example, with a training instance as the unit of cost and an attempt at a tenth of it:
+  lidjax allocate runs/figure1 --budget 1e3 1e4 1e5 --cost-train 1 --cost-infer 0.1 --weight 100
+With several values of a model axis in the store, choose one: --at beta=2.5 --at delta=5e-4
+"""
+RULE_NAMES = {
+    "eq24": "Eq. 24",
+    "eq24_prefactor": "+ P̃'",
+    "quasi_static": "quasi-st.",
+    "constant_beta": "Eq. 25",
+    "saturated": "0.95 β",
+}
+
+
+def register(commands: Any) -> None:
+    """Add `allocate` to the parser."""
+    text = "the best split of a budget between training and sampling, from the results of a run"
+    parser = commands.add_parser(
+        "allocate",
+        help=text,
+        description=text,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("store", type=Path, metavar="STORE", help="output folder of a run")
+    parser.add_argument("--budget", nargs="+", required=True, metavar="C", help="what there is to spend")
+    parser.add_argument("--cost-train", required=True, metavar="C_N", help="cost of one training instance")
+    parser.add_argument("--cost-infer", required=True, metavar="C_K", help="cost of one attempt")
+    parser.add_argument(
+        "--weight", nargs="+", required=True, metavar="R", help="weight of L_gen against L_inf"
+    )
+    parser.add_argument(
+        "--queries", default="1", metavar="Q", help="how many questions are asked, k attempts each"
+    )
+    parser.add_argument(
+        "--at", action="append", default=[], metavar="AXIS=VALUE", help="choose one value of an axis"
+    )
+    parser.add_argument("--mean", action="store_true", help="mean over training sets instead of their median")
+    parser.add_argument(
+        "--bootstrap", type=int, default=200, metavar="B", help="samples for the interval of N"
+    )
+    parser.add_argument("--window", type=float, nargs=2, metavar=("K1", "K2"), help="window of k for β_eff")
+    parser.add_argument(
+        "--exact", action="store_true", help="beside it the optimum of the store's model, without its seeds"
+    )
+    parser.add_argument("--out", type=Path, help="folder of the figures (default: STORE/figures)")
+    parser.add_argument("--no-plot", action="store_true", help="no figures")
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    parser.set_defaults(handler=allocate_command)
+
+
+def allocate_command(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from lidjax.allocation import allocate_sweep
+    from lidjax.sweep.store import open_results
+
+    budgets, weights = _numbers(args.budget, "--budget"), _numbers(args.weight, "--weight")
+    prices = {
+        "cost_train": _numbers([args.cost_train], "--cost-train")[0],
+        "cost_infer": _numbers([args.cost_infer], "--cost-infer")[0],
+        "queries": _numbers([args.queries], "--queries")[0],
+    }
+    data = _chosen(open_results(args.store), args.at)
+    window = tuple(args.window) if args.window else None
+    statistic = "mean" if args.mean else "median"
+    found = allocate_sweep(
+        data,
+        np.array(budgets, dtype=object)[:, None],
+        weight=np.array(weights, dtype=object)[None, :],
+        statistic=statistic,
+        bootstrap=args.bootstrap,
+        window=window,
+        **prices,
+    )
+    exact = _exact(data, budgets, weights, prices, window) if args.exact else None
+    rows = _rows(budgets, weights, found, exact)
+    figures = [] if args.no_plot else _draw(args, data, budgets, weights, prices, statistic, window, found)
+    if args.json:
+        about = {
+            "store": str(args.store),
+            **{name: float(x) for name, x in prices.items()},
+            "statistic": statistic,
+        }
+        print(to_json({**about, "results": rows, "figures": figures}))
+    else:
+        _print(rows, figures, statistic)
+    return 0
+
+
+def _numbers(words: list[str], option: str) -> list[Any]:
+    """Numbers as written: whole ones stay whole, however large."""
+    out = []
+    for word in words:
+        try:
+            out.append(int(word))
+        except ValueError:
+            try:
+                out.append(float(word))
+            except ValueError:
+                raise InputError(f"{option} {word!r} is not a number") from None
+    return out
+
+
+def _chosen(data: "xr.Dataset", choices: list[str]) -> "xr.Dataset":
+    """The results at the values chosen with --at."""
+    import numpy as np
+
+    for choice in choices:
+        axis, _, word = choice.partition("=")
+        if axis not in data.dims or axis in ("n", "k", "seed"):
+            allowed = ", ".join(str(d) for d in data.dims if d not in ("n", "k", "seed"))
+            raise InputError(f"--at {choice}: the store has no such axis; there are {allowed}")
+        (value,) = _numbers([word], f"--at {axis}=")
+        values = data[axis].values
+        near = np.flatnonzero(np.isclose(values, value, rtol=1e-6, atol=0))
+        if not len(near):
+            raise InputError(f"--at {choice}: the store has {axis} = {', '.join(f'{v:g}' for v in values)}")
+        data = data.isel({axis: near[:1]})
+    return data
+
+
+def _exact(data: "xr.Dataset", budgets, weights, prices, window) -> Any:
+    """`allocate` for the model behind a synthetic store."""
+    import jax
+    import numpy as np
+
+    from lidjax.allocation import allocate
+    from lidjax.model import power_law_spectrum, power_law_teacher
+
+    if data.attrs.get("kind") != "synthetic":
+        raise InputError("--exact: the store is not of the LID model, whose losses alone are known exactly")
+    open_axes = [str(d) for d in data.dims if d not in ("n", "k", "seed") and data.sizes[d] > 1]
+    if open_axes:
+        raise InputError(f"choose one value of {', '.join(open_axes)} with --at")
+    at = {name: data[name].item() for name in ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta")}
+    model = data.attrs["spec"]["model"]
+    with jax.enable_x64(True):
+        eigenvalues = power_law_spectrum(int(at["dim"]), at["alpha"])
+        theta = power_law_teacher(int(at["dim"]), model["teacher_decay"])
+    return allocate(
+        np.array(budgets, dtype=object)[:, None],
+        weight=np.array(weights, dtype=object)[None, :],
+        eigenvalues=eigenvalues,
+        theta=theta,
+        difficulty=model["difficulty"],
+        window=window or tuple(data.attrs["spec"]["fit"]["window"]),
+        **{name: at[name] for name in ("beta", "sigma_eta", "delta", "ridge")},
+        **prices,
+    )
+
+
+def _rows(budgets, weights, found, exact) -> list[dict[str, Any]]:
+    rows = []
+    for i, budget in enumerate(budgets):
+        for j, weight in enumerate(weights):
+
+            def at(values, i=i, j=j):
+                value = values[i, j]
+                return value.item() if hasattr(value, "item") else value
+
+            names = (
+                "n",
+                "k",
+                "loss",
+                "kind",
+                "lgen",
+                "failure",
+                "n_low",
+                "n_high",
+                "n_lower",
+                "n_upper",
+                "limited",
+            )
+            row = {"budget": float(budget), "weight": float(weight)}
+            row |= {name: at(getattr(found, name)) for name in names}
+            row["rules"] = {
+                rule: {name: at(getattr(split, name)) for name in split._fields}
+                for rule, split in found.rules.items()
+            }
+            if exact is not None:
+                names = ("n", "k", "loss", "kind", "n_low", "n_high")
+                row["exact"] = {name: at(getattr(exact, name)) for name in names}
+            rows.append(row)
+    return rows
+
+
+def _draw(args, data, budgets, weights, prices, statistic, window, found) -> list[str]:
+    """Figure 2 at the first budget, and the regret of the rules where there are several."""
+    import numpy as np
+
+    from lidjax.allocation import surface_sweep
+    from lidjax.figures import allocation_figure, regret_figure, save
+    from lidjax.sweep.store import store_path
+
+    folder = args.out or store_path(args.store).parent / "figures"
+    positive = [float(w) for w in weights if w > 0] or [1.0]
+    shown = np.geomspace(min(positive) / 30, max(positive) * 30, 60)
+    surface = surface_sweep(data, budgets[0], weight=shown, statistic=statistic, window=window, **prices)
+    paths = save(allocation_figure(surface), folder, "allocation")
+    if len(budgets) > 2:
+        units = np.array([float(b) / float(prices["cost_train"]) for b in budgets])
+        order = np.argsort(units)
+        regret = {rule: values[order, 0] for rule, values in found.regret.items()}
+        figure = regret_figure(units[order], regret, title=f"$R={float(weights[0]):g}$")
+        paths += save(figure, folder, "allocation_regret")
+    return paths
+
+
+def _print(rows: list[dict[str, Any]], figures: list[str], statistic: str) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    exact = "exact" in rows[0]
+    title = f"L_tot = R L_gen + L_inf, {statistic} over training sets"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for head in ("C", "R", "N", "95 %", *(["exact N"] if exact else []), "k", "L_tot", "kind"):
+        table.add_column(head, justify="left" if head == "kind" else "right", no_wrap=True)
+    for row in rows:
+        interval = (
+            "-" if row["n_lower"] != row["n_lower"] else f"{row['n_lower']:,.0f} to {row['n_upper']:,.0f}"
+        )
+        cells = [f"{row['budget']:g}", f"{row['weight']:g}", f"{row['n']:,}", interval]
+        cells += [f"{row['exact']['n']:,}"] if exact else []
+        table.add_row(
+            *cells, f"{row['k']:,}", f"{row['loss']:.2e}", row["kind"] + (" *" if row["limited"] else "")
+        )
+    console.print(table)
+    regret = Table(
+        title="N within 1 % of the least L_tot; what rules lose, L_tot over the least - 1",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for head in ("C", "R", "N within 1 %", *(RULE_NAMES[rule] for rule in rows[0]["rules"])):
+        regret.add_column(head, justify="right", no_wrap=True)
+    for row in rows:
+        losses = (f"{split['regret']:.1g}" for split in row["rules"].values())
+        flat = f"{row['n_low']:,} to {row['n_high']:,}"
+        regret.add_row(f"{row['budget']:g}", f"{row['weight']:g}", flat, *losses)
+    console.print(regret)
+    for row in rows:
+        if row["limited"]:
+            console.print(
+                f"* C = {row['budget']:g}, R = {row['weight']:g}: the best is at the {row['limited']} of the store; "
+                "the true optimum is beyond",
+                highlight=False,
+            )
+    for path in figures:
+        console.print(path, highlight=False, soft_wrap=True)

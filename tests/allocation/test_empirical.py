@@ -1,0 +1,171 @@
+"""Allocation from measured curves: on curves made by hand, and on exact ones, the answer is known."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from lidjax import power_law_spectrum, power_law_teacher
+from lidjax.allocation import allocate, allocate_sweep, surface_exact, surface_sweep
+from lidjax.allocation.losses import Losses, Model
+from lidjax.errors import InputError
+from lidjax.status import CellStatus
+
+N = np.unique(np.geomspace(8, 20_000, 30).astype(int))
+K = np.geomspace(1, 1e5, 41)
+DIM = 30
+MODEL = {
+    "eigenvalues": power_law_spectrum(DIM, 1.5),
+    "theta": power_law_teacher(DIM),
+    "beta": 2.5,
+    "sigma_eta": 0.1,
+    "delta": 0.05,
+    "ridge": 1e-9,
+}
+COSTS = {"cost_train": 2.0, "cost_infer": 0.5}
+
+
+def as_sweep(lgen, failure, n=N, k=K):
+    """Curves (seed, n), (seed, n, k) as the results of a sweep."""
+    return xr.Dataset(
+        {
+            "lgen": (("beta", "seed", "n"), lgen[None]),
+            "failure": (("beta", "seed", "n", "k"), failure[None]),
+            "status": (("beta", "seed", "n"), np.zeros((1, *lgen.shape), np.int8)),
+        },
+        coords={"beta": [2.5], "n": n, "seed": np.arange(len(lgen)), "k": k, "dim": DIM},
+        attrs={"spec": {"name": "made", "fit": {"window": [30.0, 3000.0]}}, "kind": "made"},
+    )
+
+
+def power_laws(seeds=1, noise=0.0):
+    """L_gen = 4/N, L_inf = 2 k^-1.5, with prefactors that vary over training sets."""
+    rng = np.random.default_rng(2)
+    first, second = np.exp(noise * rng.normal(size=(2, seeds)))
+    lgen = first[:, None] * 4.0 / N[None, :]
+    return as_sweep(lgen, second[:, None, None] * 2 * K[None, None, :] ** -1.5 + 0 * lgen[:, :, None])
+
+
+@pytest.fixture(scope="module")
+def exact_sweep():
+    """The exact losses on the store's grid, as one training set."""
+    losses = Losses(np.asarray(MODEL["eigenvalues"]), np.asarray(MODEL["theta"]), "gamma")
+    log_n, log_k = (x.ravel() for x in np.meshgrid(np.log(N), np.log(K), indexing="ij"))
+    values = losses.values(log_n, log_k, Model(0.04, 1e-9, 2.5, 0.05, 0.1))
+    failure = np.exp(values.log_failure).reshape(len(N), len(K))
+    return as_sweep(np.exp(values.log_lgen).reshape(len(N), len(K))[None, :, 0], failure[None])
+
+
+def test_power_laws_give_the_least_of_eq_23():
+    """min of R 4/N + 2 k^-1.5 along the line, by golden section; every rule but the one of thumb knows it."""
+    from scipy.optimize import minimize_scalar
+
+    budgets, weights = np.array([300.0, 2e3, 2e4])[:, None], np.array([1e-2, 1.0, 100.0])
+    found = allocate_sweep(power_laws(), budgets, **COSTS, weight=weights, bootstrap=0)
+    for i, budget in enumerate(budgets[:, 0]):
+        for j, weight in enumerate(weights):
+
+            def loss(money, budget=budget, weight=weight):
+                return weight * 4 * 2 / money + 2 * ((budget - money) / 0.5) ** -1.5
+
+            least = minimize_scalar(loss, bounds=(16, min(budget - 0.5, 40_000)), method="bounded").fun
+            assert found.loss[i, j] == pytest.approx(least, rel=2e-3)
+            assert found.loss[i, j] == pytest.approx(loss(2.0 * found.n[i, j]), rel=2e-3)
+    for rule in ("eq24", "eq24_prefactor", "quasi_static", "constant_beta"):
+        assert found.regret[rule].max() < 2e-3
+    np.testing.assert_array_equal(found.k, np.floor((budgets - found.n * 2.0) / 0.5))
+    assert np.isnan(found.n_lower).all()
+    assert set(found.limited.ravel()) == {""}
+
+
+def test_exact_curves_give_the_exact_optimum(exact_sweep):
+    budgets, weights = np.array([500.0, 3e3, 2e4])[:, None], np.array([0.1, 10.0])
+    found = allocate_sweep(exact_sweep, budgets, **COSTS, weight=weights, bootstrap=0)
+    truth = allocate(budgets, **COSTS, weight=weights, rules=(), **MODEL)
+    np.testing.assert_allclose(found.loss, truth.loss, rtol=0.02)
+    at_found = np.array([
+        np.exp(np.logaddexp(np.log(w) + v.log_lgen, v.log_failure))[0]
+        for b, row in zip(budgets[:, 0], found.n, strict=True)
+        for w, n in zip(weights, row, strict=True)
+        for v in [_exactly(n, (b - 2 * n) / 0.5)]
+    ])  # fmt: skip
+    assert np.all(at_found < 1.005 * truth.loss.ravel())
+    assert np.all((found.n_low <= truth.n) & (truth.n <= found.n_high))
+
+
+def _exactly(n, k):
+    losses = Losses(np.asarray(MODEL["eigenvalues"]), np.asarray(MODEL["theta"]), "gamma")
+    return losses.values(np.log([n]), np.log([k]), Model(0.04, 1e-9, 2.5, 0.05, 0.1))
+
+
+def test_the_interval_covers_what_seeds_do():
+    """Sets of 25 curves with log-normal prefactors: the 90 % interval holds the median curves' optimum in most.
+
+    20 repeats of true coverage 0.9 fall below 14 with probability 2e-3. A level of 5 % must not cover as often.
+    """
+    truth = allocate_sweep(power_laws(), 2e3, **COSTS, weight=1.0, bootstrap=0).n
+    inside, narrow = 0, 0
+    for repeat in range(20):
+        data = power_laws(25)
+        first, second = np.exp(0.5 * np.random.default_rng(repeat).normal(size=(2, 25)))
+        data["lgen"] = data["lgen"] * xr.DataArray(first, dims="seed")
+        data["failure"] = data["failure"] * xr.DataArray(second, dims="seed")
+        for level in (0.9, 0.05):
+            samples = 60 if level > 0.5 else 15
+            found = allocate_sweep(data, 2e3, **COSTS, weight=1.0, bootstrap=samples, level=level, rules=())
+            covers = found.n_lower <= truth <= found.n_upper
+            inside, narrow = inside + covers * (level > 0.5), narrow + covers * (level < 0.5)
+    assert inside >= 14
+    assert narrow < 10
+
+
+def test_an_optimum_at_the_edge_of_the_store_says_so():
+    found = allocate_sweep(power_laws(), [4.9e4, 4.9e4], **COSTS, weight=[0.0, 1e9], bootstrap=0)
+    assert found.kind.tolist() == ["all_inference", "all_training"]
+    assert found.limited.tolist() == ["smallest n", "largest n"]
+    assert found.n.tolist() == [N[0], N[-1]]
+
+
+def test_failed_training_sets_are_left_out():
+    data = power_laws(4, noise=0.3)
+    kept = allocate_sweep(data.isel(seed=[0, 1, 3]), 2e3, **COSTS, weight=1.0, bootstrap=0)
+    data["status"][0, 2, 5] = CellStatus.LGEN_NOT_FINITE
+    data["lgen"][0, 2, 5] = np.nan
+    found = allocate_sweep(data, 2e3, **COSTS, weight=1.0, bootstrap=0)
+    assert found == kept or (found.n, found.loss) == (kept.n, kept.loss)
+
+
+BAD = {
+    "no k": (lambda d: d.isel(k=0, drop=True), {}, "no axis 'k'"),
+    "one n": (lambda d: d.isel(n=[0]), {}, "1 training sizes; allocation needs at least 5"),
+    "two k": (lambda d: d.isel(k=[0, 9]), {}, "2 values of k"),
+    "no lgen": (lambda d: d.drop_vars("lgen"), {}, "no variable 'lgen'"),
+    "two models": (lambda d: xr.concat([d, d.assign_coords(beta=[4.0])], "beta"), {}, r"choose one value of beta \(2 "),
+    "k beyond": (lambda d: d, {"budget": 1e9}, r"leaves k from 1.99992e\+09 to 2e\+09.*holds k = 1 to 100000"),
+    "below n": (lambda d: d, {"budget": 10.0}, "budget=10 leaves k from"),
+    "window": (lambda d: d, {"window": (2e5, 3e5)}, "holds fewer than 3"),
+    "weight": (lambda d: d, {"weight": -2}, "weight=-2 must be at least 0"),
+    "level": (lambda d: d, {"level": 95}, "level=95 must be between 0 and 1"),
+    "bootstrap": (lambda d: d, {"bootstrap": -1}, "bootstrap=-1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_named(name):
+    change, options, words = BAD[name]
+    with pytest.raises(InputError, match=words):
+        allocate_sweep(change(power_laws()), **{"budget": 2e3, **COSTS, "weight": 1.0, **options})
+
+
+def test_figure_2_shows_the_optimum(exact_sweep):
+    weights = np.array([0.1, 10.0, 1e4])
+    exact = surface_exact(3000, **COSTS, weight=weights, **MODEL)
+    sweep = surface_sweep(exact_sweep, 3000, **COSTS, weight=weights)
+    truth = allocate(3000, **COSTS, weight=weights, **MODEL)
+    step = np.diff(exact.n).max()
+    assert np.all(np.abs(exact.finite_n.best_n - truth.n) < 1.5 * step)
+    assert np.all(np.abs(sweep.finite_n.best_n - truth.n) < 0.05 * truth.n)
+    assert np.all(np.abs(exact.finite_n.rule_n - truth.rules["eq24"].n) < 2)
+    np.testing.assert_allclose(exact.constant_beta.best_n, exact.constant_beta.rule_n, atol=1.5 * step)
+    np.testing.assert_allclose(10 ** exact.finite_n.log10_total.min(axis=1), truth.loss, rtol=1e-2)
+    assert exact.finite_n.log10_total.shape == (3, len(exact.n))
+    np.testing.assert_allclose(2 * exact.n + 0.5 * exact.k, 3000)
