@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lidjax.cli.output import to_json
+from lidjax.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,6 +20,10 @@ Any key of the spec can be set here, for this run:
   lidjax {command} sweeps/figure1.toml --grid.beta 2.5 4 --run.memory-gib 2
 `lidjax {command} SPEC.toml --help` lists them all with their values in that spec.
 """
+
+
+BESIDE = ("plane", "success", "exponents", "protocols")
+"""Figures that put the results of several sweeps side by side."""
 
 
 def register(commands: Any) -> None:
@@ -37,14 +42,23 @@ def register(commands: Any) -> None:
     show = commands.add_parser("show", help="the laws fitted to the results of a run")
     plot = commands.add_parser("plot", help="the figures of a run, as PDF and PNG")
     for parser, handler in ((show, show_command), (plot, plot_command)):
-        parser.add_argument("store", type=Path, metavar="STORE", help="output folder of a run")
+        nargs = "+" if parser is plot else None
+        parser.add_argument("store", type=Path, metavar="STORE", nargs=nargs, help="output folder of a run")
         parser.add_argument(
             "--window", type=float, nargs=2, metavar=("K1", "K2"), help="window of k for β_eff"
         )
         parser.add_argument("--from-n", type=float, help="smallest N in the fit of Eq. 20 (default: 1.5 d)")
         parser.add_argument("--json", action="store_true", help="print JSON for programs")
         parser.set_defaults(handler=handler)
-    plot.add_argument("--out", type=Path, help="folder of the figures (default: STORE/figures)")
+    plot.add_argument("--out", type=Path, help="folder of the figures (default: the first STORE's figures)")
+    plot.add_argument(
+        "--figure",
+        choices=("scaling", *BESIDE),
+        default="scaling",
+        help="scaling: Figure 1, one STORE. Side by side for several: plane, the local exponent over (N, k) with the "
+        "crossover; success, the law of one trial's success; exponents, slopes against min{β, γ}; protocols, L_inf(k) "
+        "by the way trials are drawn",
+    )
 
 
 def _spec_command(commands: Any, name: str, handler: Any, text: str) -> argparse.ArgumentParser:
@@ -130,9 +144,17 @@ def plot_command(args: argparse.Namespace) -> int:
 
     from lidjax.sweep.store import open_results, store_path
 
-    data = open_results(args.store)
-    folder = args.out or store_path(args.store).parent / "figures"
-    paths = _draw(data, folder, args.window, args.from_n, Console(stderr=True))
+    results = [open_results(store) for store in args.store]
+    folder = args.out or store_path(args.store[0]).parent / "figures"
+    console = Console(stderr=True)
+    if args.figure != "scaling":
+        paths = _draw_beside(args.figure, results, folder, console)
+    elif len(results) == 1:
+        paths = _draw(results[0], folder, args.window, args.from_n, console)
+    else:
+        raise InputError(
+            f"--figure scaling takes one STORE, not {len(results)}; allowed side by side: {', '.join(BESIDE)}"
+        )
     print(to_json({"figures": paths}) if args.json else "\n".join(paths))
     return 0
 
@@ -312,3 +334,16 @@ def _draw(data: "xr.Dataset", folder: Path, window: Any, from_n: float | None, c
             figure = scaling_figure(summary.isel(where))
             paths += save(figure, folder, f"scaling{suffix}")
     return paths
+
+
+def _draw_beside(name: str, results: "list[xr.Dataset]", folder: Path, console: Any) -> list[str]:
+    from lidjax import figures
+
+    draw = {
+        "plane": figures.plane_figure,
+        "success": figures.success_figure,
+        "exponents": figures.exponents_figure,
+        "protocols": figures.protocols_figure,
+    }[name]
+    with console.status("drawing"):
+        return figures.save(draw(results), folder, name)

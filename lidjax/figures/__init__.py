@@ -5,3 +5,7 @@ from lidjax.figures.allocation import phase_figure as phase_figure
 from lidjax.figures.allocation import regret_figure as regret_figure
 from lidjax.figures.scaling import scaling_figure as scaling_figure
 from lidjax.figures.style import save as save
+from lidjax.figures.tails import exponents_figure as exponents_figure
+from lidjax.figures.tails import plane_figure as plane_figure
+from lidjax.figures.tails import protocols_figure as protocols_figure
+from lidjax.figures.tails import success_figure as success_figure

@@ -29,15 +29,20 @@ class Model:
     """θ*_j ∝ j^(-decay/2), unit norm; 0 is the isotropic teacher of Eq. 39-40."""
     method: Literal["auto", "exact", "simulate"] = "auto"
     """How L_gen is drawn: `exact` in law at a cost free of N, or `simulate` N rows; auto takes exact."""
-    failure: Literal["quadrature", "instances", "draws"] = "quadrature"
-    """How L_inf(k) follows: population integral (Eq. 13), mean of (1-s)^k over test instances, or k plain
-    draws an instance (Sec. 4.2)."""
+    failure: Literal["quadrature", "instances", "draws", "proposals"] = "quadrature"
+    """How L_inf(k) follows: population integral (Eq. 13), mean of (1-s)^k over test instances, k plain
+    draws an instance (Sec. 4.2), or k proposals of the model against one realised target (App. B.4)."""
     num_instances: int = 10_000
-    """Test instances a training set, for `instances` and `draws`."""
+    """Test instances a training set, for all but `quadrature`."""
+    proposal: Literal["matched", "matched_t", "normal", "student_t"] = "matched"
+    """Noise of a proposal: as wide as the instance's own, σ_η/√τ (normal or Student-t), or σ_η for all."""
+    proposal_df: float = 3.0
+    """Degrees of freedom of the Student-t noises."""
 
     def __post_init__(self) -> None:
         _check_choices(self, "model")
         _require(self.num_instances >= 1, "model.num_instances", self.num_instances, "at least 1")
+        _require(self.proposal_df > 0, "model.proposal_df", self.proposal_df, "greater than 0")
         _require(math.isfinite(self.teacher_decay), "model.teacher_decay", self.teacher_decay, "finite")
 
 

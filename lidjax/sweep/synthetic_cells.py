@@ -14,7 +14,14 @@ import jax.numpy as jnp
 
 from lidjax.generalization import CellMethod, lgen_cell
 from lidjax.model import power_law_spectrum, power_law_teacher
-from lidjax.passk import draw_failure, instance_failure, log_miss_probability, sample_instances
+from lidjax.passk import (
+    draw_failure,
+    instance_failure,
+    log_miss_probability,
+    model_draw_success,
+    realised_gap,
+    sample_instances,
+)
 from lidjax.ridge import DECOMPOSE_FROM
 from lidjax.sweep.source import vmap_axes
 from lidjax.sweep.spec import Model
@@ -74,9 +81,20 @@ def lgen_program(dim: int, method: CellMethod, model: Model, lengths: Lengths):
     return jax.jit(tile)
 
 
+def proposal_success(key, sample, model: Model, *, delta, sigma_eta):
+    """Success of one proposal ŷ + ξ against the instance's realised target m + η (App. B.4)."""
+    gap = realised_gap(key, sample.bias, sample.tau, sigma_eta=sigma_eta)
+    own = sigma_eta / jnp.sqrt(sample.tau)
+    scale = own if model.proposal.startswith("matched") else jnp.broadcast_to(sigma_eta, own.shape)
+    if model.proposal in ("matched", "normal"):
+        return model_draw_success(gap, delta=delta, scale=scale)
+    df = jnp.asarray(model.proposal_df, gap.dtype)
+    return model_draw_success(gap, delta=delta, scale=scale, proposal="student_t", df=df)
+
+
 @functools.lru_cache(maxsize=64)
 def sampled_failure_program(dim: int, model: Model, lengths: Lengths):
-    """Jitted `(axes, lgen, k, root) -> L_inf(k)` by test instances or by plain draws (Sec. 4.2).
+    """Jitted `(axes, lgen, k, root) -> L_inf(k)` by test instances, plain draws (Sec. 4.2) or proposals (App. B.4).
 
     `lgen` has the axes of `lengths` without delta.
     """
@@ -90,7 +108,11 @@ def sampled_failure_program(dim: int, model: Model, lengths: Lengths):
             shared = {"num_instances": model.num_instances, "difficulty": model.difficulty}
             if model.failure == "draws":
                 return draw_failure(key, k, lgen, **tail, **shared)
-            sample = sample_instances(key, lgen, beta=tail.pop("beta"), **shared)
+            instance_key, target_key = jax.random.split(key)
+            sample = sample_instances(instance_key, lgen, beta=tail.pop("beta"), **shared)
+            if model.failure == "proposals":
+                success = proposal_success(target_key, sample, model, **tail)
+                return instance_failure(k, success=success).failure
             return instance_failure(k, log_miss=log_miss_probability(sample.bias, sample.tau, **tail)).failure
 
         return vmap_axes(cell, dict(lengths), carried=tuple(name != "delta" for name, _ in lengths))(
