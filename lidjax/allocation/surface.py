@@ -103,8 +103,8 @@ def surface_sweep(
 
 def _evenly(line: Line, low: float, high: float) -> Split:
     """Splits at equal steps of Ñ, which is how Figure 2 is drawn, from s = low to s = high."""
-    ends = line.at(np.array([low, high]))
-    share = np.linspace(*np.atleast_1d(ends.trains), POINTS)
+    first, last = (float(line.at(np.float64(s)).trains) for s in (low, high))
+    share = np.linspace(first, last, POINTS)
     inside = np.log(share[1:-1]) - np.log1p(-share[1:-1])
     return line.at(np.concatenate([[low], inside, [high]]))
 
