@@ -22,8 +22,9 @@ def as_fraction(value: Any, name: str) -> Fraction:
     try:
         if isinstance(value, bool | np.bool_ | str):
             raise ValueError
-        exact = isinstance(value, int | np.integer | Fraction)
-        return Fraction(int(value) if isinstance(value, np.integer) else value if exact else str(value))
+        if isinstance(value, int | np.integer):
+            return Fraction(int(value))
+        return value if isinstance(value, Fraction) else Fraction(str(value))
     except (ValueError, TypeError, ZeroDivisionError):
         raise InputError(f"{name}={value!r} is not a finite number") from None
 

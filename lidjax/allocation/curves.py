@@ -3,6 +3,9 @@
 Interpolated in logarithms by shape-preserving cubics over log N and log k; nothing is extrapolated.
 """
 
+# pyright: reportCallIssue=false
+# (columns are unpacked into as many fields as a NamedTuple has, which a type checker cannot count)
+
 import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 

@@ -1,5 +1,8 @@
 """`allocate_sweep`: the optimum from measured curves, with a bootstrap over training sets."""
 
+# pyright: reportCallIssue=false
+# (columns are unpacked into as many fields as a NamedTuple has, which a type checker cannot count)
+
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
@@ -107,8 +110,7 @@ def allocate_sweep(
             boot = [measured.losses(*sample) for sample in samples]
             lines[key] = measured, measured.losses(log_lgen, log_failure), boot
         cells.append(_cell(*lines[key], math.log(weight) if weight > 0 else -math.inf, laws, rules, level))
-    flat = SweepAllocation(*(list(column) for column in zip(*cells, strict=True)))
-    return shaped(_gathered(flat, rules), shape)
+    return shaped(_gathered(cells, rules), shape)
 
 
 def _cell(
@@ -146,8 +148,8 @@ def _cell(
         regret={},
         lgen=math.exp(parts[0]),
         failure=math.exp(parts[1]),
-        n_low=min(measured.whole(s[first])[0], n),
-        n_high=max(measured.whole(s[last])[0], n),
+        n_low=min(measured.whole(float(s[first]))[0], n),
+        n_high=max(measured.whole(float(s[last]))[0], n),
         n_lower=float(lower),
         n_upper=float(upper),
         limited=edge,
@@ -171,17 +173,18 @@ def _interpolate(measured: MeasuredLine, along, n: int) -> tuple[float, float]:
     return tuple(float(np.interp(s, measured.split.s, values)) for values in along)  # type: ignore[return-value]
 
 
-def _gathered(flat: SweepAllocation, rules: Sequence[str]) -> SweepAllocation:
-    """Lists over cells as arrays."""
-    out: dict[str, Any] = {name: np.array(column) for name, column in zip(flat._fields, flat, strict=True)}
+def _gathered(cells: list[SweepAllocation], rules: Sequence[str]) -> SweepAllocation:
+    """Cells side by side, as arrays."""
+    names = (name for name in SweepAllocation._fields if name not in ("rules", "regret"))
+    out: dict[str, Any] = {name: np.array([getattr(cell, name) for cell in cells]) for name in names}
     for name in ("n", "k", "n_low", "n_high"):
-        out[name] = counts_array(getattr(flat, name))
+        out[name] = counts_array(getattr(cell, name) for cell in cells)
     out["rules"] = {
         rule: RuleSplit(
-            counts_array(cell[rule].n for cell in flat.rules),
-            counts_array(cell[rule].k for cell in flat.rules),
-            np.array([cell[rule].loss for cell in flat.rules]),
-            np.array([cell[rule].regret for cell in flat.rules]),
+            n=counts_array(cell.rules[rule].n for cell in cells),
+            k=counts_array(cell.rules[rule].k for cell in cells),
+            loss=np.array([cell.rules[rule].loss for cell in cells]),
+            regret=np.array([cell.rules[rule].regret for cell in cells]),
         )
         for rule in rules
     }

@@ -1,5 +1,8 @@
 """`allocate`: the optimum of Eq. 21 with exact losses, and what the paper's rules lose against it (Sec. 4.3)."""
 
+# pyright: reportCallIssue=false
+# (columns are unpacked into as many fields as a NamedTuple has, which a type checker cannot count)
+
 import itertools
 import math
 from collections.abc import Sequence
@@ -11,9 +14,10 @@ import numpy as np
 from lidjax.allocation.budget import Budget, Line, whole
 from lidjax.allocation.losses import Losses, Model, Values, log_total
 from lidjax.allocation.report import end_slopes, flat_range, kind_of
-from lidjax.allocation.rules import RULES, Rule, RuleSplit, WindowLaws, check_rules, solve
+from lidjax.allocation.rules import RULES, Rule, RuleSplit, check_rules, solve
 from lidjax.allocation.search import Case, find_floors, nearby_counts, scan, stack
 from lidjax.allocation.shapes import broadcast_given, counts_array, shaped
+from lidjax.allocation.window import window_laws
 from lidjax.difficulty import Difficulty, check_difficulty, mean_inverse_precision
 from lidjax.errors import InputError
 
@@ -88,9 +92,9 @@ def allocate(
     β > 4). For 2 < β ≤ 4 its variance is infinite and most training sets are better than their mean; for β ≤ 2 the
     mean is infinite too and the call is refused: use a sweep and `allocate_sweep`, which can take medians.
 
-    The optimum is that of all whole counts where N or k has at most 192 values. Elsewhere it is the best of the
-    whole counts next to every local minimum over real splits: within a relative 1/k and 1/N of the best. Computed in
-    float64 whatever the inputs and the session.
+    The optimum is that of all whole counts where N or k has at most 192 values. Elsewhere it is the best of a few
+    whole counts around every local minimum over real splits, which the search finds. Computed in float64 whatever
+    the inputs and the session.
     Cost: about 0.3 s a budget line (C, costs, model), 20 ms for every further weight, 0.5 s a model for the rules.
     """
     check_difficulty(difficulty)
@@ -188,7 +192,7 @@ def _allocate(cells, cases: list[Case], losses: Losses, rules: tuple[Rule, ...],
             budget, line, _ = cases[case]
             mine = np.flatnonzero(floors.cell == index)
             near = [
-                nearby_counts(budget, line, *(float(x[i]) for x in (floors.s, floors.bend, floors.gain)))
+                nearby_counts(budget, line, *(float(x[i]) for x in (floors.s, floors.bend, floors.dear)))
                 for i in mine
             ]
             counts = list(dict.fromkeys(pair for pairs in near for pair in pairs))
@@ -212,33 +216,6 @@ def _rule_splits(
         chosen = (solve(rule, laws[model], line, log_weight) for rule in rules)
         out.append([whole(budget, line.at(s)) for s in chosen])
     return out
-
-
-def window_laws(losses: Losses, model: Model, max_n: int, window: tuple[float, float]) -> WindowLaws:
-    """β_eff(N) and P̃(N) of the exact L_inf: the line through its values at both ends of the window.
-
-    L_gen is Eq. 10 for N ≫ d: γ = 1, P_N = σ² E[1/τ] d. β and P̃ of a well-trained model are those at L_gen = 0.
-    """
-    away = np.geomspace(0.25, max(losses.dim / 2, 1), 16)
-    near = np.log(np.concatenate([losses.dim + away, losses.dim - away[away < losses.dim - 1]]))
-    log_n = np.concatenate(
-        [np.linspace(0, math.log(max(max_n, 2)), 96), near[near < math.log(max(max_n, 2))]]
-    )
-    log_n = np.unique(log_n)
-    log_k = np.log(np.array(window))
-    low, high = (losses.values(log_n, x, model).log_failure for x in log_k)
-    beta_eff = (low - high) / (log_k[1] - log_k[0])
-    free = losses.without_bias(log_k, model)
-    beta = float(free[0] - free[1]) / (log_k[1] - log_k[0])
-    return WindowLaws(
-        log_n,
-        beta_eff,
-        low + beta_eff * log_k[0],
-        gamma=1.0,
-        log_p_n=math.log(model.noise_variance * losses.dim),
-        beta=beta,
-        log_prefactor=float(free[0]) + beta * log_k[0],
-    )
 
 
 def _best_of(tried, cells, cases, losses: Losses, num_rules: int):

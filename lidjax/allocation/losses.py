@@ -108,21 +108,21 @@ class Losses:
 
     def values(
         self,
-        log_n: ArrayLike,
-        log_k: ArrayLike,
+        log_n: Any,
+        log_k: Any,
         model: Model,
-        n_dot: ArrayLike = 0.0,
-        k_dot: ArrayLike = 0.0,
+        n_dot: Any = 0.0,
+        k_dot: Any = 0.0,
         *,
         fine=False,
     ) -> Values:
         """Both losses at (N, k) and their slopes along d(log N, log k) = (`n_dot`, `k_dot`).
 
-        L_inf is within 1e-9, and 1e-12 with `fine`, which gives no slope of it.
+        L_inf comes from the coarser rule, 7e-10 from the finer one at most (1024 random values); `fine` gives no slope.
         """
         log_lgen, lgen_slope = self.lgen(log_n, model)
         lgen_slope = n_dot * lgen_slope
-        log_v = np.minimum(log_lgen - 2 * np.log(model.sigma_eta), np.log(LARGEST_V))
+        log_v = np.minimum(log_lgen - 2 * np.log(np.asarray(model.sigma_eta)), np.log(LARGEST_V))
         flat = np.where(np.isfinite(lgen_slope), lgen_slope, 0.0)
         arrays = _as_lists(log_k, log_v, k_dot, flat, model.beta, model.delta / model.sigma_eta)
         failure, slope = _in_chunks(

@@ -6,6 +6,9 @@ valleys; wherever the slope turns from - to + a bracketed secant goes to the flo
 allows near each floor. Where N or k has few values all of them are tried, and no floor is needed.
 """
 
+# pyright: reportCallIssue=false
+# (columns are unpacked into as many fields as a NamedTuple has, which a type checker cannot count)
+
 import math
 from typing import NamedTuple
 
@@ -43,14 +46,14 @@ class Scan(NamedTuple):
 class Floor(NamedTuple):
     """Local minima over real splits, as flat lists; `cell` says which cell each belongs to.
 
-    `bend` is the second derivative of log L_tot in s, `gain` what its first one is made of; both approximate.
+    `bend` is the second derivative of log L_tot in s, roughly; `dear` is -d log L_tot/d log k at fixed N.
     """
 
     cell: np.ndarray
     s: np.ndarray
     log_total: np.ndarray
     bend: np.ndarray
-    gain: np.ndarray
+    dear: np.ndarray
 
 
 def real_nodes(line: Line, dim: int) -> np.ndarray:
@@ -131,25 +134,31 @@ def find_floors(
         low_slope += slope[turns].tolist()
         high_slope += slope[turns + 1].tolist()
         for edge in ([0] if slope[0] >= 0 else []) + ([len(s) - 1] if slope[-1] <= 0 else []):
-            found.append((index, s[edge], total[edge], 1.0, abs(slope[edge])))
+            found.append((index, s[edge], total[edge], 1.0))
     bracket = [np.array(x, float) for x in (low, high, low_slope, high_slope)]
     with np.errstate(invalid="ignore"):
         bend = (bracket[3] - bracket[2]) / (bracket[1] - bracket[0])
     bend = np.where(np.isfinite(bend), bend, 1.0)
     inner = _descend(np.array(owner, int), *bracket, cells, cases, losses)
-    ends = np.array(found, float).reshape(-1, 5)
-    return Floor(
-        np.concatenate([np.array(owner, int), ends[:, 0].astype(int)]),
-        *(
-            np.concatenate([mine, edge])
-            for mine, edge in zip((*inner[:2], bend, inner[2]), ends[:, 1:].T, strict=True)
-        ),
-    )
+    ends = np.array(found, float).reshape(-1, 4)
+    cell = np.concatenate([np.array(owner, int), ends[:, 0].astype(int)])
+    inner = (*inner, bend)
+    s, total, bend = (np.concatenate([mine, edge]) for mine, edge in zip(inner, ends[:, 1:].T, strict=True))
+    return Floor(cell, s, total, bend, _dearness(cell, s, cells, cases, losses))
+
+
+def _dearness(cell, s, cells, cases, losses: Losses) -> np.ndarray:
+    if not len(cell):
+        return np.zeros(0)
+    which = [cases[cells[i][0]] for i in cell]
+    split = _along([case.line for case in which], s)
+    values = losses.values(split.log_n, split.log_k, stack([case.model for case in which]), 0.0, 1.0)
+    return -log_total(np.array([cells[i][1] for i in cell]), values).slope
 
 
 def _descend(owner, low, high, low_slope, high_slope, cells, cases, losses):
     """Zero of the slope in each bracket, by the Illinois rule, bisecting where a slope is not finite."""
-    best_s, best, gain = (low + high) / 2, np.full(len(owner), np.inf), np.ones(len(owner))
+    best_s, best = (low + high) / 2, np.full(len(owner), np.inf)
     active = np.arange(len(owner))
     which = np.array([cells[i][0] for i in owner], int)
     log_weight = np.array([cells[i][1] for i in owner], float)
@@ -166,11 +175,7 @@ def _descend(owner, low, high, low_slope, high_slope, cells, cases, losses):
         split = _along([cases[i].line for i in which[active]], trial)
         values = losses.values(split.log_n, split.log_k, models.at(active), split.samples, -split.trains)
         total, slope, parts = log_total(log_weight[active], values)
-        best[active], best_s[active], gain[active] = (
-            total,
-            trial,
-            parts,
-        )  # the last is nearest the zero; values are flat there
+        best[active], best_s[active] = total, trial
         down = ~(slope >= 0)
         # Illinois: the end that stays twice counts half
         halve_high, halve_low = down & (last[active] > 0), ~down & (last[active] < 0)
@@ -186,7 +191,7 @@ def _descend(owner, low, high, low_slope, high_slope, cells, cases, losses):
         width = high[active] - low[active]
         done = (np.abs(slope) < BALANCE * parts) | (width < RESOLUTION * np.maximum(1.0, np.abs(trial)))
         active = active[~done]
-    return best_s, best, gain
+    return best_s, best
 
 
 def _along(lines: list[Line], s: np.ndarray) -> Split:
@@ -195,7 +200,7 @@ def _along(lines: list[Line], s: np.ndarray) -> Split:
     return Split(*(np.array(column, float) for column in zip(*parts, strict=True)))
 
 
-def nearby_counts(budget: Budget, line: Line, s: float, bend: float, gain: float) -> list[tuple[int, int]]:
+def nearby_counts(budget: Budget, line: Line, s: float, bend: float, dear: float) -> list[tuple[int, int]]:
     """Whole (N, k) to try for a floor at s: its own, both ends, and the most promising around it.
 
     Away from the floor log L_tot rises by bend (s - s*)²/2; money left over costs its share of an attempt. With costs
@@ -207,15 +212,12 @@ def nearby_counts(budget: Budget, line: Line, s: float, bend: float, gain: float
     shifts = range(-NEARBY, NEARBY + 1)
     n, k = clip_count(split.log_n, budget.max_n), clip_count(split.log_k, budget.max_k)
     sizes = {n + shift for shift in shifts} | {(total - (k + shift) * infer) // train for shift in shifts}
-    marginal = (
-        0.5 * gain / float(split.trains)
-    )  # of log L_tot in log k, where half of the gain is what k brings
 
     def penalty(n: int) -> float:
         left = total - n * train
         k, over = divmod(left, infer)
         away = math.log(n * train) - math.log(left) - s
-        return 0.5 * bend * away**2 + marginal * over / infer / k
+        return 0.5 * bend * away**2 + dear * over / infer / k
 
     promising = sorted((x for x in sizes if 1 <= x <= budget.max_n), key=penalty)[:TRIED]
     return [first, *((n, budget.attempts(n)) for n in (*promising, 1, budget.max_n))]

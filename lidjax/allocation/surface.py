@@ -7,9 +7,10 @@ import numpy as np
 
 from lidjax.allocation.budget import Budget, Line, Split
 from lidjax.allocation.curves import MeasuredLine, Statistic, read_curves, sweep_laws
-from lidjax.allocation.exact import checked_modes, window_laws
+from lidjax.allocation.exact import checked_modes
 from lidjax.allocation.losses import Losses, Model
 from lidjax.allocation.rules import WindowLaws, marginal, solve
+from lidjax.allocation.window import window_laws
 from lidjax.difficulty import Difficulty, mean_inverse_precision
 from lidjax.errors import InputError
 
@@ -102,8 +103,8 @@ def surface_sweep(
 
 def _evenly(line: Line, low: float, high: float) -> Split:
     """Splits at equal steps of Ñ, which is how Figure 2 is drawn, from s = low to s = high."""
-    ends = line.at(np.array([low, high]))
-    share = np.linspace(*ends.trains, POINTS)
+    first, last = (float(line.at(np.float64(s)).trains) for s in (low, high))
+    share = np.linspace(first, last, POINTS)
     inside = np.log(share[1:-1]) - np.log1p(-share[1:-1])
     return line.at(np.concatenate([[low], inside, [high]]))
 

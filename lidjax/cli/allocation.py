@@ -184,7 +184,7 @@ def _rows(budgets, weights, found, exact) -> list[dict[str, Any]]:
                 "n_upper",
                 "limited",
             )
-            row = {"budget": float(budget), "weight": float(weight)}
+            row: dict[str, Any] = {"budget": float(budget), "weight": float(weight)}
             row |= {name: at(getattr(found, name)) for name in names}
             row["rules"] = {
                 rule: {name: at(getattr(split, name)) for name in split._fields}

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
@@ -44,17 +44,15 @@ def allocation_figure(surface: "AllocationSurface") -> Figure:
     rules = ("Eq. 24", "Eq. 25")
     with paper_style():
         figure, axes = new_figure(2, width=3.2, height=2.7)
-        for panel, part, title, rule in zip(axes, panels, titles, rules, strict=True):
-            drawn = _surface_panel(panel, surface, part, levels, rule)
+        drawn = [
+            _surface_panel(panel, surface, part, levels, rule)
+            for panel, part, rule in zip(axes, panels, rules, strict=True)
+        ]
+        for panel, title in zip(axes, titles, strict=True):
             panel.set_title(title)
         axes[0].set_ylabel(r"training budget $\tilde N = N c_N$")
-        figure.colorbar(
-            drawn,
-            ax=axes,
-            label=r"$\log_{10}\mathcal{L}_{\rm tot}$",
-            pad=0.01,
-            ticks=MaxNLocator(7, integer=True),
-        )
+        ticks = MaxNLocator(7, integer=True)
+        figure.colorbar(drawn[0], ax=axes, label=r"$\log_{10}\mathcal{L}_{\rm tot}$", pad=0.01, ticks=ticks)
         figure.suptitle(f"$C={_number(surface.budget)}$, {surface.source}", fontsize=8)
     return figure
 
@@ -127,10 +125,10 @@ def phase_figure(budgets, weights, kind, share, *, title: str = "") -> Figure:
         axes.clabel(lines, fmt=lambda x: f"{x:g}", fontsize=6.5)
         axes.set(xscale="log", yscale="log", xlabel="budget $C/c_N$", ylabel="weight $R$", title=title)
         present = [name for name in KINDS if (codes == order.index(name)).any()]
-        patches = [
+        patches: list[Any] = [
             Patch(facecolor=colours[name], edgecolor="0.4", lw=0.4, label=KINDS[name]) for name in present
         ]
-        patches.append(mpl.lines.Line2D([], [], color="k", lw=0.7, label="share of $C$ that trains"))
+        patches.append(Line2D([], [], color="k", lw=0.7, label="share of $C$ that trains"))
         figure.legend(handles=patches, loc="outside lower center", ncols=len(patches))
     return figure
 

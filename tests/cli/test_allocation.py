@@ -2,30 +2,67 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 
+from lidjax.allocation.losses import Losses
+from lidjax.allocation.losses import Model as LossModel
 from lidjax.cli import main
-from lidjax.sweep.run import run_sweep
-from lidjax.sweep.spec import Fit, Model, SyntheticGrid, SyntheticSpec
+from lidjax.sweep.source import TileResult
+from lidjax.sweep.spec import Fit, Model, SyntheticGrid, SyntheticSpec, spec_to_dict
+from lidjax.sweep.store import SweepStore, store_path
+
+AXES = ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta", "n", "seed")
+
+
+N = (8, 16, 24, 40, 60, 100, 200, 400, 800, 1600, 3000)
+K = np.geomspace(1, 1e5, 21)
+SEEDS = 8
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """A small run with two β."""
-    out = tmp_path_factory.mktemp("run")
+    """A run's folder with two β: the exact losses, on training sets that differ by 5 %."""
     grid = SyntheticGrid(
-        n=(8, 16, 24, 40, 60, 100, 200, 400, 800, 1600, 3000),
-        k=tuple(np.geomspace(1, 1e5, 21).tolist()),
+        n=N,
+        k=tuple(K.tolist()),
         beta=(2.5, 4.0),
         dim=(30,),
         alpha=(1.5,),
         ridge=(1e-9,),
         sigma_eta=(0.1,),
         delta=(0.05,),
-        seed=tuple(range(8)),
+        seed=tuple(range(SEEDS)),
     )
-    run_sweep(SyntheticSpec(name="small", model=Model(), grid=grid, fit=Fit(window=(30.0, 3000.0))), out=out)
+    spec = SyntheticSpec(name="small", model=Model(), grid=grid, fit=Fit(window=(30.0, 3000.0)))
+    axes = {name: np.array(getattr(grid, name)) for name in AXES}
+    shape = tuple(len(values) for values in axes.values())
+    out = tmp_path_factory.mktemp("run")
+    made = SweepStore.create(
+        store_path(out),
+        axes=axes,
+        k=K,
+        coordinates={},
+        tile=dict(zip(AXES, shape, strict=True)),
+        law={},
+        provenance={"spec": spec_to_dict(spec), "kind": "synthetic"},
+    )
+    losses = Losses(np.arange(1, 31.0) ** -2.5, np.full(30, 30**-0.5), "gamma")
+    log_n, log_k = (x.ravel() for x in np.meshgrid(np.log(N), np.log(K), indexing="ij"))
+    spread = np.exp(0.05 * np.random.default_rng(1).normal(size=SEEDS))
+    lgen, failure = [], []
+    for beta in grid.beta:
+        with jax.enable_x64(True):
+            values = losses.values(log_n, log_k, LossModel(0.01 * 2 / (beta - 2), 1e-9, beta, 0.05, 0.1))
+        lgen.append(np.exp(values.log_lgen).reshape(len(N), 1, len(K))[..., 0] * spread)
+        failure.append(np.exp(values.log_failure).reshape(len(N), 1, len(K)) * spread[:, None])
+    made.write(
+        {name: slice(None) for name in AXES},
+        TileResult(
+            np.array(lgen).reshape(shape), np.array(failure).reshape(*shape, len(K)), np.zeros(shape, np.int8)
+        ),
+    )
     return str(out)
 
 
