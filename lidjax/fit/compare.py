@@ -6,9 +6,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from lidjax.fit.data import check_window, log_curve
-from lidjax.fit.single_tail import fit_power_law, fit_stretched
-from lidjax.fit.two_parts import parts_curve
-from lidjax.fit.two_tail import fit_stretched_two_tail, fit_two_tail
+from lidjax.fit.single_tail import PowerFit, StretchedFit, fit_power_law, fit_stretched
+from lidjax.fit.two_parts import parts_curve, stretched_log
+from lidjax.fit.two_tail import StretchedTwoTailFit, fit_stretched_two_tail, fit_two_tail
 
 LAWS = ("power", "stretched", "two_tail", "stretched_two_tail")
 
@@ -47,7 +47,7 @@ def compare_laws(
         unseen = [jnp.full_like(fit.rms, jnp.nan) for fit in fits]
     else:
         curve = log_curve(k, failure, window=check_window(holdout), log=log)
-        unseen = [holdout_rms(curve, fit) for fit in fits]
+        unseen = [rms_error(curve, predict(fit, curve.log_k)) for fit in fits]
     columns = (
         [f.rms for f in fits],
         unseen,
@@ -58,15 +58,19 @@ def compare_laws(
     return LawComparison(*(jnp.stack(column, axis=-1) for column in columns))
 
 
-def holdout_rms(curve, fit):
-    """Root mean square of log(curve/law) over the points of `curve` that have a weight."""
-    params = jnp.log(jnp.stack(fit[:2] if "c" in fit._fields else fit[:4]))
-    tail = "stretched" if "v" in fit._fields else "power"
-    if params.shape[0] == 2:  # one tail: the first part of two vanishes
-        params = jnp.stack(
-            [jnp.zeros_like(params[0]), params[0], jnp.full_like(params[0], -jnp.inf), params[1]]
-        )
-    predicted = parts_curve(params[..., None], curve.log_k, tail)
+def predict(fit, log_k):
+    """log of the fitted law (...,) at `log_k` (..., m)."""
+    stretched = isinstance(fit, StretchedFit | StretchedTwoTailFit)
+    one_part = isinstance(fit, PowerFit | StretchedFit)
+    params = [jnp.log(value)[..., None] for value in fit[: 2 if one_part else 4]]
+    if not one_part:
+        return parts_curve(params, log_k, stretched)
+    fall = stretched_log(log_k) * jnp.exp(-params[0] / 2) if stretched else jnp.exp(params[0]) * log_k
+    return params[1] - fall
+
+
+def rms_error(curve, predicted):
+    """Root mean square of log(curve/law) over the points of `curve` that have a weight; NaN where there are none."""
     used = curve.weight > 0
     count = jnp.sum(used, axis=-1).astype(predicted.dtype)
     square = jnp.where(used, (predicted - curve.log_failure) ** 2, 0.0)

@@ -18,15 +18,6 @@ from jax.scipy.linalg import cho_factor, cho_solve
 from jaxtyping import Array, Bool, Float, Int
 
 
-class Minimum(NamedTuple):
-    """A stationary point: parameters, cost C, whether it converged, steps taken."""
-
-    params: Float[Array, " p"]
-    cost: Float[Array, ""]
-    converged: Bool[Array, ""]
-    num_steps: Int[Array, ""]
-
-
 def damped_step(gradient, hessian, free, damping):
     """δ of one damped step; parameters that are not `free` stay. Solved in units where diag JᵀJ = 1.
 
@@ -48,6 +39,14 @@ class Point(NamedTuple):
     gradient: Float[Array, " p"]
     hessian: Float[Array, "p p"]
     cost: Float[Array, ""]
+
+
+class Minimum(NamedTuple):
+    """Where a descent ended: the point with its derivatives, whether it converged, steps taken."""
+
+    point: Point
+    converged: Bool[Array, ""]
+    num_steps: Int[Array, ""]
 
 
 class Descent(NamedTuple):
@@ -116,11 +115,12 @@ def least_squares(residual, start, low, high, *, max_steps: int = 100) -> Minimu
     tolerance = jnp.maximum(1e-6, jnp.sqrt(jnp.finfo(params.dtype).eps))
     cosine_limit = tolerance * jnp.sqrt(jnp.diagonal(hessian) * 2 * cost)
     stationary = jnp.all(held | (jnp.abs(gradient) <= cosine_limit))
-    return Minimum(params, cost, (state.settled | stationary) & jnp.isfinite(cost), state.num_steps)
+    return Minimum(state.point, (state.settled | stationary) & jnp.isfinite(cost), state.num_steps)
 
 
 def best_of(residual, starts: Float[Array, "s p"], low, high, *, max_steps: int = 100) -> Minimum:
     """The lowest of the minima reached from several starts."""
     minima = jax.vmap(lambda start: least_squares(residual, start, low, high, max_steps=max_steps))(starts)
-    best = jnp.argmin(jnp.where(jnp.isfinite(minima.cost), minima.cost, jnp.inf))
+    cost = minima.point.cost
+    best = jnp.argmin(jnp.where(jnp.isfinite(cost), cost, jnp.inf))
     return jax.tree.map(lambda leaf: leaf[best], minima)
