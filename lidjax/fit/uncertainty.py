@@ -22,10 +22,10 @@ from scipy.special import ndtri, stdtrit
 
 from lidjax.fit.least_squares import Descent, Minimum, Point, begin, damped_step, descend
 
-MAX_WALK = 25  # refits for one end; strides double, so this crosses any box
+MAX_TURNS = 200  # steps of all refits for one end; 150 sufficed wherever the curve was well determined
 MAX_REFIT = 60  # steps of one refit; warm starts need about five, curved valleys many more
 NEGLIGIBLE = 1e-3  # heuristic: so small a fall of 2C against s² moves no estimate by a thirtieth of its error
-LEANING = 0.01  # heuristic: the share of the rise that leaving the box would undo
+UNSETTLED = 0.01  # heuristic: the share of the rise that a full step of the other parameters would undo
 ROUNDING = 8.0  # residuals below this many units in the last place are rounding, not misfit
 
 
@@ -131,7 +131,7 @@ class Walk(NamedTuple):
     refit: Descent
     last: Point
     lowest: Float[Array, ""]
-    num_steps: Int[Array, ""]
+    num_turns: Int[Array, ""]
     done: Bool[Array, ""]
 
 
@@ -139,7 +139,8 @@ def profile_end(residual, sign, index, error, start, low, high, *, cost, varianc
     """One end: walk outward from the minimum until the height passes `target`, then close in by secants.
 
     Each turn of the loop is one step of a refit; the walk moves on when the refit is done. One flat loop and not two
-    nested ones, because under vmap every refit would wait for the slowest of the batch.
+    nested ones, because under vmap every refit would wait for the slowest of the batch. An end not found in
+    `MAX_TURNS` is open: flat and crooked valleys are where the data do not tell.
     """
     dtype = start.dtype
     centre = start[index]
@@ -174,9 +175,8 @@ def profile_end(residual, sign, index, error, start, low, high, *, cost, varianc
         last = jax.tree.map(lambda a, b: jnp.where(ready, a, b), refit.point, walk.last)
         refit = jax.tree.map(lambda a, b: jnp.where(ready, a, b), fresh, refit)
         lowest = jnp.fmin(walk.lowest, jnp.where(ready, found, jnp.inf))
-        steps = walk.num_steps + ready.astype(int)
         ends = inside, inside_height, params, outside, outside_height
-        return Walk(*ends, stride, value, refit, last, lowest, steps, done)
+        return Walk(*ends, stride, value, refit, last, lowest, walk.num_turns + 1, done)
 
     smallest = 64 * jnp.finfo(dtype).eps * (1 + jnp.abs(centre))
     sound = jnp.isfinite(error) & (error > 0)
@@ -186,14 +186,13 @@ def profile_end(residual, sign, index, error, start, low, high, *, cost, varianc
     refit = begin(start.at[index].set(value))
     ends = centre, zero, start, edge, infinite
     walk = Walk(*ends, stride, value, refit, refit.point, cost, jnp.asarray(0), ~jnp.asarray(wanted))
-    walk = jax.lax.while_loop(lambda w: ~w.done & (w.num_steps < MAX_WALK), turn, walk)
+    walk = jax.lax.while_loop(lambda w: ~w.done & (w.num_turns < MAX_TURNS), turn, walk)
 
-    # Would the height go on falling if the other parameters could leave the box? Then the box made this end.
+    # Would the height go on falling if the refit went on, or the other parameters left the box? Then this is no end.
     loose = (low < high) & (jnp.arange(low.shape[0]) != index)
-    fall = remaining_fall(walk.last, loose)
-    leaning = jnp.any(loose & ((walk.last.params <= low) | (walk.last.params >= high)))
-    leaning &= ~(fall <= LEANING * variance * target**2)
+    settled = remaining_fall(walk.last, loose) <= UNSETTLED * variance * target**2
     from_outside = jnp.abs(walk.outside_height - target) < jnp.abs(walk.inside_height - target)
     crossing = jnp.where(from_outside, walk.outside, walk.inside)
-    closed = (jnp.isfinite(walk.outside_height) | (walk.inside_height >= 0.999 * target)) & ~leaning
+    crossed = jnp.isfinite(walk.outside_height) | (walk.inside_height >= 0.999 * target)
+    closed = walk.done & wanted & crossed & settled
     return jnp.where(closed, crossing, sign * jnp.inf), walk.lowest
