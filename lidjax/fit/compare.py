@@ -1,15 +1,18 @@
 """The four laws of a pass@k curve side by side: one tail or two, power or stretched."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
+from lidjax.errors import InputError
 from lidjax.fit.data import check_window, log_curve
 from lidjax.fit.single_tail import PowerFit, StretchedFit, fit_power_law, fit_stretched
 from lidjax.fit.two_parts import parts_curve, stretched_log
 from lidjax.fit.two_tail import StretchedTwoTailFit, fit_stretched_two_tail, fit_two_tail
 
+Criterion = Literal["aic", "bic", "rms", "holdout_rms"]
 LAWS = ("power", "stretched", "two_tail", "stretched_two_tail")
 
 
@@ -34,7 +37,8 @@ def compare_laws(
 
     On measured curves with `standard_error`, use `bic`. On deterministic curves residuals are systematic, and both
     criteria only restate the misfit times the number of points: use `holdout_rms`, the error of the law fitted in
-    `window` when it is carried to k's it has not seen. `beta` fixes β of the laws with two tails.
+    `window` when it is carried to k's it has not seen. `preferred_law` puts either into
+    words. `beta` fixes β of the laws with two tails.
     """
     how = {"window": window, "standard_error": standard_error, "log": log}
     fits = (
@@ -56,6 +60,32 @@ def compare_laws(
         [f.status for f in fits],
     )
     return LawComparison(*(jnp.stack(column, axis=-1) for column in columns))
+
+
+def preferred_law(
+    comparison: LawComparison, by: Criterion = "bic", *, margin: float | None = None
+) -> np.ndarray:
+    """The law each curve prefers as an array of strings, or "undecided: a, b" naming all within `margin` of the best.
+
+    Default margins, both conventions: 6 for `aic` and `bic`, a likelihood ratio of 20; for `rms` and `holdout_rms`
+    (compared in their logarithm) log 2, a factor of two in the error. Laws that were not fitted (NaN) are passed over.
+    """
+    if by not in get_args(Criterion):
+        raise InputError(f"by={by!r} is not known; allowed: {', '.join(get_args(Criterion))}")
+    scores = np.asarray(getattr(comparison, by), float)
+    ratio = by in ("rms", "holdout_rms")
+    if ratio:
+        scores = np.log(np.maximum(scores, np.finfo(float).tiny))
+    margin = (np.log(2.0) if ratio else 6.0) if margin is None else margin
+
+    def verdict(row):
+        if np.all(np.isnan(row)):
+            return "none fitted"
+        near = [law for law, score in zip(LAWS, row, strict=True) if score <= np.nanmin(row) + margin]
+        return near[0] if len(near) == 1 else "undecided: " + ", ".join(near)
+
+    verdicts = np.array([verdict(row) for row in scores.reshape(-1, len(LAWS))], dtype=object)
+    return verdicts.reshape(scores.shape[:-1])
 
 
 def predict(fit, log_k):

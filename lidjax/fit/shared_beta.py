@@ -124,7 +124,8 @@ def fit_shared(log_k, log_failure, weight, bad, how, share: Share) -> SharedTwoT
     dof = num_points - num_params
     rounding = ROUNDING * jnp.finfo(dtype).eps * jnp.max(jnp.abs(weight * log_failure))
     variance = residual_variance(cost, dof, rounding, how["known_errors"])
-    errors = jnp.sqrt(jnp.diagonal(covariance_from_hessian(best.point.hessian, variance, low < high)))
+    covariance = covariance_from_hessian(best.point.hessian, variance, low < high)
+    errors = jnp.sqrt(jnp.diagonal(covariance))
     limits = {"cost": cost, "variance": variance, "critical": at_dof(how["critical"], dof)}
     ends = profile_intervals(
         residual, jnp.zeros(1, int), errors[:1], params[None, :], low[None, :], high[None, :], **limits
@@ -133,7 +134,12 @@ def fit_shared(log_k, log_failure, weight, bad, how, share: Share) -> SharedTwoT
     misfit = jnp.where(used, residual(params).reshape(weight.shape) / jnp.where(used, weight, 1.0), 0.0)
     alone = jax.vmap(lambda k, f, w: one_part_cost(k, f, w, law(params[0])))(log_k, log_failure, weight)
     fall = (alone - jnp.sum((weight * misfit) ** 2, axis=1)) / variance
+    # Two tests, because β itself has an error: a curve of exponent β alone is not well fitted by a β a little off.
+    gammas = slice(1, 1 + count)
+    gap_variance = covariance[0, 0] + jnp.diagonal(covariance)[gammas] - 2 * covariance[0, gammas]
+    gap = jnp.abs(params[gammas] - params[0])
     separated = fall > two_parameter_limit(dof, how["known_errors"], how["level"])
+    separated &= gap > limits["critical"] * jnp.sqrt(gap_variance)
     closed = jnp.isfinite(ends.lower[0]) & jnp.isfinite(ends.upper[0])
     status = jnp.where(closed, FitStatus.OK, FitStatus.NOT_IDENTIFIABLE)
     converged = at_minimum(best, low, high, variance=variance, lowest=ends.lowest)
