@@ -1,6 +1,6 @@
 """The four laws of a pass@k curve side by side: one tail or two, power or stretched."""
 
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +12,7 @@ from lidjax.fit.single_tail import PowerFit, StretchedFit, fit_power_law, fit_st
 from lidjax.fit.two_parts import parts_curve, stretched_log
 from lidjax.fit.two_tail import StretchedTwoTailFit, fit_stretched_two_tail, fit_two_tail
 
-Criterion = Literal["aic", "bic", "rms", "holdout_rms"]
+CRITERIA = ("aic", "bic", "rms", "holdout_rms")
 LAWS = ("power", "stretched", "two_tail", "stretched_two_tail")
 
 
@@ -62,16 +62,14 @@ def compare_laws(
     return LawComparison(*(jnp.stack(column, axis=-1) for column in columns))
 
 
-def preferred_law(
-    comparison: LawComparison, by: Criterion = "bic", *, margin: float | None = None
-) -> np.ndarray:
+def preferred_law(comparison: LawComparison, by: str = "bic", *, margin: float | None = None) -> np.ndarray:
     """The law each curve prefers as an array of strings, or "undecided: a, b" naming all within `margin` of the best.
 
     Default margins, both conventions: 6 for `aic` and `bic`, a likelihood ratio of 20; for `rms` and `holdout_rms`
     (compared in their logarithm) log 2, a factor of two in the error. Laws that were not fitted (NaN) are passed over.
     """
-    if by not in get_args(Criterion):
-        raise InputError(f"by={by!r} is not known; allowed: {', '.join(get_args(Criterion))}")
+    if by not in CRITERIA:
+        raise InputError(f"by={by!r} is not known; allowed: {', '.join(CRITERIA)}")
     scores = np.asarray(getattr(comparison, by), float)
     ratio = by in ("rms", "holdout_rms")
     if ratio:

@@ -74,7 +74,7 @@ def test_exact_data_give_back_the_parameters():
 def test_the_objective_is_as_low_as_scipys_from_several_starts(clear):
     starts = [[2.5, 0.3, 1, 0.1], [1.5, 0.7, 10, 0.001], [3, 1, 1, 1]]
     for row, curve in enumerate(noisy(CLEAR, 0)[:15]):
-        values, cost = scipy_fit(curve, NOISE, "power", starts)
+        values, cost = scipy_fit(curve, NOISE * CLEAR / curve, "power", starts)
         assert clear.cost[row] == pytest.approx(cost, rel=1e-6)
         np.testing.assert_allclose(estimates(clear)[row], values, rtol=1e-4)
 
@@ -144,6 +144,7 @@ def test_the_stretched_tail_is_found_and_as_low_as_scipys():
     np.testing.assert_allclose(estimates(exact)[0], STRETCHED, rtol=1e-6)
     curves = noisy(law, 5)
     fit = fit_stretched_two_tail(K, curves, standard_error=NOISE * law)
+    starts = [[2.5, 0.5, 1, 0.1], [1.5, 1, 10, 1], [3, 0.3, 1, 1]]
     for row in range(5):
         _, cost = scipy_fit(
             curves[row], NOISE, "stretched", [[2.5, 0.5, 1, 0.1], [1.5, 1, 10, 1], [3, 0.3, 1, 1]]
