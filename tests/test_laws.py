@@ -285,12 +285,23 @@ def test_float32_stays_float32_and_agrees():
 
 
 def test_broadcasting_jit_and_gradients():
-    k, v = np.array([1e3, 1e5, 1e7]), np.array([0.2, 1.0])[:, None]
-    law = jax.jit(lambda k, v: finite_n_failure(k, v, **model(2.5, 0.2)))(k, v)
-    assert law.shape == (2, 3)
-    slope = jax.grad(lambda lk: finite_n_failure(jnp.exp(lk), 0.5, **model(2.5, 0.2), log=True))(np.log(1e8))
+    def log_law(log_k):
+        return finite_n_failure(jnp.exp(log_k), 0.5, **model(2.5, 0.2), log=True)
+
+    _, slope = jax.jit(lambda lk: jax.jvp(log_law, (lk,), (jnp.ones_like(lk),)))(jnp.log(1e8))
     tail = log_finite_n_tail(-np.log(1e8), 0.5, **model(2.5, 0.2))
     assert np.isclose(-slope, tail.exponent, rtol=0.15)
+    k, v = jnp.ones(3), jnp.ones((2, 1))
+    assert jax.eval_shape(lambda k, v: finite_n_failure(k, v, **model(2.5, 0.2)), k, v).shape == (2, 3)
+
+
+@pytest.mark.slow
+def test_reverse_mode_gradient_is_the_forward_one():
+    def log_law(log_k):
+        return finite_n_failure(jnp.exp(log_k), 0.5, **model(2.5, 0.2), log=True)
+
+    log_k = jnp.log(1e8)
+    assert np.isclose(jax.grad(log_law)(log_k), jax.jvp(log_law, (log_k,), (1.0,))[1], rtol=1e-12)
 
 
 @pytest.mark.parametrize("law", [intrinsic_prefactor, intrinsic_amplitude])

@@ -146,9 +146,7 @@ def test_the_stretched_tail_is_found_and_as_low_as_scipys():
     fit = fit_stretched_two_tail(K, curves, standard_error=NOISE * law)
     starts = [[2.5, 0.5, 1, 0.1], [1.5, 1, 10, 1], [3, 0.3, 1, 1]]
     for row in range(5):
-        _, cost = scipy_fit(
-            curves[row], NOISE, "stretched", [[2.5, 0.5, 1, 0.1], [1.5, 1, 10, 1], [3, 0.3, 1, 1]]
-        )
+        _, cost = scipy_fit(curves[row], NOISE * law / curves[row], "stretched", starts)
         assert fit.cost[row] == pytest.approx(cost, rel=1e-6)
     inside = (np.asarray(fit.lower)[:, 1] < 0.7) & (np.asarray(fit.upper)[:, 1] > 0.7)
     assert inside.mean() == pytest.approx(0.95, abs=LEVEL_TOLERANCE)
