@@ -8,7 +8,7 @@ separate: separate fits at trial values of β give the starts of the joint fit, 
 # (arrays are unpacked into as many fields as they have rows, which a type checker cannot count)
 
 from functools import partial
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +38,7 @@ from lidjax.fit.uncertainty import (
     two_parameter_limit,
 )
 
-Share = Literal["beta", "beta and c1"]
+SHARES = ("beta", "beta and c1")
 NUM_TRIAL_BETAS = 12  # heuristic: trial values of β, around the slopes of all half-windows
 SEARCH_STEPS = 15  # heuristic: steps of a separate fit; it only has to find the basin
 
@@ -77,16 +77,18 @@ def expand(params, count: int):
     return jnp.stack([beta, gamma, jnp.broadcast_to(c1, (count,)), c2], axis=1)
 
 
-def collapse(q, share: Share):
+def collapse(q, share: str):
     """The inverse of `expand`; a shared c1 starts from the median: curves without a visible β have any c1."""
     c1 = q[:, 2] if share == "beta" else jnp.median(q[:, 2], keepdims=True)
     return jnp.concatenate([q[:1, 0], q[:, 1], q[:, 3], c1])
 
 
-def fit_shared(log_k, log_failure, weight, bad, how, share: Share) -> SharedTwoTailFit:
-    """One joint fit of (n, m) curves."""
+def fit_shared(log_k, log_failure, weight, bad, how, share: str) -> SharedTwoTailFit:
+    """One joint fit of (n, m) curves. Amplitudes are those at the centre of the window until the end."""
     count, dtype = log_k.shape[0], log_k.dtype
     used = weight > 0
+    mid = jnp.sum(weight**2 * log_k) / jnp.sum(weight**2)
+    log_k = log_k - mid
 
     def law(log_beta):
         return Law(jnp.asarray(False), jnp.asarray(True), log_beta)
@@ -118,17 +120,20 @@ def fit_shared(log_k, log_failure, weight, bad, how, share: Share) -> SharedTwoT
     starts = jax.vmap(lambda q: collapse(q, share))(trials.point.params)
     best = best_of(residual, starts, low, high)
     params, cost = best.point.params, best.point.cost
-    q = expand(params, count)
-
     num_points, num_params = jnp.sum(used), params.shape[0]
     dof = num_points - num_params
     rounding = ROUNDING * jnp.finfo(dtype).eps * jnp.max(jnp.abs(weight * log_failure))
     variance = residual_variance(cost, dof, rounding, how["known_errors"])
     covariance = covariance_from_hessian(best.point.hessian, variance, low < high)
-    errors = jnp.sqrt(jnp.diagonal(covariance))
     limits = {"cost": cost, "variance": variance, "critical": at_dof(how["critical"], dof)}
     ends = profile_intervals(
-        residual, jnp.zeros(1, int), errors[:1], params[None, :], low[None, :], high[None, :], **limits
+        residual,
+        jnp.zeros(1, int),
+        jnp.sqrt(covariance[:1, 0]),
+        params[None, :],
+        low[None, :],
+        high[None, :],
+        **limits,
     )
 
     misfit = jnp.where(used, residual(params).reshape(weight.shape) / jnp.where(used, weight, 1.0), 0.0)
@@ -149,7 +154,13 @@ def fit_shared(log_k, log_failure, weight, bad, how, share: Share) -> SharedTwoT
     status = jnp.where(jnp.any(bad), FitStatus.NOT_POSITIVE, status).astype(jnp.int32)
     fine = status < FitStatus.TOO_FEW_POINTS
 
-    values, log_se = jnp.where(fine, jnp.exp(q), jnp.nan), expand(errors, count)
+    def natural(params):
+        q = expand(params, count)
+        return q.at[:, 2:].add(jnp.exp(q[:, :2]) * mid)
+
+    change = jax.jacfwd(natural)(params)
+    log_se = jnp.sqrt(jnp.einsum("qij,jk,qik->qi", change, covariance, change, precision="highest"))
+    values = jnp.where(fine, jnp.exp(natural(params)), jnp.nan)
     rms = jnp.sqrt(jnp.sum(misfit**2, axis=1) / jnp.maximum(jnp.sum(used, axis=1), 1).astype(dtype))
     total = jnp.where(fine, 2 * cost, jnp.nan)
     criteria = information_criteria(total, num_points, num_params, how["known_errors"])
@@ -184,7 +195,7 @@ def fit_shared_batch(log_k, log_failure, weight, bad, how, share):
 
 
 def fit_two_tail_shared(
-    k, failure, *, window=None, standard_error=None, share: Share = "beta", log=False, level=0.95
+    k, failure, *, window=None, standard_error=None, share: str = "beta", log=False, level=0.95
 ) -> SharedTwoTailFit:
     """Fit Eq. 17 to n curves `failure` (..., n, m) at once: β in common over N, γ and amplitudes free for each.
 
@@ -192,8 +203,8 @@ def fit_two_tail_shared(
     which of the two exponents is β, so γ_i may lie on either side of it. Other arguments as in `fit_two_tail`. The cost
     of the joint fit grows like n³: meant for tens of curves.
     """
-    if share not in get_args(Share):
-        raise InputError(f"share={share!r} is not known; allowed: {', '.join(get_args(Share))}")
+    if share not in SHARES:
+        raise InputError(f"share={share!r} is not known; allowed: {', '.join(SHARES)}")
     curve = log_curve(k, failure, window=window, standard_error=standard_error, log=log)
     if curve.log_k.ndim < 2:
         raise InputError(f"failure {curve.log_k.shape} must have two axes at least, (curves, k)")

@@ -24,7 +24,7 @@ from lidjax.fit.uncertainty import (
     two_parameter_limit,
 )
 
-BETA_FIRST, GAMMA_FIRST, PLAIN = 1.0, -1.0, 0.0  # fifth entry of p: what p[0] and p[1] mean (see `natural`)
+BETA_FIRST, GAMMA_FIRST, PLAIN = 1.0, -1.0, 0.0  # p[4]: what p[0] and p[1] mean (see `natural`)
 LOG_EXPONENT = (-7.0, 4.7)  # heuristic box: exponents from 1e-3 to 110
 LOG_V = (-12.0, 12.0)  # heuristic box for v
 LOG_GAP = (-7.0, 2.0)  # log log(β/γ): ratios from 1.001 to 1600
@@ -55,19 +55,32 @@ class TwoPartsFit(NamedTuple):
     converged: Bool[Array, ""]
 
 
+def falls(log_beta, log_second, log_k, stretched):
+    """-log of the two parts without their amplitudes: β log k, and γ log k or 2√(log(k)/v)."""
+    second = jnp.exp(log_second)
+    tail = jnp.where(stretched, stretched_log(log_k) / jnp.sqrt(second), second * log_k)
+    return jnp.exp(log_beta) * log_k, tail
+
+
 def parts_curve(q, log_k, stretched):
     """log L_inf at `log_k` for q = (log β, log γ or log v, log c1, log c2)."""
-    beta, second = jnp.exp(q[0]), jnp.exp(q[1])
-    fall = jnp.where(stretched, stretched_log(log_k) / jnp.sqrt(second), second * log_k)
-    return jnp.logaddexp(q[2] - beta * log_k, q[3] - fall)
+    first, second = falls(q[0], q[1], log_k, stretched)
+    return jnp.logaddexp(q[2] - first, q[3] - second)
 
 
-def natural(p):
-    """q from p = (·, ·, log c1, log c2, side): plain p is q; else p[0] is log β or log γ, and β = γ exp(e^p[1]) > γ."""
-    gap, side = jnp.exp(p[1]), p[4]
+def natural(p, stretched):
+    """q from p = (·, ·, ·, ·, side, mid).
+
+    side PLAIN: p[0], p[1] are those of q; else p[0] is log β or log γ, and β = γ exp(e^p[1]) > γ.
+    p[2], p[3] are the logarithms of the parts at log k = mid: at the centre of the window they hardly depend on the
+    exponents, and the descent is well conditioned; at mid = 0 they are log c1 and log c2.
+    """
+    gap, side, mid = jnp.exp(p[1]), p[4], p[5]
     log_beta = jnp.where(side == GAMMA_FIRST, p[0] + gap, p[0])
     ordered = jnp.where(side == BETA_FIRST, p[0] - gap, p[0])
-    return jnp.stack([log_beta, jnp.where(side == PLAIN, p[1], ordered), p[2], p[3]])
+    log_second = jnp.where(side == PLAIN, p[1], ordered)
+    first, second = falls(log_beta, log_second, mid, stretched)
+    return jnp.stack([log_beta, log_second, p[2] + first, p[3] + second])
 
 
 def stretched_log(log_k):
@@ -144,37 +157,40 @@ def fit_two_parts(log_k, log_failure, weight, law: Law, *, known_errors, critica
     ordered = ~law.stretched & ~law.given
 
     def residual(p):
-        return weight * (parts_curve(natural(p), log_k, law.stretched) - log_failure)
+        return weight * (parts_curve(natural(p, law.stretched), log_k, law.stretched) - log_failure)
 
     low, high = search_box(log_k, log_failure, used, law)
     starts = jnp.clip(starting_points(log_k, log_failure, weight, law), low[None, :], high[None, :])
+    mid = jnp.sum(weight**2 * log_k) / jnp.sum(weight**2)
+    levels = starts[:, 2:] - jnp.column_stack(falls(starts[:, 0], starts[:, 1], mid, law.stretched))
     gap = jnp.log(jnp.maximum(starts[:, 0] - starts[:, 1], 1e-3))
-    starts = starts.at[:, 1].set(jnp.where(ordered, gap, starts[:, 1]))
+    second = jnp.where(ordered, gap, starts[:, 1])
     low, high = (
         box.at[1].set(jnp.where(ordered, edge, box[1]))
         for box, edge in zip((low, high), LOG_GAP, strict=True)
     )
-    side = jnp.where(ordered, BETA_FIRST, PLAIN).astype(dtype)
-    low, high = (jnp.append(box, side) for box in (low, high))
-    starts = jnp.column_stack([starts, jnp.broadcast_to(side, gap.shape)])
+    kind = jnp.stack([jnp.where(ordered, BETA_FIRST, PLAIN).astype(dtype), mid])
+    low, high = (jnp.concatenate([box, kind]) for box in (low, high))
+    starts = jnp.column_stack([starts[:, 0], second, levels, jnp.broadcast_to(kind, levels.shape)])
     best = best_of(residual, starts, low, high)
     params, cost = best.point.params, best.point.cost
-    q = natural(params)
+    q = natural(params, law.stretched)
 
     dof = num_points - num_params
     rounding = ROUNDING * jnp.finfo(dtype).eps * jnp.max(jnp.abs(weight * log_failure))
     variance = residual_variance(cost, dof, rounding, known_errors)
     covariance = covariance_from_hessian(best.point.hessian, variance, low < high)
-    change = jax.jacfwd(natural)(params)
+    change = jax.jacfwd(natural)(params, law.stretched)
     sound = jnp.all(jnp.isfinite(covariance))
     covariance = change @ jnp.where(sound, covariance, 0.0) @ change.T
     covariance = jnp.where(sound, covariance, jnp.inf)
     errors = jnp.sqrt(jnp.diagonal(covariance))
 
-    # Row i profiles the i-th of q: γ of two ordered powers in the coordinates where it stands first.
+    # Row i profiles the i-th of q, in coordinates where it stands alone: γ of two ordered powers first, then c1 and c2.
     mirrored = params.at[0].set(q[1]).at[4].set(GAMMA_FIRST)
-    rows = jnp.broadcast_to(params, (4, 5)).at[1].set(jnp.where(ordered, mirrored, params))
-    boxes = [jnp.broadcast_to(box, (4, 5)).at[:, 4].set(rows[:, 4]) for box in (low, high)]
+    rows = jnp.broadcast_to(params, (4, 6)).at[1].set(jnp.where(ordered, mirrored, params))
+    rows = rows.at[2:, 2:4].set(jnp.broadcast_to(q[2:], (2, 2))).at[2:, 5].set(0.0)
+    boxes = [jnp.broadcast_to(box, (4, 6)).at[:, 4:].set(rows[:, 4:]) for box in (low, high)]
     index = jnp.where(ordered, jnp.asarray([0, 0, 2, 3]), jnp.arange(4))
     fall = (one_part_cost(log_k, log_failure, weight, law) - 2 * cost) / variance
     separated = fall > two_parameter_limit(dof, known_errors, level)

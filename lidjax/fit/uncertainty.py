@@ -164,7 +164,11 @@ def profile_end(residual, sign, index, error, start, low, high, *, cost, varianc
         beyond = ready & ~within
         outside = jnp.where(beyond, walk.value, walk.outside)
         outside_height = jnp.where(beyond, height, walk.outside_height)
-        done = ready & ((jnp.abs(height - target) <= 1e-3 * target) | (within & (walk.value == edge)))
+        gap = jnp.where(jnp.isfinite(outside_height), jnp.abs(outside - inside), jnp.inf)
+        narrow = gap <= 1e-3 * jnp.abs(outside - centre)
+        done = ready & (
+            narrow | (jnp.abs(height - target) <= 1e-3 * target) | (within & (walk.value == edge))
+        )
 
         bracketed = jnp.isfinite(outside_height)
         fraction = (target - inside_height) / jnp.where(bracketed, outside_height - inside_height, 1.0)
@@ -193,6 +197,9 @@ def profile_end(residual, sign, index, error, start, low, high, *, cost, varianc
     settled = remaining_fall(walk.last, loose) <= UNSETTLED * variance * target**2
     from_outside = jnp.abs(walk.outside_height - target) < jnp.abs(walk.inside_height - target)
     crossing = jnp.where(from_outside, walk.outside, walk.inside)
-    crossed = jnp.isfinite(walk.outside_height) | (walk.inside_height >= 0.999 * target)
+    miss = jnp.minimum(jnp.abs(walk.outside_height - target), jnp.abs(walk.inside_height - target))
+    crossed = (
+        miss <= 0.05 * target
+    )  # a refit that had not settled leaves a jump, where the walk closes in on nothing
     closed = walk.done & wanted & crossed & settled
     return jnp.where(closed, crossing, sign * jnp.inf), walk.lowest

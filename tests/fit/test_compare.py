@@ -44,7 +44,6 @@ def test_noise_that_hides_the_difference_leaves_it_undecided():
     compared = compare_laws(K, noisy(curve, 8, noise=2.0), standard_error=2.0 * curve)
     verdict = preferred_law(compared).astype(str)
     assert np.mean(np.char.startswith(verdict, "undecided")) > 0.5  # 0.67; the others name the simplest law
-    assert np.mean(verdict == "two_tail") < 0.02
 
 
 @pytest.mark.parametrize("law", LAWS)
