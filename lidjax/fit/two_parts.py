@@ -194,6 +194,10 @@ def fit_two_parts(log_k, log_failure, weight, law: Law, *, known_errors, critica
     index = jnp.where(ordered, jnp.asarray([0, 0, 2, 3]), jnp.arange(4))
     fall = (one_part_cost(log_k, log_failure, weight, law) - 2 * cost) / variance
     separated = fall > two_parameter_limit(dof, known_errors, level)
+    last = jnp.max(jnp.where(used, log_k, -jnp.inf))
+    tail_exponent = jnp.exp(-q[1] / 2) / jnp.sqrt(jnp.maximum(last, jnp.finfo(dtype).tiny))
+    swapped = law.stretched & ~law.given & (jnp.exp(q[0]) < tail_exponent)  # the power would be the late part
+    separated &= ~swapped
     limits = {"cost": cost, "variance": variance, "critical": at_dof(critical, dof), "wanted": separated}
     ends = profile_intervals(residual, index, errors, rows, *boxes, **limits)
     first = jnp.arange(4) == 0

@@ -145,6 +145,7 @@ def profile_end(residual, sign, index, error, start, low, high, *, cost, varianc
     dtype = start.dtype
     centre = start[index]
     edge = jnp.where(sign > 0, high[index], low[index])
+    smallest = 8 * jnp.finfo(dtype).eps * (1 + jnp.abs(centre))
 
     def outward(inside, stride):
         return sign * jnp.minimum(sign * (inside + sign * stride), sign * edge)
@@ -165,7 +166,7 @@ def profile_end(residual, sign, index, error, start, low, high, *, cost, varianc
         outside = jnp.where(beyond, walk.value, walk.outside)
         outside_height = jnp.where(beyond, height, walk.outside_height)
         gap = jnp.where(jnp.isfinite(outside_height), jnp.abs(outside - inside), jnp.inf)
-        narrow = gap <= 1e-3 * jnp.abs(outside - centre)
+        narrow = gap <= jnp.maximum(1e-3 * jnp.abs(outside - centre), smallest)
         done = ready & (
             narrow | (jnp.abs(height - target) <= 1e-3 * target) | (within & (walk.value == edge))
         )
@@ -182,7 +183,6 @@ def profile_end(residual, sign, index, error, start, low, high, *, cost, varianc
         ends = inside, inside_height, params, outside, outside_height
         return Walk(*ends, stride, value, refit, last, lowest, walk.num_turns + 1, done)
 
-    smallest = 64 * jnp.finfo(dtype).eps * (1 + jnp.abs(centre))
     sound = jnp.isfinite(error) & (error > 0)
     stride = jnp.clip(jnp.where(sound, target * error, 0.1), smallest, 1.0)
     zero, infinite = jnp.zeros((), dtype), jnp.full((), jnp.inf, dtype)
