@@ -78,7 +78,7 @@ def held_by_bounds(params, gradient, low, high):
 
 
 def descend(residual, state: Descent, low, high, *, enough=0.0) -> Descent:
-    """One damped step. Done on a step below 1e-9 (float64), a fall of C below `enough` or 1e-14 C, or no way down."""
+    """One damped step. Done when C falls by less than `enough` or 1e-14 C, or a step below 1e-9 gains nothing."""
     old = state.point
     eps = jnp.finfo(old.params.dtype).eps
     free = ~held_by_bounds(old.params, old.gradient, low, high)
@@ -89,8 +89,9 @@ def descend(residual, state: Descent, low, high, *, enough=0.0) -> Descent:
     looked = jnp.isfinite(old.cost)
     moved = jnp.abs(new.params - old.params) > jnp.sqrt(eps) / 10 * (1 + jnp.abs(old.params))
     whole = looked & (state.damping <= 1e-2)  # a near Gauss-Newton step: a short damped one proves nothing
-    settled = whole & ~jnp.any(moved)
-    flat = whole & better & (old.cost - new.cost <= jnp.maximum(50 * eps * old.cost, enough))
+    little = old.cost - new.cost <= jnp.maximum(50 * eps * old.cost, enough)
+    settled = whole & little & ~jnp.any(moved)
+    flat = whole & little & better
     return Descent(
         jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old),
         jnp.where(better, jnp.maximum(state.damping / 10, 1e-12), state.damping * 4),

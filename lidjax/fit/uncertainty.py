@@ -26,7 +26,7 @@ MAX_TURNS = 200  # steps of all refits for one end; 150 sufficed wherever the cu
 MAX_REFIT = 60  # steps of one refit; warm starts need about five, curved valleys many more
 NEGLIGIBLE = 1e-3  # heuristic: so small a fall of 2C against s² moves no estimate by a thirtieth of its error
 UNSETTLED = 0.01  # heuristic: the share of the rise that a full step of the other parameters would undo
-ROUNDING = 256.0  # residuals below so many units in the last place are rounding (at 32 exact data stay open)
+ROUNDING = 256.0  # heuristic: residuals below so many units in the last place count as rounding, not misfit
 
 
 class Interval(NamedTuple):
