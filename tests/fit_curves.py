@@ -5,7 +5,7 @@ import numpy as np
 K = np.geomspace(10, 1e5, 25)
 LOG_K = np.log(K)
 NOISE = 0.03
-ROWS = 320  # every batch below has so many curves
+ROWS = 240  # every batch below has so many curves
 TWO_TAIL = np.array([2.0, 0.5, 3.0, 0.01])  # β, γ, c1, c2: both tails in the window
 STRETCHED = np.array([2.0, 0.7, 3.0, 0.3])  # β, v, c1, c2
 

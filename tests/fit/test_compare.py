@@ -29,7 +29,7 @@ MADE_FROM = {
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("known", [True, False])
 def test_the_law_that_made_the_data_is_preferred_and_rarely_another(law, known):
-    """Wrong by a margin of 6 in BIC: seen in at most 1 % of 320 noisy curves; the truth is named in 95 %."""
+    """Wrong by a margin of 6 in BIC: seen in at most 1 % of the noisy curves; the truth is named in 95 %."""
     curve = MADE_FROM[law]
     compared = compare_laws(K, noisy(curve, 7), standard_error=NOISE * curve if known else None)
     verdict = preferred_law(compared, "bic").astype(str)

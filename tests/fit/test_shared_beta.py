@@ -11,7 +11,7 @@ from lidjax.fit import FitStatus, fit_two_tail, fit_two_tail_shared
 GAMMAS = np.array([0.4, 0.8, 3.0])
 BETA = 2.0
 LAWS = np.stack([two_tail(BETA, g, 3.0, c2) for g, c2 in zip(GAMMAS, [0.01, 0.03, 2e3], strict=True)])
-SETS = 200
+SETS = 120
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +53,15 @@ def test_the_objective_is_as_low_as_scipys(curves, fit):
 
 
 def test_the_interval_of_beta_and_the_errors_of_gamma_cover(fit):
-    """200 sets: four binomial deviations are 0.062, one false alarm in 16 000 each."""
+    """120 sets: four binomial deviations are 0.08, one false alarm in 16 000 each."""
     beta = (np.asarray(fit.beta_lower) < BETA) & (np.asarray(fit.beta_upper) > BETA)
-    assert beta.mean() == pytest.approx(0.95, abs=0.062)
+    assert beta.mean() == pytest.approx(0.95, abs=0.08)
     wald = np.abs(np.asarray(fit.gamma) - GAMMAS) < 1.96 * np.asarray(fit.gamma_se)
-    np.testing.assert_allclose(wald.mean(axis=0), 0.95, atol=0.062)
+    np.testing.assert_allclose(wald.mean(axis=0), 0.95, atol=0.08)
 
 
 def test_sharing_narrows_beta(curves, fit):
-    rows = np.concatenate([curves[:, 0], curves[: ROWS - SETS, 0]])  # the shape that other tests compile for
+    rows = np.concatenate([curves[:, 0], curves[:, 0]])[:ROWS]  # the shape that other tests compile for
     alone = fit_two_tail(K, rows, standard_error=NOISE * LAWS[0])
     assert np.median(fit.beta_se) < 0.95 * np.median(alone.beta_se)
 
