@@ -29,14 +29,20 @@ MADE_FROM = {
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("known", [True, False])
 def test_the_law_that_made_the_data_is_preferred_and_rarely_another(law, known):
-    """Wrong by a margin of 6 in BIC: seen in at most 1 % of the noisy curves; the truth is named in 95 %."""
+    """Another law wins by a margin of 6 in BIC in under 3 %; the truth is among those named in over 95 %.
+
+    The lowest BIC alone, without a margin, is right in 0.90 at worst (one stretched tail, errors unknown, 25 points);
+    the bound is four binomial deviations under that, one false alarm in 30 000.
+    """
     curve = MADE_FROM[law]
     compared = compare_laws(K, noisy(curve, 7), standard_error=NOISE * curve if known else None)
     verdict = preferred_law(compared, "bic").astype(str)
     names_it = np.char.find(verdict, law) >= 0
     assert np.mean(names_it) > 0.95
     assert np.mean(~np.char.startswith(verdict, "undecided") & (verdict != law)) < 0.03
-    assert np.mean(np.asarray(compared.bic).argmin(axis=-1) == LAWS.index(law)) > 0.9
+    assert np.mean(np.asarray(compared.bic).argmin(axis=-1) == LAWS.index(law)) > 0.9 - 4 * np.sqrt(
+        0.09 / ROWS
+    )
 
 
 def test_noise_that_hides_the_difference_leaves_it_undecided():
