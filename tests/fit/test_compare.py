@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from fit_curves import (
     NOISE,
+    ROWS,
     STRETCHED,
     TWO_TAIL,
     K,
