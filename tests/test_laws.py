@@ -284,13 +284,24 @@ def test_float32_stays_float32_and_agrees():
     assert np.allclose(law, asymptotic_failure(np.array([1e3, 1e6]), 0.5, **model(2.5, 0.2)), rtol=2e-4)
 
 
-def test_broadcasting_jit_and_gradients():
-    k, v = np.array([1e3, 1e5, 1e7]), np.array([0.2, 1.0])[:, None]
-    law = jax.jit(lambda k, v: finite_n_failure(k, v, **model(2.5, 0.2)))(k, v)
-    assert law.shape == (2, 3)
-    slope = jax.grad(lambda lk: finite_n_failure(jnp.exp(lk), 0.5, **model(2.5, 0.2), log=True))(np.log(1e8))
+def test_broadcasting_jit_and_the_slope_of_the_law():
+    log_k = np.log(1e8) + np.array([-1e-3, 1e-3])
+    first, second = finite_n_failure(np.exp(log_k), 0.5, **model(2.5, 0.2), log=True)
     tail = log_finite_n_tail(-np.log(1e8), 0.5, **model(2.5, 0.2))
-    assert np.isclose(-slope, tail.exponent, rtol=0.15)
+    assert np.isclose((first - second) / 2e-3, tail.exponent, rtol=0.15)
+    k, v = jnp.ones(3), jnp.ones((2, 1))
+    assert jax.eval_shape(lambda k, v: finite_n_failure(k, v, **model(2.5, 0.2)), k, v).shape == (2, 3)
+
+
+@pytest.mark.slow
+def test_gradients_forward_and_reverse():
+    def log_law(log_k):
+        return finite_n_failure(jnp.exp(log_k), 0.5, **model(2.5, 0.2), log=True)
+
+    log_k = jnp.log(1e8)
+    slope = jax.grad(log_law)(log_k)
+    assert np.isclose(slope, jax.jvp(log_law, (log_k,), (jnp.ones_like(log_k),))[1], rtol=1e-12)
+    assert np.isclose(slope, (log_law(log_k + 1e-3) - log_law(log_k - 1e-3)) / 2e-3, rtol=1e-5)
 
 
 @pytest.mark.parametrize("law", [intrinsic_prefactor, intrinsic_amplitude])

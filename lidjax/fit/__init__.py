@@ -3,6 +3,7 @@
 from lidjax.fit.compare import LAWS as LAWS
 from lidjax.fit.compare import LawComparison as LawComparison
 from lidjax.fit.compare import compare_laws as compare_laws
+from lidjax.fit.compare import preferred_law as preferred_law
 from lidjax.fit.exponent import EffectiveExponent as EffectiveExponent
 from lidjax.fit.exponent import effective_exponent as effective_exponent
 from lidjax.fit.gamma_scaling import GammaScaling as GammaScaling

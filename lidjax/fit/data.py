@@ -1,5 +1,6 @@
 """What every fit does first: broadcast, cut the window, take logarithms, flatten the batch."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -50,22 +51,28 @@ def log_curve(k, failure, *, window=None, standard_error=None, log: bool = False
     values under the smallest float) and `standard_error` its absolute error.
     """
     failure = floating(failure)
-    k = jnp.asarray(k).astype(failure.dtype)
-    error = (
-        jnp.ones_like(failure)
-        if standard_error is None
-        else jnp.asarray(standard_error).astype(failure.dtype)
+    k, error = (
+        jnp.asarray(a).astype(failure.dtype) for a in (k, 1.0 if standard_error is None else standard_error)
     )
-    shape = jnp.broadcast_shapes(k.shape, failure.shape, error.shape)
-    if not shape or shape[-1] != failure.shape[-1]:
+    if not failure.ndim or not k.ndim or k.shape[-1] != failure.shape[-1]:
         raise InputError(f"failure {failure.shape} and k {k.shape} must share their last axis")
-    k, failure, error = (jnp.broadcast_to(a, shape) for a in (k, failure, error))
+    try:
+        jnp.broadcast_shapes(k.shape, failure.shape, error.shape)
+    except ValueError as mismatch:
+        shapes = f"k {k.shape}, failure {failure.shape} and standard_error {error.shape}"
+        raise InputError(f"{shapes} must broadcast") from mismatch
     low, high = (0.0, float("inf")) if window is None else check_window(window)
+    return cut_and_log(k, failure, error, low, high, log=log, absolute=log or standard_error is None)
+
+
+@partial(jax.jit, static_argnames=("log", "absolute"))
+def cut_and_log(k, failure, error, low, high, *, log, absolute) -> LogCurve:
+    shape = jnp.broadcast_shapes(k.shape, failure.shape, error.shape)
+    k, failure, error = (jnp.broadcast_to(a, shape) for a in (k, failure, error))
     inside = (k > 0) & (k >= low) & (k <= high) & jnp.isfinite(k)
     sound = jnp.isfinite(failure) & (failure > 0 if not log else True)
     known = (error > 0) & jnp.isfinite(error)
     used = inside & known & sound
-    absolute = log or standard_error is None
     relative = jnp.where(used, error, 1.0) / jnp.where(used & (not absolute), failure, 1.0)
     return LogCurve(
         jnp.log(jnp.where(inside, k, 1.0)),

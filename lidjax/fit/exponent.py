@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Shaped
 
-from lidjax.fit.data import check_window, log_curve
+from lidjax.fit.data import LogCurve, check_window, log_curve
 from lidjax.fit.regression import weighted_line
 from lidjax.fit.status import FitStatus
 
@@ -42,6 +43,11 @@ def effective_exponent(
     Fewer than three points in the window, or a zero or non-finite failure there, gives NaN and a status.
     """
     curve = log_curve(k, failure, window=check_window(window), log=log)
+    return regress(curve)
+
+
+@jax.jit
+def regress(curve: LogCurve) -> EffectiveExponent:
     line = weighted_line(curve.log_k, curve.log_failure, curve.weight)
     dof = jnp.maximum(line.num_points - 2, 1).astype(line.cost.dtype)
     too_few = (line.num_points < MIN_POINTS) | (line.spread <= 0)

@@ -1,13 +1,12 @@
 """Test of Eq. 18 over training size: does the finite-N exponent go like 1/L_gen?"""
 
-# pyright: reportCallIssue=false
-# (arrays are unpacked into as many fields as they have rows, which a type checker cannot count)
-
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from lidjax.errors import InputError
 from lidjax.fit.data import check_level, floating
 from lidjax.fit.regression import weighted_line
 from lidjax.fit.status import FitStatus
@@ -47,17 +46,25 @@ def gamma_scaling(lgen, gamma, gamma_se=None, *, level: float = 0.95) -> GammaSc
     lgen = jnp.asarray(lgen).astype(gamma.dtype)
     error = gamma if gamma_se is None else jnp.asarray(gamma_se).astype(gamma.dtype)
     lgen, gamma, error = jnp.broadcast_arrays(lgen, gamma, error)
+    if not gamma.ndim:
+        raise InputError("lgen and gamma must have a last axis over training sizes")
+    table = critical_values(check_level(level), gamma.shape[-1], known_errors=False)
+    return regress(lgen, gamma, error, jnp.asarray(table, gamma.dtype), gamma_se is not None)
+
+
+@jax.jit
+def regress(lgen, gamma, error, table, known_errors) -> GammaScaling:
     sound = [(a > 0) & jnp.isfinite(a) for a in (lgen, gamma, error)]
     used = sound[0] & sound[1] & sound[2]
     x, y = (jnp.log(jnp.where(used, a, 1.0)) for a in (lgen, gamma))
     line = weighted_line(x, y, jnp.where(used, gamma, 0.0) / jnp.where(used, error, 1.0))
     dof = line.num_points - 2
     scatter = jnp.sqrt(line.cost / jnp.maximum(dof, 1).astype(gamma.dtype))
-    birge = jnp.ones_like(scatter) if gamma_se is None else scatter
-    inflate = scatter if gamma_se is None else jnp.maximum(scatter, 1.0)
+    birge = jnp.where(known_errors, scatter, 1.0)
+    inflate = jnp.where(known_errors, jnp.maximum(scatter, 1.0), scatter)
     slope_se = inflate * jnp.sqrt(line.slope_variance)
-    table = jnp.asarray(critical_values(check_level(level), gamma.shape[-1], known_errors=False), gamma.dtype)
-    lower, upper = line.slope - at_dof(table, dof) * slope_se, line.slope + at_dof(table, dof) * slope_se
+    reach = at_dof(table, dof) * slope_se
+    lower, upper = line.slope - reach, line.slope + reach
     fine = (dof >= 1) & (line.spread > 0)
     status = jnp.where(fine, FitStatus.OK, FitStatus.TOO_FEW_POINTS).astype(jnp.int32)
 

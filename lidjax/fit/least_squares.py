@@ -18,15 +18,6 @@ from jax.scipy.linalg import cho_factor, cho_solve
 from jaxtyping import Array, Bool, Float, Int
 
 
-class Minimum(NamedTuple):
-    """A stationary point: parameters, cost C, whether it converged, steps taken."""
-
-    params: Float[Array, " p"]
-    cost: Float[Array, ""]
-    converged: Bool[Array, ""]
-    num_steps: Int[Array, ""]
-
-
 def damped_step(gradient, hessian, free, damping):
     """δ of one damped step; parameters that are not `free` stay. Solved in units where diag JᵀJ = 1.
 
@@ -48,6 +39,14 @@ class Point(NamedTuple):
     gradient: Float[Array, " p"]
     hessian: Float[Array, "p p"]
     cost: Float[Array, ""]
+
+
+class Minimum(NamedTuple):
+    """Where a descent ended: the point with its derivatives, whether it converged, steps taken."""
+
+    point: Point
+    converged: Bool[Array, ""]
+    num_steps: Int[Array, ""]
 
 
 class Descent(NamedTuple):
@@ -79,7 +78,7 @@ def held_by_bounds(params, gradient, low, high):
 
 
 def descend(residual, state: Descent, low, high, *, enough=0.0) -> Descent:
-    """One damped step. Done on a step below 1e-9 (float64), a fall of C below `enough` or 1e-14 C, or no way down."""
+    """One damped step. Done when C falls by less than `enough` or 1e-14 C, or a step below 1e-9 gains nothing."""
     old = state.point
     eps = jnp.finfo(old.params.dtype).eps
     free = ~held_by_bounds(old.params, old.gradient, low, high)
@@ -90,8 +89,9 @@ def descend(residual, state: Descent, low, high, *, enough=0.0) -> Descent:
     looked = jnp.isfinite(old.cost)
     moved = jnp.abs(new.params - old.params) > jnp.sqrt(eps) / 10 * (1 + jnp.abs(old.params))
     whole = looked & (state.damping <= 1e-2)  # a near Gauss-Newton step: a short damped one proves nothing
-    settled = whole & ~jnp.any(moved)
-    flat = whole & better & (old.cost - new.cost <= jnp.maximum(50 * eps * old.cost, enough))
+    little = old.cost - new.cost <= jnp.maximum(50 * eps * old.cost, enough)
+    settled = whole & little & ~jnp.any(moved)
+    flat = whole & little & better
     return Descent(
         jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old),
         jnp.where(better, jnp.maximum(state.damping / 10, 1e-12), state.damping * 4),
@@ -116,11 +116,12 @@ def least_squares(residual, start, low, high, *, max_steps: int = 100) -> Minimu
     tolerance = jnp.maximum(1e-6, jnp.sqrt(jnp.finfo(params.dtype).eps))
     cosine_limit = tolerance * jnp.sqrt(jnp.diagonal(hessian) * 2 * cost)
     stationary = jnp.all(held | (jnp.abs(gradient) <= cosine_limit))
-    return Minimum(params, cost, (state.settled | stationary) & jnp.isfinite(cost), state.num_steps)
+    return Minimum(state.point, (state.settled | stationary) & jnp.isfinite(cost), state.num_steps)
 
 
 def best_of(residual, starts: Float[Array, "s p"], low, high, *, max_steps: int = 100) -> Minimum:
     """The lowest of the minima reached from several starts."""
     minima = jax.vmap(lambda start: least_squares(residual, start, low, high, max_steps=max_steps))(starts)
-    best = jnp.argmin(jnp.where(jnp.isfinite(minima.cost), minima.cost, jnp.inf))
+    cost = minima.point.cost
+    best = jnp.argmin(jnp.where(jnp.isfinite(cost), cost, jnp.inf))
     return jax.tree.map(lambda leaf: leaf[best], minima)

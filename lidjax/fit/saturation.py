@@ -22,18 +22,16 @@ from lidjax.fit.uncertainty import (
     ROUNDING,
     at_dof,
     at_minimum,
-    covariance_from_jacobian,
+    covariance_from_hessian,
     critical_values,
     profile_intervals,
     residual_variance,
 )
 
 NUM_PARAMS = 4
-LOG_SCALE = (
-    -9.0,
-    5.0,
-)  # heuristic box for β and Δ over the largest |β_eff|. Much above e^5 the valley of Δ/c is
-# flat to rounding: at e^14 a profile got stuck on it and gave ν < 2.05 where the true end was 3.03
+# Heuristic box for β and Δ over the largest |β_eff|. Much above e^5 the valley of Δ/c is flat to rounding: at e^14 a
+# profile got stuck on it and gave ν < 2.05 where the true end was 3.03.
+LOG_SCALE = (-9.0, 5.0)
 LOG_REACH = 7.0  # heuristic box: N₀ within e^±7 of the sizes
 LOG_NU = (-3.0, 3.0)  # heuristic box: ν from 0.05 to 20
 PLACES, SLOPES = (-0.3, 0.15, 0.5, 0.85), (0.5, 1.0, 2.5)  # heuristic starts: N₀ along log N, and ν
@@ -113,27 +111,27 @@ def fit_saturation_cell(log_n, beta_eff, weight, *, known_errors, critical) -> S
     best = best_of(residual, jnp.clip(starts, low[None, :], high[None, :]), low, high)
 
     rounding = ROUNDING * jnp.finfo(dtype).eps * jnp.max(jnp.abs(weight * beta_eff))
-    variance = residual_variance(best.cost, dof, rounding, known_errors)
-    covariance = covariance_from_jacobian(jax.jacfwd(residual)(best.params), variance)
+    variance = residual_variance(best.point.cost, dof, rounding, known_errors)
+    covariance = covariance_from_hessian(best.point.hessian, variance, low < high)
     errors = jnp.sqrt(jnp.diagonal(covariance))
-    rows = (jnp.broadcast_to(a, (NUM_PARAMS, NUM_PARAMS)) for a in (best.params, low, high))
+    rows = (jnp.broadcast_to(a, (NUM_PARAMS, NUM_PARAMS)) for a in (best.point.params, low, high))
     ends = profile_intervals(
         residual,
         range(NUM_PARAMS),
         errors,
         *rows,
-        cost=best.cost,
+        cost=best.point.cost,
         variance=variance,
         critical=at_dof(critical, dof),
     )
 
     identifiable = jnp.isfinite(ends.lower) & jnp.isfinite(ends.upper)
-    converged = at_minimum(residual, best, low, high, variance=variance, lowest=ends.lowest)
+    converged = at_minimum(best, low, high, variance=variance, lowest=ends.lowest)
     status = jnp.where(jnp.all(identifiable), FitStatus.OK, FitStatus.NOT_IDENTIFIABLE)
     status = jnp.where(converged, status, FitStatus.NOT_CONVERGED)
     status = jnp.where(dof < 1, FitStatus.TOO_FEW_POINTS, status).astype(jnp.int32)
     fine = dof >= 1
-    values = jnp.where(fine, jnp.exp(best.params), jnp.nan)
+    values = jnp.where(fine, jnp.exp(best.point.params), jnp.nan)
     beta, delta, c, nu = values
     beta_se, delta_se, c_se, nu_se = values * errors
     return SaturationFit(
@@ -148,7 +146,7 @@ def fit_saturation_cell(log_n, beta_eff, weight, *, known_errors, critical) -> S
         covariance=values[:, None] * covariance * values[None, :],
         lower=jnp.where(fine, jnp.exp(ends.lower), jnp.nan),
         upper=jnp.where(fine, jnp.exp(ends.upper), jnp.nan),
-        cost=jnp.where(fine, 2 * best.cost, jnp.nan),
+        cost=jnp.where(fine, 2 * best.point.cost, jnp.nan),
         dof=dof,
         identifiable=identifiable & fine,
         status=status,

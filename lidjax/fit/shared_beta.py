@@ -1,14 +1,14 @@
 """Two-tail law over several training sizes at once, with the intrinsic exponent β (and c1, where asked) in common.
 
 Eq. 17 has one β and one P̃ for every N: only γ(N) and the finite-N amplitude may change. Given β the curves
-separate, so a coarse search over β of separate fits finds the basin, and a joint fit of everything ends it.
+separate: separate fits at trial values of β give the starts of the joint fit, whose lowest minimum counts.
 """
 
 # pyright: reportCallIssue=false
 # (arrays are unpacked into as many fields as they have rows, which a type checker cannot count)
 
 from functools import partial
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,22 +17,30 @@ from jaxtyping import Array, Bool, Float, Int
 from lidjax.errors import InputError
 from lidjax.fit.criteria import information_criteria
 from lidjax.fit.data import check_level, log_curve
-from lidjax.fit.least_squares import best_of, least_squares
+from lidjax.fit.least_squares import best_of
 from lidjax.fit.status import FitStatus
-from lidjax.fit.two_parts import one_part_cost, parts_curve, search_box, starting_points
+from lidjax.fit.two_parts import (
+    Law,
+    half_slopes,
+    one_part_cost,
+    parts_curve,
+    search_box,
+    starting_points,
+)
 from lidjax.fit.uncertainty import (
     ROUNDING,
     at_dof,
     at_minimum,
-    covariance_from_jacobian,
+    covariance_from_hessian,
     critical_values,
     profile_intervals,
     residual_variance,
     two_parameter_limit,
 )
 
-Share = Literal["beta", "beta and c1"]
-NUM_TRIAL_BETAS = 16  # heuristic: trial values of β, around the slopes of all half-windows
+SHARES = ("beta", "beta and c1")
+NUM_TRIAL_BETAS = 12  # heuristic: trial values of β, around the slopes of all half-windows
+SEARCH_STEPS = 15  # heuristic: steps of a separate fit; it only has to find the basin
 
 
 class SharedTwoTailFit(NamedTuple):
@@ -62,80 +70,100 @@ class SharedTwoTailFit(NamedTuple):
     status: Int[Array, "*batch"]
 
 
-def expand(params, count: int, share: Share):
+def expand(params, count: int):
     """The joint vector (log β, log γ_1..n, log c2_1..n, then log c1 once or n times) as (n, 4) rows of q."""
     gamma, c2, c1 = params[1 : 1 + count], params[1 + count : 1 + 2 * count], params[1 + 2 * count :]
     beta = jnp.broadcast_to(params[0], (count,))
     return jnp.stack([beta, gamma, jnp.broadcast_to(c1, (count,)), c2], axis=1)
 
 
-def collapse(q, share: Share):
-    """The inverse of `expand`; a shared c1 starts from the mean of its logarithms."""
-    c1 = q[:, 2] if share == "beta" else jnp.mean(q[:, 2], keepdims=True)
+def collapse(q, share: str):
+    """The inverse of `expand`; a shared c1 starts from the median: curves without a visible β have any c1."""
+    c1 = q[:, 2] if share == "beta" else jnp.median(q[:, 2], keepdims=True)
     return jnp.concatenate([q[:1, 0], q[:, 1], q[:, 3], c1])
 
 
-def fit_shared(log_k, log_failure, weight, bad, how, share: Share) -> SharedTwoTailFit:
-    """One joint fit of (n, m) curves."""
+def fit_shared(log_k, log_failure, weight, bad, how, share: str) -> SharedTwoTailFit:
+    """One joint fit of (n, m) curves. Amplitudes are those at the centre of the window until the end."""
     count, dtype = log_k.shape[0], log_k.dtype
     used = weight > 0
+    mid = jnp.sum(weight**2 * log_k) / jnp.sum(weight**2)
+    log_k = log_k - mid
+
+    def law(log_beta):
+        return Law(jnp.asarray(False), jnp.asarray(True), log_beta)
 
     def one_curve(log_beta, log_k, log_failure, weight):
         def residual(q):
-            return weight * (parts_curve(q, log_k, "power") - log_failure)
+            return weight * (parts_curve(q, log_k, False) - log_failure)
 
-        low, high = search_box(log_k, log_failure, weight > 0, log_beta, "power")
-        starts = starting_points(log_k, log_failure, weight, log_beta, "power")
-        return best_of(residual, jnp.clip(starts, low[None, :], high[None, :]), low, high)
+        low, high = search_box(log_k, log_failure, weight > 0, law(log_beta))
+        starts = starting_points(log_k, log_failure, weight, law(log_beta))
+        return best_of(
+            residual, jnp.clip(starts, low[None, :], high[None, :]), low, high, max_steps=SEARCH_STEPS
+        )
 
     over_curves = jax.vmap(one_curve, in_axes=(None, 0, 0, 0))
-    slopes = jax.vmap(lambda k, f, w: starting_points(k, f, w, None, "power")[:, :2])(
-        log_k, log_failure, weight
-    )
-    low_beta, high_beta = jnp.min(slopes[..., 1]) - 0.2, jnp.max(slopes[..., 0]) + 0.2
-    betas = low_beta + (high_beta - low_beta) * jnp.linspace(0, 1, NUM_TRIAL_BETAS, dtype=dtype)
+    steep, shallow, _, _ = jax.vmap(half_slopes)(log_k, log_failure, weight)
+    edges = jnp.log(jnp.min(shallow)) - 0.2, jnp.log(jnp.max(steep)) + 0.5
+    betas = edges[0] + (edges[1] - edges[0]) * jnp.linspace(0, 1, NUM_TRIAL_BETAS, dtype=dtype)
     trials = jax.vmap(over_curves, in_axes=(0, None, None, None))(betas, log_k, log_failure, weight)
-    coarse = jnp.argmin(jnp.sum(trials.cost, axis=1))
 
     def residual(params):
-        q = expand(params, count, share)
-        curves = jax.vmap(lambda q, log_k: parts_curve(q, log_k, "power"))(q, log_k)
+        q = expand(params, count)
+        curves = jax.vmap(lambda q, log_k: parts_curve(q, log_k, False))(q, log_k)
         return (weight * (curves - log_failure)).ravel()
 
-    boxes = jax.vmap(lambda k, f, u: search_box(k, f, u, None, "power"))(log_k, log_failure, used)
+    free = Law(jnp.asarray(False), jnp.asarray(False), betas[0])
+    boxes = jax.vmap(lambda k, f, u: search_box(k, f, u, free))(log_k, log_failure, used)
     low, high = (collapse(box, share) for box in boxes)
-    best = least_squares(residual, collapse(trials.params[coarse], share), low, high)
-    q = expand(best.params, count, share)
-
-    num_points, num_params = jnp.sum(used), best.params.shape[0]
+    starts = jax.vmap(lambda q: collapse(q, share))(trials.point.params)
+    best = best_of(residual, starts, low, high)
+    params, cost = best.point.params, best.point.cost
+    num_points, num_params = jnp.sum(used), params.shape[0]
     dof = num_points - num_params
     rounding = ROUNDING * jnp.finfo(dtype).eps * jnp.max(jnp.abs(weight * log_failure))
-    variance = residual_variance(best.cost, dof, rounding, how["known_errors"])
-    covariance = covariance_from_jacobian(jax.jacfwd(residual)(best.params), variance)
-    errors = jnp.sqrt(jnp.diagonal(covariance))
-    limits = {"cost": best.cost, "variance": variance, "critical": at_dof(how["critical"], dof)}
+    variance = residual_variance(cost, dof, rounding, how["known_errors"])
+    covariance = covariance_from_hessian(best.point.hessian, variance, low < high)
+    limits = {"cost": cost, "variance": variance, "critical": at_dof(how["critical"], dof)}
     ends = profile_intervals(
-        residual, (0,), errors[:1], best.params[None, :], low[None, :], high[None, :], **limits
+        residual,
+        jnp.zeros(1, int),
+        jnp.sqrt(covariance[:1, 0]),
+        params[None, :],
+        low[None, :],
+        high[None, :],
+        **limits,
     )
 
-    misfit = jnp.where(used, residual(best.params).reshape(weight.shape) / jnp.where(used, weight, 1.0), 0.0)
-    over_curves = jax.vmap(lambda k, f, w: one_part_cost(k, f, w, best.params[0], "power"))
-    alone = over_curves(log_k, log_failure, weight)
+    misfit = jnp.where(used, residual(params).reshape(weight.shape) / jnp.where(used, weight, 1.0), 0.0)
+    alone = jax.vmap(lambda k, f, w: one_part_cost(k, f, w, law(params[0])))(log_k, log_failure, weight)
     fall = (alone - jnp.sum((weight * misfit) ** 2, axis=1)) / variance
+    # Two tests, because β itself has an error: a curve of exponent β alone is not well fitted by a β a little off.
+    gammas = slice(1, 1 + count)
+    gap_variance = covariance[0, 0] + jnp.diagonal(covariance)[gammas] - 2 * covariance[0, gammas]
+    gap = jnp.abs(params[gammas] - params[0])
     separated = fall > two_parameter_limit(dof, how["known_errors"], how["level"])
+    separated &= gap > limits["critical"] * jnp.sqrt(gap_variance)
     closed = jnp.isfinite(ends.lower[0]) & jnp.isfinite(ends.upper[0])
     status = jnp.where(closed, FitStatus.OK, FitStatus.NOT_IDENTIFIABLE)
-    converged = at_minimum(residual, best, low, high, variance=variance, lowest=ends.lowest)
+    converged = at_minimum(best, low, high, variance=variance, lowest=ends.lowest)
     status = jnp.where(converged, status, FitStatus.NOT_CONVERGED)
     status = jnp.where(jnp.any(separated), status, FitStatus.NOT_SEPARATED)
     status = jnp.where(dof < 1, FitStatus.TOO_FEW_POINTS, status)
     status = jnp.where(jnp.any(bad), FitStatus.NOT_POSITIVE, status).astype(jnp.int32)
     fine = status < FitStatus.TOO_FEW_POINTS
 
-    values, log_se = jnp.where(fine, jnp.exp(q), jnp.nan), expand(errors, count, share)
+    def natural(params):
+        q = expand(params, count)
+        return q.at[:, 2:].add(jnp.exp(q[:, :2]) * mid)
+
+    change = jax.jacfwd(natural)(params)
+    log_se = jnp.sqrt(jnp.einsum("qij,jk,qik->qi", change, covariance, change, precision="highest"))
+    values = jnp.where(fine, jnp.exp(natural(params)), jnp.nan)
     rms = jnp.sqrt(jnp.sum(misfit**2, axis=1) / jnp.maximum(jnp.sum(used, axis=1), 1).astype(dtype))
-    cost = jnp.where(fine, 2 * best.cost, jnp.nan)
-    criteria = information_criteria(cost, num_points, num_params, how["known_errors"])
+    total = jnp.where(fine, 2 * cost, jnp.nan)
+    criteria = information_criteria(total, num_points, num_params, how["known_errors"])
     se = values * log_se
     return SharedTwoTailFit(
         beta=values[0, 0],
@@ -148,7 +176,7 @@ def fit_shared(log_k, log_failure, weight, bad, how, share: Share) -> SharedTwoT
         c2_se=se[:, 3],
         beta_lower=jnp.where(fine, jnp.exp(ends.lower[0]), jnp.nan),
         beta_upper=jnp.where(fine, jnp.exp(ends.upper[0]), jnp.nan),
-        cost=cost,
+        cost=total,
         dof=dof,
         rms=jnp.where(fine, rms, jnp.nan),
         aic=criteria.aic,
@@ -167,7 +195,7 @@ def fit_shared_batch(log_k, log_failure, weight, bad, how, share):
 
 
 def fit_two_tail_shared(
-    k, failure, *, window=None, standard_error=None, share: Share = "beta", log=False, level=0.95
+    k, failure, *, window=None, standard_error=None, share: str = "beta", log=False, level=0.95
 ) -> SharedTwoTailFit:
     """Fit Eq. 17 to n curves `failure` (..., n, m) at once: β in common over N, γ and amplitudes free for each.
 
@@ -175,8 +203,8 @@ def fit_two_tail_shared(
     which of the two exponents is β, so γ_i may lie on either side of it. Other arguments as in `fit_two_tail`. The cost
     of the joint fit grows like n³: meant for tens of curves.
     """
-    if share not in get_args(Share):
-        raise InputError(f"share={share!r} is not known; allowed: {', '.join(get_args(Share))}")
+    if share not in SHARES:
+        raise InputError(f"share={share!r} is not known; allowed: {', '.join(SHARES)}")
     curve = log_curve(k, failure, window=window, standard_error=standard_error, log=log)
     if curve.log_k.ndim < 2:
         raise InputError(f"failure {curve.log_k.shape} must have two axes at least, (curves, k)")

@@ -18,11 +18,11 @@ class FitStatus(IntEnum):
 
 MESSAGES = {
     FitStatus.OK: "ok",
-    FitStatus.NOT_IDENTIFIABLE: "the data leave a parameter open: its profile interval reaches the search box",
+    FitStatus.NOT_IDENTIFIABLE: "the data leave a parameter open: its interval has no end inside the search box",
     FitStatus.NOT_SEPARATED: "gamma cannot be told from beta in this window: one tail fits as well as two",
     FitStatus.NOT_CONVERGED: "the optimiser stopped away from a minimum; do not use the estimates",
     FitStatus.TOO_FEW_POINTS: "fewer usable points than the fit needs; widen the window or add points",
-    FitStatus.NOT_POSITIVE: "a value in the window is zero, negative or not finite: it has no logarithm",
+    FitStatus.NOT_POSITIVE: "a value in the window (or a given beta) is zero, negative or not finite: no logarithm",
 }
 
 

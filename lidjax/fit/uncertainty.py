@@ -20,15 +20,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from scipy.special import ndtri, stdtrit
 
-from lidjax.fit.least_squares import Descent, Minimum, begin, damped_step, descend, evaluate
+from lidjax.fit.least_squares import Descent, Minimum, Point, begin, damped_step, descend
 
-MAX_WALK = 25  # refits for one end; strides double, so this crosses any box
+MAX_TURNS = 200  # steps of all refits for one end; 150 sufficed wherever the curve was well determined
 MAX_REFIT = 60  # steps of one refit; warm starts need about five, curved valleys many more
-NEGLIGIBLE = (
-    1e-3  # heuristic: a fall of 2C that small against s² moves no estimate by a thirtieth of its error
-)
-LEANING = 0.01  # heuristic: the share of the rise that leaving the box would undo
-ROUNDING = 8.0  # residuals below this many units in the last place are rounding, not misfit
+NEGLIGIBLE = 1e-3  # heuristic: so small a fall of 2C against s² moves no estimate by a thirtieth of its error
+UNSETTLED = 0.01  # heuristic: the share of the rise that a full step of the other parameters would undo
+ROUNDING = 256.0  # heuristic: residuals below so many units in the last place count as rounding, not misfit
 
 
 class Interval(NamedTuple):
@@ -45,14 +43,24 @@ def residual_variance(cost, dof, rounding, known_errors):
     return jnp.where(known_errors, 1.0, jnp.maximum(2 * cost / dof, rounding**2)).astype(cost.dtype)
 
 
-def covariance_from_jacobian(jacobian, variance):
-    """s² (JᵀJ)⁻¹, inverted in units where its diagonal is 1; infinite where JᵀJ is numerically singular."""
-    hessian = jnp.matmul(jacobian.T, jacobian, precision="highest")
+def covariance_from_hessian(hessian, variance, free):
+    """s² (JᵀJ)⁻¹ over the `free` parameters, 0 for the others; all infinite where JᵀJ is numerically singular.
+
+    Inverted in units where the diagonal is 1.
+    """
     diagonal = jnp.diagonal(hessian)
-    root = jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
-    inverse = jnp.linalg.inv(hessian / (root[:, None] * root[None, :]))
-    sound = jnp.all(jnp.isfinite(inverse)) & jnp.all(jnp.diagonal(inverse) > 0) & jnp.all(diagonal > 0)
-    return variance * jnp.where(sound, inverse, jnp.inf) / (root[:, None] * root[None, :])
+    root = jnp.sqrt(jnp.where(free & (diagonal > 0), diagonal, 1.0))
+    pairs = free[:, None] & free[None, :]
+    identity = jnp.eye(free.shape[0], dtype=bool)
+    scaled = jnp.where(pairs, hessian, jnp.where(identity, 1.0, 0.0)) / (root[:, None] * root[None, :])
+    inverse = jnp.linalg.inv(scaled)
+    sound = (
+        jnp.all(jnp.isfinite(inverse))
+        & jnp.all(jnp.diagonal(inverse) > 0)
+        & jnp.all(diagonal > 0, where=free)
+    )
+    inverse = jnp.where(sound, inverse, jnp.inf) / (root[:, None] * root[None, :])
+    return variance * jnp.where(pairs, inverse, 0.0)
 
 
 def critical_values(level: float, max_dof: int, *, known_errors: bool) -> np.ndarray:
@@ -90,26 +98,28 @@ def profile_intervals(
     return Interval(ends[::2], ends[1::2], jnp.min(lowest))
 
 
-def remaining_fall(residual, params, loose):
+def remaining_fall(point: Point, loose):
     """How much 2C would still fall, to second order, if the parameters that are `loose` took a full step."""
-    point = evaluate(residual, params)
     step = damped_step(point.gradient, point.hessian, loose, 1e-6)
     return -jnp.sum(point.gradient * step)
 
 
-def at_minimum(residual, best: Minimum, low, high, *, variance, lowest):
+def at_minimum(best: Minimum, low, high, *, variance, lowest):
     """Whether a fit ended at its minimum as far as errors can tell.
 
     Nothing lower was met while profiling, and what is left to gain is small against s²: a flat valley need not be
     walked to its end.
     """
-    inside = (best.params > low) & (best.params < high)
-    near = remaining_fall(residual, best.params, inside) <= NEGLIGIBLE * variance
-    return (best.converged | near) & (lowest >= best.cost - NEGLIGIBLE * variance)
+    params, cost = best.point.params, best.point.cost
+    near = remaining_fall(best.point, (params > low) & (params < high)) <= NEGLIGIBLE * variance
+    return (best.converged | near) & (lowest >= cost - NEGLIGIBLE * variance)
 
 
 class Walk(NamedTuple):
-    """A walk along one parameter: the last point inside the interval, the first outside, the refit under way."""
+    """A walk along one parameter: the last place inside the interval, the first outside, the refit under way.
+
+    `params` are the refitted parameters inside, where the next refit starts; `last` is the latest refit, in or out.
+    """
 
     inside: Float[Array, ""]
     inside_height: Float[Array, ""]
@@ -119,8 +129,9 @@ class Walk(NamedTuple):
     stride: Float[Array, ""]
     value: Float[Array, ""]
     refit: Descent
+    last: Point
     lowest: Float[Array, ""]
-    num_steps: Int[Array, ""]
+    num_turns: Int[Array, ""]
     done: Bool[Array, ""]
 
 
@@ -128,11 +139,13 @@ def profile_end(residual, sign, index, error, start, low, high, *, cost, varianc
     """One end: walk outward from the minimum until the height passes `target`, then close in by secants.
 
     Each turn of the loop is one step of a refit; the walk moves on when the refit is done. One flat loop and not two
-    nested ones, because under vmap every refit would wait for the slowest of the batch.
+    nested ones, because under vmap every refit would wait for the slowest of the batch. An end not found in
+    `MAX_TURNS` is open: flat and crooked valleys are where the data do not tell.
     """
     dtype = start.dtype
     centre = start[index]
     edge = jnp.where(sign > 0, high[index], low[index])
+    smallest = 8 * jnp.finfo(dtype).eps * (1 + jnp.abs(centre))
 
     def outward(inside, stride):
         return sign * jnp.minimum(sign * (inside + sign * stride), sign * edge)
@@ -152,7 +165,11 @@ def profile_end(residual, sign, index, error, start, low, high, *, cost, varianc
         beyond = ready & ~within
         outside = jnp.where(beyond, walk.value, walk.outside)
         outside_height = jnp.where(beyond, height, walk.outside_height)
-        done = ready & ((jnp.abs(height - target) <= 1e-3 * target) | (within & (walk.value == edge)))
+        gap = jnp.where(jnp.isfinite(outside_height), jnp.abs(outside - inside), jnp.inf)
+        narrow = gap <= jnp.maximum(1e-3 * jnp.abs(outside - centre), smallest)
+        done = ready & (
+            narrow | (jnp.abs(height - target) <= 1e-3 * target) | (within & (walk.value == edge))
+        )
 
         bracketed = jnp.isfinite(outside_height)
         fraction = (target - inside_height) / jnp.where(bracketed, outside_height - inside_height, 1.0)
@@ -160,30 +177,29 @@ def profile_end(residual, sign, index, error, start, low, high, *, cost, varianc
         stride = jnp.where(ready, walk.stride * 2, walk.stride)
         value = jnp.where(ready, jnp.where(bracketed, secant, outward(inside, stride)), walk.value)
         fresh = begin(params.at[index].set(value))
+        last = jax.tree.map(lambda a, b: jnp.where(ready, a, b), refit.point, walk.last)
         refit = jax.tree.map(lambda a, b: jnp.where(ready, a, b), fresh, refit)
         lowest = jnp.fmin(walk.lowest, jnp.where(ready, found, jnp.inf))
-        steps = walk.num_steps + ready.astype(int)
-        return Walk(
-            inside, inside_height, params, outside, outside_height, stride, value, refit, lowest, steps, done
-        )
+        ends = inside, inside_height, params, outside, outside_height
+        return Walk(*ends, stride, value, refit, last, lowest, walk.num_turns + 1, done)
 
-    smallest = 64 * jnp.finfo(dtype).eps * (1 + jnp.abs(centre))
     sound = jnp.isfinite(error) & (error > 0)
     stride = jnp.clip(jnp.where(sound, target * error, 0.1), smallest, 1.0)
     zero, infinite = jnp.zeros((), dtype), jnp.full((), jnp.inf, dtype)
     value = outward(centre, stride)
     refit = begin(start.at[index].set(value))
-    walk = Walk(
-        centre, zero, start, edge, infinite, stride, value, refit, cost, jnp.asarray(0), ~jnp.asarray(wanted)
-    )
-    walk = jax.lax.while_loop(lambda w: ~w.done & (w.num_steps < MAX_WALK), turn, walk)
+    ends = centre, zero, start, edge, infinite
+    walk = Walk(*ends, stride, value, refit, refit.point, cost, jnp.asarray(0), ~jnp.asarray(wanted))
+    walk = jax.lax.while_loop(lambda w: ~w.done & (w.num_turns < MAX_TURNS), turn, walk)
 
-    # Would the height go on falling if the other parameters could leave the box? Then the box made this end.
+    # Would the height go on falling if the refit went on, or the other parameters left the box? Then this is no end.
     loose = (low < high) & (jnp.arange(low.shape[0]) != index)
-    fall = remaining_fall(residual, walk.params, loose)
-    leaning = jnp.any(loose & ((walk.params <= low) | (walk.params >= high)))
-    leaning &= ~(fall <= LEANING * variance * target**2)
+    settled = remaining_fall(walk.last, loose) <= UNSETTLED * variance * target**2
     from_outside = jnp.abs(walk.outside_height - target) < jnp.abs(walk.inside_height - target)
     crossing = jnp.where(from_outside, walk.outside, walk.inside)
-    closed = (jnp.isfinite(walk.outside_height) | (walk.inside_height >= 0.999 * target)) & ~leaning
+    miss = jnp.minimum(jnp.abs(walk.outside_height - target), jnp.abs(walk.inside_height - target))
+    crossed = (
+        miss <= 0.05 * target
+    )  # a refit that had not settled leaves a jump, where the walk closes in on nothing
+    closed = walk.done & wanted & crossed & settled
     return jnp.where(closed, crossing, sign * jnp.inf), walk.lowest

@@ -131,7 +131,7 @@ def compiled_tail(log_s, v, beta, window, difficulty: Difficulty) -> Tail:
 
 
 def bias_at_saddle(scaled_log, window):
-    """u solving u³(u + δ/σ) = 4ℓ, the bias in units of σ of the instances that make the gamma prior's tail, ℓ = v log(1/s).
+    """u solving u³(u + δ/σ) = 4ℓ: the bias over σ of the instances that make the gamma prior's tail, ℓ = v log(1/s).
 
     Convex and increasing in u, so Newton's method comes down from (4ℓ)^(1/4) without overshooting.
     """
@@ -143,7 +143,7 @@ def bias_at_saddle(scaled_log, window):
 
 
 def stretched_tail(s, lgen, *, sigma_eta, delta=0.0, log: bool = False):
-    """Finite-N tail of the gamma prior, leading order of the logarithm: P(S ≤ s) ≈ exp(-2√(log(1/s)/v)), v = L_gen/σ_η².
+    """Finite-N tail of the gamma prior, leading order of the log: P(S ≤ s) ≈ exp(-2√(log(1/s)/v)), v = L_gen/σ_η².
 
     Slower than every power of s: with it L_inf(k) has the local exponent 1/√(v log k), which falls without limit as
     k → ∞ and goes like L_gen^(-1/2), not L_gen^-1 (Eq. 18). That is the law as s → 0 at fixed v, for every window.
