@@ -9,8 +9,16 @@ from lidjax.difficulty import sample_label_noise as sample_label_noise
 from lidjax.difficulty import sample_precision as sample_precision
 from lidjax.errors import InputError as InputError
 from lidjax.features import feature_split as feature_split
+from lidjax.fit import compare_laws as compare_laws
 from lidjax.fit import effective_exponent as effective_exponent
+from lidjax.fit import fit_power_law as fit_power_law
 from lidjax.fit import fit_saturation as fit_saturation
+from lidjax.fit import fit_stretched as fit_stretched
+from lidjax.fit import fit_stretched_two_tail as fit_stretched_two_tail
+from lidjax.fit import fit_two_tail as fit_two_tail
+from lidjax.fit import fit_two_tail_shared as fit_two_tail_shared
+from lidjax.fit import gamma_scaling as gamma_scaling
+from lidjax.fit import preferred_law as preferred_law
 from lidjax.fit import summarise_seeds as summarise_seeds
 from lidjax.generalization import deterministic_lgen as deterministic_lgen
 from lidjax.generalization import sample_lgen as sample_lgen
@@ -24,8 +32,10 @@ from lidjax.passk import instance_failure as instance_failure
 from lidjax.passk import model_draw_success as model_draw_success
 from lidjax.passk import pass_at_k_failure as pass_at_k_failure
 from lidjax.passk import pass_at_k_from_counts as pass_at_k_from_counts
+from lidjax.passk import realised_gap as realised_gap
 from lidjax.passk import sample_instances as sample_instances
 from lidjax.passk import sample_success as sample_success
+from lidjax.passk import success_distribution as success_distribution
 from lidjax.passk import success_probability as success_probability
 from lidjax.ridge import ridge_fit as ridge_fit
 from lidjax.sweep import plan_sweep as plan_sweep
