@@ -65,7 +65,7 @@ def test_many_counts_against_a_fine_grid():
     ("size", "count", "twin", "above", "below"),
     [
         ("few", 400, all_whole_splits, 2e-6, 2e-6),
-        ("some", 300, whole_line, 2e-5, 2e-6),
+        ("some", 300, whole_line, 1e-6, 1e-6),
         ("many", 300, fine_grid, 5e-3, 2e-3),
     ],
 )
