@@ -4,6 +4,8 @@ The Latent Instance Difficulty model as pure JAX kernels, sweeps over whole (N, 
 the laws fitted to them. Everything public is named here.
 """
 
+from lidjax.allocation import allocate as allocate
+from lidjax.allocation import allocate_sweep as allocate_sweep
 from lidjax.difficulty import mean_inverse_precision as mean_inverse_precision
 from lidjax.difficulty import sample_label_noise as sample_label_noise
 from lidjax.difficulty import sample_precision as sample_precision

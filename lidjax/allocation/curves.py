@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import jax
 import numpy as np
-from scipy.interpolate import PchipInterpolator, make_smoothing_spline
 
 from lidjax.allocation.budget import Budget, Line, Split, whole
 from lidjax.allocation.rules import WindowLaws
@@ -115,6 +114,8 @@ class MeasuredLine:
 
     def losses(self, log_lgen: np.ndarray, log_failure: np.ndarray, split: Split | None = None):
         """log L_gen and log L_inf along the line, or at `split`."""
+        from scipy.interpolate import PchipInterpolator  # slow to import
+
         split = self.split if split is None else split
         curves = self.curves
         log_n = np.clip(split.log_n, curves.log_n[0], curves.log_n[-1])
@@ -141,6 +142,8 @@ class MeasuredLine:
 
 def sweep_laws(curves: Curves, log_lgen: np.ndarray, log_failure: np.ndarray) -> WindowLaws:
     """Smoothed β_eff(N) and P̃(N), the power law of L_gen, and the largest N's β and P̃."""
+    from scipy.interpolate import make_smoothing_spline  # slow to import
+
     with jax.enable_x64(True):
         slopes = effective_exponent(np.exp(curves.log_k), log_failure, window=curves.window, log=True)
     beta_eff, intercept = np.asarray(slopes.beta_eff), np.asarray(slopes.log_intercept)

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from scipy.interpolate import CubicHermiteSpline
 
 from lidjax.allocation.budget import Budget, Split, whole
 from lidjax.allocation.losses import Losses, Model, Values, log_total
@@ -57,6 +56,8 @@ def flat_range(
         values = np.insert(values, place, floors.log_total[mine].min())
         slopes = np.insert(slopes, place, 0.0)
     sound = np.isfinite(values) & np.isfinite(slopes)
+    from scipy.interpolate import CubicHermiteSpline  # slow to import
+
     curve = CubicHermiteSpline(nodes[sound], values[sound], slopes[sound])
     fine = np.unique(np.concatenate([np.linspace(nodes[0], nodes[-1], 4000), nodes, [centre]]))
     high = curve(fine) > limit

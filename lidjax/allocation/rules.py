@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from lidjax.allocation.budget import Line, Split
 from lidjax.errors import InputError, unknown_name
@@ -58,6 +57,8 @@ class WindowLaws:
 
     def __init__(self, log_n, beta_eff, log_prefactors, *, gamma, log_p_n, beta, log_prefactor):
         self.ends = float(log_n[0]), float(log_n[-1])
+        from scipy.interpolate import PchipInterpolator  # slow to import
+
         self._beta_eff = PchipInterpolator(log_n, beta_eff)
         self._log_prefactor = PchipInterpolator(log_n, log_prefactors)
         self.gamma, self.log_p_n = float(gamma), float(log_p_n)

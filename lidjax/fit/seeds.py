@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from lidjax.errors import InputError
 from lidjax.fit.data import check_level
@@ -37,9 +37,9 @@ def median_ranks(count: int, level: float = 0.95) -> tuple[int, int, float]:
     returned with the coverage they have.
     """
     rank = 0
-    while rank + 1 <= (count - 1) // 2 and binom.cdf(rank + 1, count, 0.5) <= (1 - level) / 2:
+    while rank + 1 <= (count - 1) // 2 and bdtr(rank + 1, count, 0.5) <= (1 - level) / 2:
         rank += 1
-    return rank, count - 1 - rank, float(1 - 2 * binom.cdf(rank, count, 0.5))
+    return rank, count - 1 - rank, float(1 - 2 * bdtr(rank, count, 0.5))
 
 
 def summarise_seeds(
