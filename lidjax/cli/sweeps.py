@@ -83,7 +83,7 @@ def _read_spec(args: argparse.Namespace) -> "Spec":
     """The spec with overrides from the command line."""
     import tyro
 
-    from lidjax.sweep.spec import load_spec
+    from lidjax.sweep.spec_file import load_spec
 
     if args.spec is None:
         args.parser.print_help()

@@ -2,4 +2,4 @@
 
 from lidjax.sweep.run import plan_sweep as plan_sweep
 from lidjax.sweep.run import run_sweep as run_sweep
-from lidjax.sweep.spec import load_spec as load_spec
+from lidjax.sweep.spec_file import load_spec as load_spec

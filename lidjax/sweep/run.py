@@ -14,7 +14,8 @@ import numpy as np
 from lidjax.errors import InputError
 from lidjax.sweep.plan import Plan, check_resources, describe_device, make_plan
 from lidjax.sweep.source import Source, TileResult
-from lidjax.sweep.spec import FeaturesSpec, Spec, SyntheticSpec, law_of, load_spec, spec_to_dict
+from lidjax.sweep.spec import FeaturesSpec, Spec, SyntheticSpec
+from lidjax.sweep.spec_file import law_of, load_spec, spec_to_dict
 
 if TYPE_CHECKING:
     import xarray as xr

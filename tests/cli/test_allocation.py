@@ -10,7 +10,8 @@ from lidjax.allocation.losses import Losses
 from lidjax.allocation.losses import Model as LossModel
 from lidjax.cli import main
 from lidjax.sweep.source import TileResult
-from lidjax.sweep.spec import Fit, Model, SyntheticGrid, SyntheticSpec, spec_to_dict
+from lidjax.sweep.spec import Fit, Model, SyntheticGrid, SyntheticSpec
+from lidjax.sweep.spec_file import spec_to_dict
 from lidjax.sweep.store import SweepStore, store_path
 
 AXES = ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta", "n", "seed")

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lidjax.errors import InputError
-from lidjax.sweep.spec import FeaturesSpec, SyntheticSpec, law_of, load_spec, spec_from_dict, spec_to_dict
+from lidjax.sweep.spec import FeaturesSpec, SyntheticSpec
+from lidjax.sweep.spec_file import law_of, load_spec, spec_from_dict, spec_to_dict
 
 SWEEPS = Path(__file__).resolve().parents[2] / "sweeps"
 GRID = {"n": [10, 100], "k": [1, 10, 100]}

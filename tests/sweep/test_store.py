@@ -133,7 +133,7 @@ def test_a_store_of_another_format_is_refused(small_spec, tmp_path):
 KILLED = """
 import os, signal, sys
 from lidjax.sweep.run import run_sweep
-from lidjax.sweep.spec import load_spec
+from lidjax.sweep.spec_file import load_spec
 
 def track(waiting, plan, done):
     for index, tile in enumerate(waiting):
