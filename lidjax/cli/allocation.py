@@ -55,6 +55,15 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--exact", action="store_true", help="beside it the optimum of the store's model, without its seeds"
     )
+    parser.add_argument(
+        "--phase",
+        type=int,
+        nargs="?",
+        const=24,
+        metavar="SIDE",
+        help="draw also where the optimum of the store's model trains, samples or does both, over SIDE budgets "
+        "(to 10 times the largest --budget) and SIDE weights (sixteen decades); 24 take about a minute",
+    )
     parser.add_argument("--out", type=Path, help="folder of the figures (default: STORE/figures)")
     parser.add_argument("--no-plot", action="store_true", help="no figures")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
@@ -88,6 +97,8 @@ def allocate_command(args: argparse.Namespace) -> int:
     exact = _exact(data, budgets, weights, prices, window) if args.exact else None
     rows = _rows(budgets, weights, found, exact)
     figures = [] if args.no_plot else _draw(args, data, budgets, weights, prices, statistic, window, found)
+    if args.phase is not None and not args.no_plot:
+        figures += _phase(args, data, budgets, weights, prices, window)
     if args.json:
         about = {
             "store": str(args.store),
@@ -132,7 +143,7 @@ def _chosen(data: "xr.Dataset", choices: list[str]) -> "xr.Dataset":
     return data
 
 
-def _exact(data: "xr.Dataset", budgets, weights, prices, window) -> Any:
+def _exact(data: "xr.Dataset", budgets, weights, prices, window, **options) -> Any:
     """`allocate` for the model behind a synthetic store."""
     import jax
     import numpy as np
@@ -141,7 +152,9 @@ def _exact(data: "xr.Dataset", budgets, weights, prices, window) -> Any:
     from lidjax.model import power_law_spectrum, power_law_teacher
 
     if data.attrs.get("kind") != "synthetic":
-        raise InputError("--exact: the store is not of the LID model, whose losses alone are known exactly")
+        raise InputError(
+            "--exact and --phase: the store is not of the LID model, whose losses alone are known exactly"
+        )
     open_axes = [str(d) for d in data.dims if d not in ("n", "k", "seed") and data.sizes[d] > 1]
     if open_axes:
         raise InputError(f"choose one value of {', '.join(open_axes)} with --at")
@@ -159,7 +172,38 @@ def _exact(data: "xr.Dataset", budgets, weights, prices, window) -> Any:
         window=window or tuple(data.attrs["spec"]["fit"]["window"]),
         **{name: at[name] for name in ("beta", "sigma_eta", "delta", "ridge")},
         **prices,
+        **options,
     )
+
+
+def _phase(args, data, budgets, weights, prices, window) -> list[str]:
+    """The phase map, a column of budgets at a time, with a bar."""
+    import numpy as np
+    from rich.console import Console
+    from rich.progress import track
+
+    from lidjax.figures import phase_figure, save
+    from lidjax.sweep.store import store_path
+
+    if args.phase < 4:
+        raise InputError(f"--phase {args.phase}: a map has 4 budgets and weights or more")
+    unit, top = float(prices["cost_train"]), max(float(b) for b in budgets)
+    low = 4 * max(unit, float(prices["cost_infer"]) * float(prices["queries"]))
+    if top <= low:
+        raise InputError(
+            f"--phase: the largest --budget {top:g} must be above {low:g}, four of the dearer unit"
+        )
+    spent = np.geomspace(low, 10 * top, args.phase)
+    centre = float(next((w for w in weights if w > 0), 1))
+    shown = centre * np.geomspace(1e-8, 1e8, args.phase)
+    columns = [
+        _exact(data, [budget], shown, prices, window, rules=())
+        for budget in track(spent, description="phase map", console=Console(stderr=True), transient=True)
+    ]
+    kind = np.concatenate([found.kind for found in columns])
+    share = np.concatenate([np.asarray(found.n, float) for found in columns]) * unit / spent[:, None]
+    figure = phase_figure(spent / unit, shown, kind, share, title=f"$d={data['dim'].item()}$")
+    return save(figure, args.out or store_path(args.store).parent / "figures", "allocation_phase")
 
 
 def _rows(budgets, weights, found, exact) -> list[dict[str, Any]]:

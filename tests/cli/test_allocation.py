@@ -86,6 +86,26 @@ def test_a_table_for_people_and_figures(store, tmp_path, capsys):
     assert written == {f"allocation{x}.{kind}" for x in ("", "_regret") for kind in ("pdf", "png")}
 
 
+def test_the_phase_map_is_drawn_and_a_small_one_refused(store, tmp_path, capsys):
+    call = [
+        "allocate",
+        store,
+        *COSTS,
+        "--budget",
+        "1000",
+        "--weight",
+        "1",
+        "--at",
+        "beta=4",
+        "--bootstrap",
+        "20",
+    ]
+    assert main([*call, "--phase", "4", "--out", str(tmp_path / "drawn")]) == 0
+    assert (tmp_path / "drawn" / "allocation_phase.pdf").exists()
+    assert main([*call, "--phase", "3"]) == 2
+    assert "--phase 3" in capsys.readouterr().err
+
+
 def test_json_for_programs_with_the_exact_optimum_beside(store, capsys):
     call = [
         "allocate",
