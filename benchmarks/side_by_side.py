@@ -1,11 +1,12 @@
 """The same grid through NumPy, scikit-learn, PyTorch, straightforward JAX and lidjax: time, memory and error.
 
     python benchmarks/side_by_side.py --small               a minute, for CI
-    python benchmarks/side_by_side.py                       the work of Figure 1; some ten minutes on two cores
+    python benchmarks/side_by_side.py                       the work of Figure 1; half an hour on two cores
+    python benchmarks/side_by_side.py --peer-seeds 2        the same, peers on 2 of 16 seeds and their time times 8
     python benchmarks/side_by_side.py --peer-python PATH    an interpreter that has scikit-learn and PyTorch
 
-Each peer runs in a process of its own, alone on the machine, twice: the first run includes compilation. Peers whose
-packages are missing are named and left out. Errors are against exact values:
+Each peer runs in a process of its own, alone on the machine; those that compile run twice, and the first run tells
+what compilation costs. Peers whose packages are missing are named and left out. Errors are against exact values:
 
     L_gen   the mean over seeds of log L_gen of every (β, N) against the same mean over 400 other training sets drawn
             from the exact law, in standard errors; the root mean square over (β, N) is 1 for a right law
@@ -40,6 +41,7 @@ PEERS = {
     "lidjax_float32": "lidjax, float32",
 }
 ELSEWHERE = ("scikit_learn", "pytorch")  # may live in another environment
+COMPILED = ("plain_jax", "lidjax_sweep", "lidjax_float32")
 REFERENCE_SETS = 400
 
 
@@ -52,6 +54,9 @@ def main() -> int:
     parser.add_argument(
         "--peer-python", default=sys.executable, help="interpreter for scikit-learn and PyTorch"
     )
+    parser.add_argument(
+        "--peer-seeds", type=int, help="seeds that the peers run; their time is scaled up to all"
+    )
     parser.add_argument("--out", type=Path, help="write the measurements as JSON")
     options = parser.parse_args()
     work = SMALL if options.small else FULL
@@ -60,7 +65,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for peer in options.peers:
             python = options.peer_python if peer in ELSEWHERE else sys.executable
-            rows.append(measure(peer, work, python, Path(folder)) | {"peer": PEERS[peer]})
+            ours = peer.startswith("lidjax")
+            share = work if ours or not options.peer_seeds else work.replace(seeds=options.peer_seeds)
+            rows.append(measure(peer, share, python, Path(folder)) | {"peer": PEERS[peer]})
+            if "seconds" in rows[-1]:
+                rows[-1]["seeds_run"] = share.seeds
+                rows[-1]["seconds"] *= work.seeds / share.seeds
+                rows[-1]["first_seconds"] *= work.seeds / share.seeds
         rows = [row for row in rows if "seconds" in row]
         reference = reference_logs(work)
         for row in rows:
@@ -79,13 +90,14 @@ def measure(peer: str, work: Work, python: str, folder: Path) -> dict:
     """Time one peer in its own process; {} where it cannot run here."""
     (folder / "work.json").write_text(json.dumps(asdict(work)))
     out = folder / f"{peer}.npz"
-    run = [python, "-m", "peers.work", peer, str(folder / "work.json"), str(out)]
+    runs = "2" if peer in COMPILED else "1"
+    run = [python, "-m", "peers.work", peer, str(folder / "work.json"), str(out), "--runs", runs]
     done = subprocess.run(run, cwd=HERE, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         print(f"{PEERS[peer]}: left out ({done.stderr.strip().splitlines()[-1]})")
         return {}
     with np.load(out) as data:
-        first, again = data["seconds"].tolist()
+        first, again = data["seconds"].tolist()[0], data["seconds"].tolist()[-1]
         return {
             "seconds": again,
             "first_seconds": first,
@@ -110,7 +122,7 @@ def errors(work: Work, reference: np.ndarray, lgen: np.ndarray, failure: np.ndar
 
     from lidjax import pass_at_k_failure
 
-    spread = reference.std(axis=2, ddof=1) * np.sqrt(1 / work.seeds + 1 / reference.shape[2])
+    spread = reference.std(axis=2, ddof=1) * np.sqrt(1 / lgen.shape[2] + 1 / reference.shape[2])
     z = (np.log(lgen).mean(axis=2) - reference.mean(axis=2)) / spread
     result = {"lgen_z": float(np.sqrt(np.mean(z**2)))}
     beta = np.broadcast_to(np.array(work.betas)[:, None, None], lgen.shape)
