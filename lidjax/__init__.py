@@ -8,6 +8,7 @@ from lidjax.difficulty import mean_inverse_precision as mean_inverse_precision
 from lidjax.difficulty import sample_label_noise as sample_label_noise
 from lidjax.difficulty import sample_precision as sample_precision
 from lidjax.errors import InputError as InputError
+from lidjax.features import feature_split as feature_split
 from lidjax.fit import effective_exponent as effective_exponent
 from lidjax.fit import fit_saturation as fit_saturation
 from lidjax.fit import summarise_seeds as summarise_seeds
@@ -17,8 +18,13 @@ from lidjax.model import power_law_spectrum as power_law_spectrum
 from lidjax.model import power_law_teacher as power_law_teacher
 from lidjax.model import sample_features as sample_features
 from lidjax.model import sample_training_set as sample_training_set
+from lidjax.passk import draw_failure as draw_failure
+from lidjax.passk import failure_from_counts as failure_from_counts
 from lidjax.passk import instance_failure as instance_failure
+from lidjax.passk import model_draw_success as model_draw_success
+from lidjax.passk import pass_at_k_failure as pass_at_k_failure
 from lidjax.passk import pass_at_k_from_counts as pass_at_k_from_counts
+from lidjax.passk import sample_instances as sample_instances
 from lidjax.passk import sample_success as sample_success
 from lidjax.passk import success_probability as success_probability
 from lidjax.ridge import ridge_fit as ridge_fit

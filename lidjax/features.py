@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, get_args
 import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import cho_factor, cho_solve
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Num
 
 from lidjax.passk.draws import failure_from_first_success, geometric_first_success
@@ -47,13 +48,13 @@ class FeatureCell(NamedTuple):
 
 def feature_split(
     key,
-    features: Float[Array, "m d"],
-    mean: Float[Array, " m"],
-    variance: Float[Array, " m"],
+    features: Float[ArrayLike, "m d"],
+    mean: Float[ArrayLike, " m"],
+    variance: Float[ArrayLike, " m"],
     *,
-    n: Int[Array, " n"],
+    n: Int[ArrayLike, " n"],
     num_labels: int,
-    k: Num[Array, " k"],
+    k: Num[ArrayLike, " k"],
     scale,
     ridge,
     delta,
@@ -73,11 +74,16 @@ def feature_split(
     `variance_floor` ε_v are scalar arrays in the dtype of `features`; vmapped over the first three, the
     Gram matrix is still built once. A cell with N < 1, N > m - num_validation, N out of order or a
     singular system is NaN.
-    There is no intercept, as in the paper. For one, append a column of ones: it is penalised like the
-    rest, and matters little where, as after a ReLU, the features nearly span a constant.
+    There is no intercept, as in the paper. For one, append a column of ones, penalised like the rest: on
+    ResNet-18 features of CIFAR-10 it moves L_gen by 0.5 % or less, for after a ReLU they nearly span it.
+
+    Measured there (d = 512, λ = 1e-9) against an SVD of the features: in float64 L_gen is right to 2e-10,
+    at N = d to 2e-8; in float32 to 3e-4 where |N/d - 1| > 0.15, to 3e-2 nearer, and it is NaN at N = d.
     """
     if failure not in get_args(FailureMethod):
         raise ValueError(f"failure={failure!r}; allowed: {', '.join(get_args(FailureMethod))}")
+    features = jnp.asarray(features)
+    n, k = jnp.asarray(n), jnp.asarray(k, features.dtype)
     split_key, trial_key = jax.random.split(key)
     split = draw_split(split_key, features, mean, variance, variance_floor, num_labels, num_validation)
     predictions = nested_predictions(split.x, split.targets, split.x_val, n, ridge)
@@ -121,9 +127,9 @@ def draw_split(key, features, mean, variance, variance_floor, num_labels: int, n
     return Split(x[:train], targets, x[train:], mean[train:], variance[train:])
 
 
-def mean_failure(k: Num[Array, " k"], log_miss: Float[Array, "v labels"]) -> Float[Array, "labels k"]:
+def mean_failure(k: Float[Array, " k"], log_miss: Float[Array, "v labels"]) -> Float[Array, "labels k"]:
     """Mean of (1 - s)^k over instances, one k at a time: memory does not grow with the number of k."""
-    curves = jax.lax.map(lambda k: jnp.mean(jnp.exp(k * log_miss), axis=0), k.astype(log_miss.dtype))
+    curves = jax.lax.map(lambda k: jnp.mean(jnp.exp(k * log_miss), axis=0), k)
     return curves.T
 
 

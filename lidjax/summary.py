@@ -17,9 +17,14 @@ def summarise(
     """Summary of the results of a sweep, over its seeds.
 
     Variables, over the axes other than `seed`: `lgen_mean`, `lgen_se`, `lgen_median`, `lgen_low`, `lgen_high`
-    (a 95 % interval of the median); `failure` (mean over seeds) and `failure_se`, also over k; `beta_eff` (Eq. 55,
-    the slope of the mean curve over the window) and `beta_eff_se` (jackknife over seeds, or over splits where seeds
-    share one).
+    (a 95 % interval of the median); `failure` (median over seeds, `failure_mean` their mean), also over k; `beta_eff`
+    (Eq. 55), the median over training sets of the slope of each one's curve, with a 95 % interval `beta_eff_low`,
+    `beta_eff_high`; `beta_eff_mean_curve`, the slope of the mean curve, with its jackknife error. Seeds that share a
+    split count as one training set.
+
+    The two readings of β_eff differ where training sets differ: the mean over D_N of Eq. 13 is carried, at large k, by
+    the training sets with the largest L_gen, and for small β these are far from typical.
+
     `saturation` and `saturation_se` hold the fit of Eq. 20 over `n`, along `parameter`, with
     `identifiable` and `fit_status` beside them.
 
@@ -54,13 +59,17 @@ def _summarise(data: xr.Dataset, window: tuple[float, float] | None, from_n: flo
     groups = curves.groupby("split").mean("seed") if "split" in data.coords else curves
     groups = groups.rename(split="seed") if "split" in groups.dims else groups
     groups = groups.transpose(*axes, "seed", "k")
-    count = groups.sizes["seed"]
-    out["failure"] = groups.mean("seed")
-    out["failure_se"] = groups.std("seed", ddof=1) / np.sqrt(count) if count > 1 else out["failure"] * np.nan
-    slope = effective_exponent(data["k"].values, out["failure"].values, window=window)
-    out["beta_eff"] = (axes, np.asarray(slope.beta_eff), {"long_name": "β_eff(N), Eq. 55", "units": "1"})
-    out["beta_eff_se"] = (axes, _jackknife_error(groups, window))
-    out["beta_eff_straightness"] = (axes, np.asarray(slope.standard_error))
+    out["failure"] = groups.median("seed")
+    out["failure_mean"] = groups.mean("seed")
+    k = data["k"].values
+    slopes = summarise_seeds(np.asarray(effective_exponent(k, groups.values, window=window).beta_eff))
+    out["beta_eff"] = (axes, np.asarray(slopes.median), {"long_name": "β_eff(N), Eq. 55", "units": "1"})
+    out["beta_eff_low"] = (axes, np.asarray(slopes.median_low))
+    out["beta_eff_high"] = (axes, np.asarray(slopes.median_high))
+    mean_curve = effective_exponent(k, out["failure_mean"].values, window=window)
+    out["beta_eff_mean_curve"] = (axes, np.asarray(mean_curve.beta_eff))
+    out["beta_eff_mean_curve_se"] = (axes, _jackknife_error(groups, window))
+    out.attrs["interval_coverage"] = slopes.coverage
     out.attrs["window"] = list(window)
     return _with_saturation(out, from_n if from_n is not None else settings["from_n"])
 
@@ -89,19 +98,15 @@ def _jackknife_error(groups: xr.DataArray, window: tuple[float, float]) -> np.nd
 def _with_saturation(summary: xr.Dataset, from_n: float) -> xr.Dataset:
     """Add the fit of Eq. 20 along n."""
     beta_eff = summary["beta_eff"].transpose(..., "n")
-    errors = summary["beta_eff_se"].transpose(..., "n")
     if from_n > 0:
         used = (summary["n"] >= from_n).broadcast_like(beta_eff)
     else:
         dim = summary["dim"] if "dim" in summary.dims else summary.attrs["feature_dim"]
         used = (summary["n"] > 1.5 * dim).broadcast_like(beta_eff)
     used = used.transpose(*beta_eff.dims)
-    weighted = bool(np.isfinite(errors.where(used, 1.0)).all()) and bool((errors.where(used, 1.0) > 0).all())
-    fit = fit_saturation(
-        summary["n"].values.astype(float),
-        beta_eff.where(used).values,
-        standard_error=np.where(used, errors, 1.0) if weighted else None,
-    )
+    # unweighted: Eq. 20 is an empirical form, and where seeds say β_eff to 1e-6 (on the plateau) weights by
+    # sampling error would fit the form to two points; its misfit is the error that matters
+    fit = fit_saturation(summary["n"].values.astype(float), beta_eff.where(used).values)
     axes = [name for name in beta_eff.dims if name != "n"]
     summary = summary.assign_coords(parameter=list(SATURATION))
     stacked = np.stack([np.asarray(getattr(fit, name)) for name in SATURATION], axis=-1)

@@ -221,7 +221,17 @@ def _combinations(summary: "xr.Dataset") -> list[dict[str, int]]:
 
 
 def _block(part: "xr.Dataset", where: dict[str, int]) -> dict[str, Any]:
-    columns = ("lgen_mean", "lgen_median", "lgen_low", "lgen_high", "beta_eff", "beta_eff_se", "in_fit")
+    columns = (
+        *("lgen_mean", "lgen_se", "lgen_median", "lgen_low", "lgen_high"),
+        *(
+            "beta_eff",
+            "beta_eff_low",
+            "beta_eff_high",
+            "beta_eff_mean_curve",
+            "beta_eff_mean_curve_se",
+            "in_fit",
+        ),
+    )
     rows = [
         {"n": int(n), **{name: part[name].sel(n=n).item() for name in columns}}
         for n in part["n"].values.tolist()
@@ -243,23 +253,23 @@ def _block(part: "xr.Dataset", where: dict[str, int]) -> dict[str, Any]:
 
 
 def _print_block(block: dict[str, Any], attrs: dict[str, Any], console: Any) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from lidjax.fit import describe_status
 
     at = ", ".join(f"{name} = {value:g}" for name, value in block["at"].items())
     low, high = attrs["window"]
-    table = Table(title=f"{attrs['spec']['name']}: {at}; window k = {low:g} to {high:g}")
-    for column in ("N", "mean L_gen", "median L_gen (95 %)", "β_eff(N)", "±", ""):
+    table = Table(title=f"{attrs['spec']['name']}: {at}; window k = {low:g} to {high:g}", box=SIMPLE_HEAD)
+    for column in ("N", "median L_gen", "mean", "β_eff, median (95 %)", "mean curve"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in block["rows"]:
         table.add_row(
-            f"{row['n']:,}",
-            f"{row['lgen_mean']:.3e}",
-            f"{row['lgen_median']:.2e} ({row['lgen_low']:.1e}, {row['lgen_high']:.1e})",
-            f"{row['beta_eff']:.4f}",
-            f"{row['beta_eff_se']:.4f}",
-            "fit" if row["in_fit"] else "",
+            f"{'*' if row['in_fit'] else ' '} {row['n']:,}",
+            f"{row['lgen_median']:.2e}",
+            f"{row['lgen_mean']:.1e}",
+            f"{row['beta_eff']:.3f} ({row['beta_eff_low']:.3f}, {row['beta_eff_high']:.3f})",
+            f"{row['beta_eff_mean_curve']:.3f} ± {row['beta_eff_mean_curve_se']:.3f}",
         )
     console.print(table)
     fit = ", ".join(
@@ -267,7 +277,7 @@ def _print_block(block: dict[str, Any], attrs: dict[str, Any], console: Any) -> 
         + ("" if block["saturation"][name]["identifiable"] else " (not determined)")
         for name, symbol in (("beta", "β"), ("delta", "Δ"), ("c", "c"), ("nu", "ν"))
     )
-    console.print(f"Eq. 20, β_eff = β - Δ/(1 + c N^ν): {fit}", highlight=False)
+    console.print(f"Eq. 20, β_eff = β - Δ/(1 + c N^ν), fitted to the N marked *: {fit}", highlight=False)
     console.print(f"  status: {describe_status(block['fit_status'])}", highlight=False)
     published = attrs["spec"]["fit"]["published"]
     if published:

@@ -83,7 +83,7 @@ def _inference(axes: Axes, summary: xr.Dataset, facts: dict[str, Any]) -> None:
     axes.plot(k[shown], reference[shown], "k--", lw=0.9, label=label)
     axes.axvspan(*summary.attrs["window"], color="0.93", zorder=0, lw=0)
     axes.set(xscale="log", yscale="log", xlabel="attempts $k$", ylabel=r"$\mathcal{L}_{\rm inf}(k;N)$")
-    axes.legend()
+    axes.legend(loc="lower left")
 
 
 def _log_prefactor(facts: dict[str, Any]) -> float:
@@ -96,16 +96,17 @@ def _log_prefactor(facts: dict[str, Any]) -> float:
 
 def _exponent(axes: Axes, summary: xr.Dataset, facts: dict[str, Any]) -> None:
     n, fitted = summary["n"].values, summary["in_fit"].values
+    beta_eff = summary["beta_eff"].values
+    low = np.nan_to_num(beta_eff - summary["beta_eff_low"].values)
+    high = np.nan_to_num(summary["beta_eff_high"].values - beta_eff)
     style = {"fmt": "o", "ms": 3.5, "lw": 0.8, "capsize": 1.5}
-    errors = np.nan_to_num(summary["beta_eff_se"].values)
     for mask, colour, label in (
         (fitted, "C0", r"$\hat\beta_{\rm eff}(N)$"),
         (~fitted, "0.65", "not in the fit"),
     ):
         if mask.any():
-            axes.errorbar(
-                n[mask], summary["beta_eff"].values[mask], errors[mask], color=colour, label=label, **style
-            )
+            errors = np.stack([low, high])[:, mask]
+            axes.errorbar(n[mask], beta_eff[mask], errors, color=colour, label=label, **style)
     beta, delta, c, nu = (summary["saturation"].sel(parameter=p).item() for p in ("beta", "delta", "c", "nu"))
     if np.isfinite(beta) and fitted.any():
         smooth = np.geomspace(n[fitted].min(), n[fitted].max(), 200)
@@ -116,4 +117,4 @@ def _exponent(axes: Axes, summary: xr.Dataset, facts: dict[str, Any]) -> None:
     axes.axvline(facts["dim"], color="0.5", lw=0.7, ls=":")
     axes.set(xscale="log", xlabel="training instances $N$", ylabel=r"$\beta_{\rm eff}(N)$")
     axes.set_ylim(bottom=0)
-    axes.legend()
+    axes.legend(loc="lower right")

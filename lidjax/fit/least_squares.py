@@ -1,82 +1,125 @@
-"""Damped least squares in a box (Levenberg-Marquardt), one small problem at a time; vmap it over starts and cells.
+"""Damped least squares in a box (Levenberg-Marquardt), one small problem; vmap it over starts and cells.
 
-Minimises C(p) = ½‖r(p)‖² over low ≤ p ≤ high. Each step solves (JᵀJ + μ diag JᵀJ) δ = -Jᵀr on the parameters
-that no bound holds, clips to the box, and keeps the step only when C falls; μ shrinks by 10 on success and
-grows by 4 on failure. References: Moré, Lecture Notes in Mathematics 630 (1978) 105; Kelley,
-Iterative Methods for Optimization (1999), ch. 5 for the projection.
+Minimises C(p) = ½‖r(p)‖² over low ≤ p ≤ high. Each step solves (JᵀJ + μ diag JᵀJ) δ = -Jᵀr on the
+parameters that no bound holds, clips to the box, and is kept only when C falls; μ shrinks by 10 on
+success and grows by 4 on failure. A parameter is fixed by low = high.
+References: Moré, Lecture Notes in Mathematics 630 (1978) 105, for the damping scaled by diag JᵀJ and the
+cosine test; Kelley, Iterative Methods for Optimization (1999), ch. 5, for the projection.
+
+Why not L-BFGS: on 1000 fits of Eq. 20 from 12 starts (2 cores, float64) `optax.lbfgs` reached the same minima
+to 1e-8 in 54 s, this in 0.7 s: with four parameters the Gauss-Newton matrix is nearly free and worth having.
 """
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.linalg import cho_factor, cho_solve
 from jaxtyping import Array, Bool, Float, Int
 
 
 class Minimum(NamedTuple):
-    """A stationary point: parameters, residuals and their Jacobian there, C, whether it converged, steps taken."""
+    """A stationary point: parameters, cost C, whether it converged, steps taken."""
 
     params: Float[Array, " p"]
-    residual: Float[Array, " m"]
-    jacobian: Float[Array, "m p"]
     cost: Float[Array, ""]
     converged: Bool[Array, ""]
     num_steps: Int[Array, ""]
 
 
 def damped_step(gradient, hessian, free, damping):
-    """δ of one damped step; parameters that are not `free` stay. Scaled to a unit diagonal before solving."""
+    """δ of one damped step; parameters that are not `free` stay. Solved in units where diag JᵀJ = 1.
+
+    A matrix that is not numerically positive definite gives NaN, which the caller takes for a bad step.
+    """
     diagonal = jnp.diagonal(hessian)
-    scale = jnp.where(free & (diagonal > 0), jax.lax.rsqrt(jnp.where(diagonal > 0, diagonal, 1.0)), 0.0)
+    movable = free & (diagonal > 0)
+    scale = jnp.where(movable, jax.lax.rsqrt(jnp.where(movable, diagonal, 1.0)), 0.0)
     scaled = hessian * scale[:, None] * scale[None, :]
-    identity = jnp.eye(gradient.shape[0], dtype=gradient.dtype)
-    matrix = jnp.where(identity > 0, 1.0 + damping, scaled)
-    return -scale * jnp.linalg.solve(matrix, scale * gradient)
+    identity = jnp.eye(gradient.shape[0], dtype=bool)
+    matrix = jnp.where(identity, 1.0 + damping, scaled)
+    return -scale * cho_solve(cho_factor(matrix, lower=True), scale * gradient)
 
 
-def least_squares(residual, start, low, high, *, max_steps: int = 200) -> Minimum:
+class Point(NamedTuple):
+    """What a step needs to know of a place. Not r and J themselves: under vmap carrying them is most of the cost."""
+
+    params: Float[Array, " p"]
+    gradient: Float[Array, " p"]
+    hessian: Float[Array, "p p"]
+    cost: Float[Array, ""]
+
+
+class Descent(NamedTuple):
+    """The best point so far, and how the descent goes on."""
+
+    point: Point
+    damping: Float[Array, ""]
+    done: Bool[Array, ""]
+    settled: Bool[Array, ""]
+    num_steps: Int[Array, ""]
+
+
+def begin(start) -> Descent:
+    """A descent that has not looked yet: infinite cost, so that the first step evaluates the start and keeps it."""
+    size, dtype = start.shape[0], start.dtype
+    point = Point(start, jnp.zeros(size, dtype), jnp.zeros((size, size), dtype), jnp.asarray(jnp.inf, dtype))
+    no = jnp.asarray(False)
+    return Descent(point, jnp.asarray(1e-2, dtype), no, no, jnp.asarray(0))
+
+
+def evaluate(residual, params) -> Point:
+    r, j = residual(params), jax.jacfwd(residual)(params)
+    gradient = jnp.matmul(j.T, r, precision="highest")
+    return Point(params, gradient, jnp.matmul(j.T, j, precision="highest"), 0.5 * jnp.sum(r * r))
+
+
+def held_by_bounds(params, gradient, low, high):
+    return ((params <= low) & (gradient > 0)) | ((params >= high) & (gradient < 0)) | (low >= high)
+
+
+def descend(residual, state: Descent, low, high, *, enough=0.0) -> Descent:
+    """One damped step. Done on a step below 1e-9 (float64), a fall of C below `enough` or 1e-14 C, or no way down."""
+    old = state.point
+    eps = jnp.finfo(old.params.dtype).eps
+    free = ~held_by_bounds(old.params, old.gradient, low, high)
+    step = damped_step(old.gradient, old.hessian, free, state.damping)
+    new = evaluate(residual, jnp.clip(old.params + step, low, high))
+
+    better = new.cost < old.cost
+    looked = jnp.isfinite(old.cost)
+    moved = jnp.abs(new.params - old.params) > jnp.sqrt(eps) / 10 * (1 + jnp.abs(old.params))
+    whole = looked & (state.damping <= 1e-2)  # a near Gauss-Newton step: a short damped one proves nothing
+    settled = whole & ~jnp.any(moved)
+    flat = whole & better & (old.cost - new.cost <= jnp.maximum(50 * eps * old.cost, enough))
+    return Descent(
+        jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old),
+        jnp.where(better, jnp.maximum(state.damping / 10, 1e-12), state.damping * 4),
+        settled | flat | (state.damping > 1e12),
+        settled,
+        state.num_steps + 1,
+    )
+
+
+def least_squares(residual, start, low, high, *, max_steps: int = 100) -> Minimum:
     """Minimise ½‖residual(p)‖² from `start` inside [low, high]; `residual` maps (p,) to (m,).
 
-    Converged means: a step was accepted or proposed that changes neither the cost by more than 1e-14 of itself nor
-    any parameter by more than 1e-9 (scaled by machine precision for float32).
+    Converged means that it ended on a small step, or with the residual orthogonal to the free columns of J.
     """
-    start = jnp.clip(start, low, high)
-    eps = jnp.finfo(start.dtype).eps
-    jacobian = jax.jacfwd(residual)
-
-    def evaluate(params):
-        r = residual(params)
-        j = jacobian(params)
-        return r, j, 0.5 * jnp.sum(r * r)
-
-    def body(state):
-        params, r, j, cost, damping, _, steps = state
-        gradient = jnp.matmul(j.T, r, precision="highest")
-        hessian = jnp.matmul(j.T, j, precision="highest")
-        held = ((params <= low) & (gradient > 0)) | ((params >= high) & (gradient < 0))
-        step = damped_step(gradient, hessian, ~held, damping)
-        trial = jnp.clip(params + step, low, high)
-        trial_r, trial_j, trial_cost = evaluate(trial)
-        better = trial_cost < cost
-        small_step = jnp.all(jnp.abs(trial - params) <= jnp.sqrt(eps) / 10 * (1 + jnp.abs(params)))
-        flat = jnp.abs(trial_cost - cost) <= 50 * eps * cost
-        done = (small_step & (damping <= 1)) | (flat & better) | (damping > 1e12)
-        state = jax.tree.map(
-            lambda new, old: jnp.where(better, new, old),
-            (trial, trial_r, trial_j, trial_cost),
-            (params, r, j, cost),
-        )
-        return *state, jnp.where(better, jnp.maximum(damping / 10, 1e-12), damping * 4), done, steps + 1
-
-    def unfinished(state):
-        return ~state[5] & (state[6] < max_steps)
-
-    first = (start, *evaluate(start), jnp.asarray(1e-2, start.dtype), jnp.asarray(False), jnp.asarray(0))
-    params, r, j, cost, _, done, steps = jax.lax.while_loop(unfinished, body, first)
-    return Minimum(params, r, j, cost, done & jnp.isfinite(cost), steps)
+    state = jax.lax.while_loop(
+        lambda state: ~state.done & (state.num_steps < max_steps),
+        lambda state: descend(residual, state, low, high),
+        begin(jnp.clip(start, low, high)),
+    )
+    params, gradient, hessian, cost = state.point
+    held = held_by_bounds(params, gradient, low, high)
+    tolerance = jnp.maximum(1e-6, jnp.sqrt(jnp.finfo(params.dtype).eps))
+    cosine_limit = tolerance * jnp.sqrt(jnp.diagonal(hessian) * 2 * cost)
+    stationary = jnp.all(held | (jnp.abs(gradient) <= cosine_limit))
+    return Minimum(params, cost, (state.settled | stationary) & jnp.isfinite(cost), state.num_steps)
 
 
-def best_of(residual, starts: Float[Array, "s p"], low, high, *, max_steps: int = 200) -> Minimum:
+def best_of(residual, starts: Float[Array, "s p"], low, high, *, max_steps: int = 100) -> Minimum:
     """The lowest of the minima reached from several starts."""
     minima = jax.vmap(lambda start: least_squares(residual, start, low, high, max_steps=max_steps))(starts)
     best = jnp.argmin(jnp.where(jnp.isfinite(minima.cost), minima.cost, jnp.inf))

@@ -1,9 +1,11 @@
 """Saturating law of the effective exponent over training size (Eq. 20 = Eq. 57), fitted with its uncertainty.
 
-β_eff(N) = β - Δ/(1 + c N^ν) is a logistic curve in log N. With c = N₀^-ν it falls by Δ/2 at N = N₀, and
-(log β, log Δ, log N₀, log ν) are the parameters the optimiser sees. What the data cannot tell: if every N ≫ N₀ only
-the tail (Δ/c) N^-ν is seen, and Δ, c trade against each other; if every N ≪ N₀ the plateau β is not seen.
+The optimiser sees (log β, log Δ, log c, log ν). What data cannot tell: with N₀ = c^(-1/ν), if every N ≫ N₀ only the
+tail (Δ/c) N^-ν is seen and Δ, c trade against each other; if every N ≪ N₀ the plateau β is not seen.
 """
+
+# pyright: reportCallIssue=false
+# (arrays are unpacked into as many fields as they have rows, which a type checker cannot count)
 
 from functools import partial
 from typing import NamedTuple
@@ -12,158 +14,184 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from lidjax.errors import InputError
+from lidjax.fit.data import check_level, floating, over_batch
 from lidjax.fit.least_squares import best_of
 from lidjax.fit.status import FitStatus
+from lidjax.fit.uncertainty import (
+    ROUNDING,
+    at_dof,
+    at_minimum,
+    covariance_from_jacobian,
+    critical_values,
+    profile_intervals,
+    residual_variance,
+)
 
 NUM_PARAMS = 4
-MIN_POINTS = NUM_PARAMS + 1
-LOG_RANGE = 14.0  # heuristic box: parameters within e^±14 (10^±6) of the scale of the data
-LOG_NU = (-3.0, 3.0)  # heuristic box for ν: 0.05 to 20
-WALD_WIDE = 1.0  # an estimate known to no better than a factor e is called undetermined
+LOG_SCALE = (
+    -9.0,
+    5.0,
+)  # heuristic box for β and Δ over the largest |β_eff|. Much above e^5 the valley of Δ/c is
+# flat to rounding: at e^14 a profile got stuck on it and gave ν < 2.05 where the true end was 3.03
+LOG_REACH = 7.0  # heuristic box: N₀ within e^±7 of the sizes
+LOG_NU = (-3.0, 3.0)  # heuristic box: ν from 0.05 to 20
+PLACES, SLOPES = (-0.3, 0.15, 0.5, 0.85), (0.5, 1.0, 2.5)  # heuristic starts: N₀ along log N, and ν
 
 
 class SaturationFit(NamedTuple):
     """Estimates of Eq. 20, with the leading axes of `beta_eff`.
 
-    `beta_se` and so on are standard errors of the parameters on their natural scale; `covariance` (..., 4, 4) and
-    `identifiable` (..., 4) are in the order β, Δ, c, ν. `cost` is the weighted sum of squared residuals,
-    `dof` the points used minus 4, `status` a `FitStatus`.
+    `beta_se` and so on are standard errors; `covariance` (..., 4, 4), `lower`, `upper` and `identifiable`
+    (..., 4) are in the order β, Δ, c, ν. `lower`, `upper` are profile-likelihood intervals, 0 or inf where
+    the data leave that side open; `identifiable` says that both sides are closed. `cost` is the
+    weighted sum of squared residuals, `dof` the points used minus 4, `status` a `FitStatus`.
     """
 
-    beta: Float[Array, "..."]
-    delta: Float[Array, "..."]
-    c: Float[Array, "..."]
-    nu: Float[Array, "..."]
-    beta_se: Float[Array, "..."]
-    delta_se: Float[Array, "..."]
-    c_se: Float[Array, "..."]
-    nu_se: Float[Array, "..."]
-    covariance: Float[Array, "... 4 4"]
-    cost: Float[Array, "..."]
-    dof: Int[Array, "..."]
-    identifiable: Bool[Array, "... 4"]
-    status: Int[Array, "..."]
+    beta: Float[Array, "*batch"]
+    delta: Float[Array, "*batch"]
+    c: Float[Array, "*batch"]
+    nu: Float[Array, "*batch"]
+    beta_se: Float[Array, "*batch"]
+    delta_se: Float[Array, "*batch"]
+    c_se: Float[Array, "*batch"]
+    nu_se: Float[Array, "*batch"]
+    covariance: Float[Array, "*batch 4 4"]
+    lower: Float[Array, "*batch 4"]
+    upper: Float[Array, "*batch 4"]
+    cost: Float[Array, "*batch"]
+    dof: Int[Array, "*batch"]
+    identifiable: Bool[Array, "*batch 4"]
+    status: Int[Array, "*batch"]
 
 
 def saturation_curve(params, log_n):
-    """β - Δ sigmoid(-ν (log n - log n₀)) for params = (log β, log Δ, log n₀, log ν)."""
-    log_beta, log_delta, log_n0, log_nu = params
-    return jnp.exp(log_beta) - jnp.exp(log_delta) * jax.nn.sigmoid(-jnp.exp(log_nu) * (log_n - log_n0))
+    """β - Δ/(1 + c n^ν) for params = (log β, log Δ, log c, log ν), as a logistic curve in log n."""
+    log_beta, log_delta, log_c, log_nu = params
+    return jnp.exp(log_beta) - jnp.exp(log_delta) * jax.nn.sigmoid(-(log_c + jnp.exp(log_nu) * log_n))
 
 
-def natural_params(params):
-    """(β, Δ, c, ν) from the optimiser's parameters."""
-    log_beta, log_delta, log_n0, log_nu = params
-    nu = jnp.exp(log_nu)
-    return jnp.stack([jnp.exp(log_beta), jnp.exp(log_delta), jnp.exp(-nu * log_n0), nu])
-
-
-def starting_points(log_n, beta_eff, weight, low, high):
+def starting_points(log_n, beta_eff, weight, first, last):
     """Twelve starts: N₀ and ν on a grid, then β and Δ by linear least squares."""
-    first = jnp.min(jnp.where(weight > 0, log_n, jnp.inf))
-    last = jnp.max(jnp.where(weight > 0, log_n, -jnp.inf))
+    square = weight**2 / jnp.sum(weight**2)
+    mean_y = jnp.sum(square * beta_eff)
+    floor = 1e-3 * jnp.max(jnp.abs(beta_eff)) + jnp.finfo(log_n.dtype).tiny
 
-    def start(position, log_nu):
-        log_n0 = first + position * (last - first)
-        shape = jax.nn.sigmoid(-jnp.exp(log_nu) * (log_n - log_n0))
-        w = weight**2 / jnp.sum(weight**2)
-        mean_s, mean_y = jnp.sum(w * shape), jnp.sum(w * beta_eff)
-        spread = jnp.sum(w * (shape - mean_s) ** 2)
-        delta = -jnp.sum(w * (shape - mean_s) * (beta_eff - mean_y)) / jnp.where(spread > 0, spread, 1.0)
+    def start(place, nu):
+        log_c = -nu * (first + place * (last - first))
+        shape = jax.nn.sigmoid(-(log_c + nu * log_n))
+        mean_s = jnp.sum(square * shape)
+        spread = jnp.sum(square * (shape - mean_s) ** 2)
+        delta = -jnp.sum(square * (shape - mean_s) * (beta_eff - mean_y)) / jnp.where(spread > 0, spread, 1.0)
         beta = mean_y + delta * mean_s
-        tiny = jnp.finfo(log_n.dtype).tiny
-        point = jnp.stack(
-            [jnp.log(jnp.maximum(beta, tiny)), jnp.log(jnp.maximum(delta, tiny)), log_n0, log_nu]
+        return jnp.stack(
+            [jnp.log(jnp.maximum(beta, floor)), jnp.log(jnp.maximum(delta, floor)), log_c, jnp.log(nu)]
         )
-        return jnp.clip(point, low, high)
 
-    positions = jnp.asarray([-0.3, 0.15, 0.5, 0.85], log_n.dtype)
-    slopes = jnp.log(jnp.asarray([0.5, 1.0, 2.5], log_n.dtype))
-    grid = jnp.stack([g.ravel() for g in jnp.meshgrid(positions, slopes, indexing="ij")])
-    return jax.vmap(start)(*grid)
+    grid = jnp.meshgrid(*(jnp.asarray(a, log_n.dtype) for a in (PLACES, SLOPES)), indexing="ij")
+    return jax.vmap(start)(*(g.ravel() for g in grid))
 
 
-def fit_saturation_cell(n, beta_eff, weight, *, known_errors: bool) -> SaturationFit:
-    """One fit of Eq. 20: `n`, `beta_eff`, `weight` (m,); weight 0 leaves a point out."""
-    used = (weight > 0) & jnp.isfinite(beta_eff) & jnp.isfinite(weight)
-    weight = jnp.where(used, weight, 0.0)
-    beta_eff = jnp.where(used, beta_eff, 0.0)
-    log_n = jnp.log(n)
+def fit_saturation_cell(log_n, beta_eff, weight, *, known_errors, critical) -> SaturationFit:
+    """One fit of Eq. 20 to arrays (m,); weight 0 leaves a point out."""
+    dtype = beta_eff.dtype
+    used = weight > 0
     num_points = jnp.sum(used)
-
-    scale = jnp.log(jnp.maximum(jnp.max(jnp.abs(beta_eff)), jnp.finfo(n.dtype).tiny))
+    dof = num_points - NUM_PARAMS
+    scale = jnp.log(jnp.max(jnp.where(used, jnp.abs(beta_eff), 0)) + jnp.finfo(dtype).tiny)
     first = jnp.min(jnp.where(used, log_n, jnp.inf))
     last = jnp.max(jnp.where(used, log_n, -jnp.inf))
-    nu_low, nu_high = (jnp.asarray(edge, n.dtype) for edge in LOG_NU)
-    low = jnp.stack([scale - LOG_RANGE, scale - LOG_RANGE, first - LOG_RANGE, nu_low])
-    high = jnp.stack([scale + LOG_RANGE, scale + LOG_RANGE, last + LOG_RANGE, nu_high])
+    nu_low, nu_high = (jnp.asarray(edge, dtype) for edge in LOG_NU)
+    c_reach = jnp.exp(nu_high) * (LOG_REACH + jnp.maximum(jnp.abs(first), jnp.abs(last)))
+    low = jnp.stack([scale + LOG_SCALE[0], scale + LOG_SCALE[0], -c_reach, nu_low])
+    high = jnp.stack([scale + LOG_SCALE[1], scale + LOG_SCALE[1], c_reach, nu_high])
 
     def residual(params):
         return weight * (saturation_curve(params, log_n) - beta_eff)
 
-    starts = starting_points(log_n, beta_eff, weight, low, high)
-    best = best_of(residual, starts, low, high)
+    starts = starting_points(log_n, beta_eff, weight, first, last)
+    best = best_of(residual, jnp.clip(starts, low[None, :], high[None, :]), low, high)
 
-    dof = num_points - NUM_PARAMS
-    cost = 2 * best.cost
-    variance = jnp.asarray(1.0, n.dtype) if known_errors else cost / jnp.maximum(dof, 1).astype(n.dtype)
-    hessian = jnp.matmul(best.jacobian.T, best.jacobian, precision="highest")
-    diagonal = jnp.diagonal(hessian)
-    root = jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
-    log_covariance = (
-        variance * jnp.linalg.inv(hessian / (root[:, None] * root[None, :])) / (root[:, None] * root[None, :])
-    )
-    bend = jax.jacfwd(natural_params)(best.params)
-    covariance = bend @ log_covariance @ bend.T
-
-    values = natural_params(best.params)
+    rounding = ROUNDING * jnp.finfo(dtype).eps * jnp.max(jnp.abs(weight * beta_eff))
+    variance = residual_variance(best.cost, dof, rounding, known_errors)
+    covariance = covariance_from_jacobian(jax.jacfwd(residual)(best.params), variance)
     errors = jnp.sqrt(jnp.diagonal(covariance))
-    at_bound = (best.params <= low) | (best.params >= high)
-    identifiable = ~(jnp.stack([at_bound[0], at_bound[1], at_bound[2] | at_bound[3], at_bound[3]]))
-    identifiable &= errors < WALD_WIDE * jnp.abs(values)
-    status = jnp.where(jnp.all(identifiable), int(FitStatus.OK), int(FitStatus.NOT_IDENTIFIABLE))
-    status = jnp.where(best.converged, status, int(FitStatus.NOT_CONVERGED))
-    status = jnp.where(dof < 1, int(FitStatus.TOO_FEW_POINTS), status)
-    fine = status < int(FitStatus.TOO_FEW_POINTS)
+    rows = (jnp.broadcast_to(a, (NUM_PARAMS, NUM_PARAMS)) for a in (best.params, low, high))
+    ends = profile_intervals(
+        residual,
+        range(NUM_PARAMS),
+        errors,
+        *rows,
+        cost=best.cost,
+        variance=variance,
+        critical=at_dof(critical, dof),
+    )
+
+    identifiable = jnp.isfinite(ends.lower) & jnp.isfinite(ends.upper)
+    converged = at_minimum(residual, best, low, high, variance=variance, lowest=ends.lowest)
+    status = jnp.where(jnp.all(identifiable), FitStatus.OK, FitStatus.NOT_IDENTIFIABLE)
+    status = jnp.where(converged, status, FitStatus.NOT_CONVERGED)
+    status = jnp.where(dof < 1, FitStatus.TOO_FEW_POINTS, status).astype(jnp.int32)
+    fine = dof >= 1
+    values = jnp.where(fine, jnp.exp(best.params), jnp.nan)
+    beta, delta, c, nu = values
+    beta_se, delta_se, c_se, nu_se = values * errors
     return SaturationFit(
-        *jnp.where(fine, values, jnp.nan),
-        *jnp.where(fine, errors, jnp.nan),
-        jnp.where(fine, covariance, jnp.nan),
-        jnp.where(fine, cost, jnp.nan),
-        dof,
-        identifiable & fine,
-        status,
+        beta=beta,
+        delta=delta,
+        c=c,
+        nu=nu,
+        beta_se=beta_se,
+        delta_se=delta_se,
+        c_se=c_se,
+        nu_se=nu_se,
+        covariance=values[:, None] * covariance * values[None, :],
+        lower=jnp.where(fine, jnp.exp(ends.lower), jnp.nan),
+        upper=jnp.where(fine, jnp.exp(ends.upper), jnp.nan),
+        cost=jnp.where(fine, 2 * best.cost, jnp.nan),
+        dof=dof,
+        identifiable=identifiable & fine,
+        status=status,
     )
 
 
-@partial(jax.jit, static_argnames="known_errors")
-def fit_saturation_batch(n, beta_eff, weight, known_errors):
-    batch = beta_eff.shape[:-1]
-    flat = [a.reshape(-1, a.shape[-1]) for a in (n, beta_eff, weight)]
-    fits = jax.vmap(partial(fit_saturation_cell, known_errors=known_errors))(*flat)
-    return jax.tree.map(lambda leaf: leaf.reshape(batch + leaf.shape[1:]), fits)
+@jax.jit
+def fit_saturation_batch(log_n, beta_eff, weight, known_errors, critical):
+    cell = partial(fit_saturation_cell, known_errors=known_errors, critical=critical)
+    return over_batch(cell, log_n, beta_eff, weight)
 
 
-def fit_saturation(n, beta_eff, *, standard_error=None) -> SaturationFit:
-    """Fit β_eff(N) = β - Δ/(1 + c N^ν), β, Δ, c, ν > 0 (Eq. 20), to `beta_eff` (..., m) at sizes `n` (..., m).
+def fit_saturation(n, beta_eff, *, standard_error=None, level: float = 0.95) -> SaturationFit:
+    """Fit β_eff(N) = β - Δ/(1 + c N^ν) with β, Δ, c, ν > 0 (Eq. 20) to `beta_eff` (..., m) at `n` (..., m).
 
-    `standard_error` (..., m): one known standard error a point; the reported errors are then the usual chi-square ones.
-    Without it all points weigh the same and errors are scaled by the misfit, cost/dof. For curves without sampling
-    noise (population integrals) that is all an error can mean: how well the *form* of Eq. 20 holds over this range
-    of N. It is no statement about the range beyond.
+    `standard_error` (..., m): one known standard error a point; reported errors are then the chi-square ones.
+    Without it all points weigh the same and errors are scaled by the misfit, cost/dof. For curves without
+    sampling noise (population integrals) that is all an error can mean: how well the *form* of Eq. 20 holds
+    over this range of N. It is no statement about the range beyond. `level` is that of the profile intervals.
 
-    Points with a NaN value or a non-positive or non-finite error are left out; under five usable points the result
-    is NaN with a status. Weakly determined parameters are flagged in `identifiable`, never silently reported as sharp.
+    Points with a NaN value, or with an error that is not positive and finite, are left out; under five usable points
+    the result is NaN with a status. An open interval is flagged (`identifiable`, `status`): where only the rise
+    is seen β is open above, where only the approach to the plateau is seen Δ and c are.
+    Arrays broadcast; leading axes are vmapped in one compiled program. Use float64: in float32 the
+    profiles of weakly determined parameters lose their meaning.
     """
-    beta_eff = jnp.asarray(beta_eff)
+    beta_eff = floating(beta_eff)
     n = jnp.asarray(n).astype(beta_eff.dtype)
-    error = (
-        jnp.ones_like(beta_eff)
-        if standard_error is None
-        else jnp.asarray(standard_error).astype(beta_eff.dtype)
-    )
+    error = jnp.ones_like(beta_eff) if standard_error is None else jnp.asarray(standard_error)
+    error = error.astype(beta_eff.dtype)
     shape = jnp.broadcast_shapes(n.shape, beta_eff.shape, error.shape)
+    if not shape:
+        raise InputError(
+            f"n {n.shape} and beta_eff {beta_eff.shape} must have a last axis over training sizes"
+        )
     n, beta_eff, error = (jnp.broadcast_to(a, shape) for a in (n, beta_eff, error))
-    sound = jnp.isfinite(error) & (error > 0) & jnp.isfinite(beta_eff)
-    weight = jnp.where(sound, 1 / jnp.where(sound, error, 1.0), 0.0)
-    return fit_saturation_batch(n, beta_eff, weight, standard_error is not None)
+    sound = jnp.isfinite(error) & (error > 0) & jnp.isfinite(beta_eff) & (n > 0) & jnp.isfinite(n)
+    known = standard_error is not None
+    critical = critical_values(check_level(level), shape[-1], known_errors=known)
+    return fit_saturation_batch(
+        jnp.log(jnp.where(sound, n, 1.0)),
+        jnp.where(sound, beta_eff, 0.0),
+        jnp.where(sound, 1 / jnp.where(sound, error, 1.0), 0.0),
+        jnp.asarray(known),
+        jnp.asarray(critical, beta_eff.dtype),
+    )

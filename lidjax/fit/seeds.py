@@ -8,6 +8,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from scipy.stats import binom
 
+from lidjax.errors import InputError
+from lidjax.fit.data import check_level
+
 
 class SeedSummary(NamedTuple):
     """Summary along one axis; the fields have that axis removed (`coverage` is a Python float).
@@ -50,12 +53,10 @@ def summarise_seeds(
     median and its interval, which need no moments. A NaN along the axis makes the result NaN. One seed has a NaN error.
     """
     values = jnp.asarray(values)
-    if not 0 < level < 1:
-        raise ValueError(f"level={level} must be between 0 and 1")
     count = values.shape[axis]
     if count < 1:
-        raise ValueError(f"values of shape {values.shape} have nothing along axis {axis}")
-    low, high, coverage = median_ranks(count, level)
+        raise InputError(f"values of shape {values.shape} have nothing along axis {axis}")
+    low, high, coverage = median_ranks(count, check_level(level))
     ordered = jnp.sort(values, axis=axis)
     quantiles = jnp.asarray(np.asarray(percentiles) / 100, values.dtype)
     lower, upper = jnp.quantile(values, quantiles, axis=axis)
@@ -64,12 +65,12 @@ def summarise_seeds(
         jnp.std(values, axis=axis, ddof=1) / np.sqrt(count) if count > 1 else jnp.full(broken.shape, jnp.nan)
     )
     return SeedSummary(
-        jnp.mean(values, axis=axis),
-        error.astype(values.dtype),
-        jnp.median(values, axis=axis),
-        jnp.where(broken, jnp.nan, jnp.take(ordered, low, axis=axis)),
-        jnp.where(broken, jnp.nan, jnp.take(ordered, high, axis=axis)),
-        lower,
-        upper,
-        coverage,
+        mean=jnp.mean(values, axis=axis),
+        standard_error=error.astype(values.dtype),
+        median=jnp.median(values, axis=axis),
+        median_low=jnp.where(broken, jnp.nan, jnp.take(ordered, low, axis=axis)),
+        median_high=jnp.where(broken, jnp.nan, jnp.take(ordered, high, axis=axis)),
+        lower=lower,
+        upper=upper,
+        coverage=coverage,
     )

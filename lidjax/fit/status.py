@@ -1,4 +1,4 @@
-"""Status codes of the fits: a cell that cannot be fitted says so in a number, and the rest of the grid stands."""
+"""Status codes of the fits: a cell that cannot be fitted says so in a number, the rest of the grid stands."""
 
 from enum import IntEnum
 
@@ -6,21 +6,23 @@ import numpy as np
 
 
 class FitStatus(IntEnum):
-    """What became of one fit; the larger code wins where several apply."""
+    """What became of one fit; where several apply the largest code stands. Up to 3 there are estimates."""
 
     OK = 0
     NOT_IDENTIFIABLE = 1
     NOT_CONVERGED = 2
-    TOO_FEW_POINTS = 3
-    NOT_POSITIVE = 4
+    NOT_SEPARATED = 3
+    TOO_FEW_POINTS = 4
+    NOT_POSITIVE = 5
 
 
 MESSAGES = {
     FitStatus.OK: "ok",
-    FitStatus.NOT_IDENTIFIABLE: "the data do not determine every parameter (an interval is open); see `identifiable`",
-    FitStatus.NOT_CONVERGED: "the optimiser stopped before the gradient vanished; the estimate is not a minimum",
+    FitStatus.NOT_IDENTIFIABLE: "the data leave a parameter open: its profile interval reaches the search box",
+    FitStatus.NOT_SEPARATED: "gamma cannot be told from beta in this window: one tail fits as well as two",
+    FitStatus.NOT_CONVERGED: "the optimiser stopped away from a minimum; do not use the estimates",
     FitStatus.TOO_FEW_POINTS: "fewer usable points than the fit needs; widen the window or add points",
-    FitStatus.NOT_POSITIVE: "a value in the window is zero, negative or not finite, so it has no logarithm",
+    FitStatus.NOT_POSITIVE: "a value in the window is zero, negative or not finite: it has no logarithm",
 }
 
 

@@ -1,41 +1,75 @@
 """L_gen of one training set, by any method: the kernel that sweeps vmap, and the choice of method."""
 
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from lidjax.difficulty import Difficulty
+from lidjax.difficulty import Difficulty, check_difficulty
+from lidjax.generalization.design import tall_design, wide_design
 from lidjax.generalization.noise_norm import noise_norm_squared
-from lidjax.generalization.scalar_law import ols_noise_gain
+from lidjax.generalization.scalar_law import ols_noise_gain, scalar_law_shift
 from lidjax.generalization.simulated import simulate_dual, simulate_primal
-from lidjax.generalization.whitened import dual_quadratic, primal_quadratic, sample_design
+from lidjax.generalization.whitened import Solver, tall_quadratic, wide_quadratic
 
 CellMethod = Literal["simulate_primal", "simulate_dual", "bartlett", "dual", "scalar"]
 Method = Literal["auto", "exact", "simulate"]
 
+SCALAR_LAW_SHIFT = 1e-4  # L_gen itself scatters by √(2/d) or more: 10⁵ draws do not see this shift
 
-def resolve_method(method: str, n: float, dim: int, ridge: float) -> CellMethod:
+
+def resolve_method(
+    method: str,
+    n: float,
+    dim: int,
+    ridge: float,
+    *,
+    eigenvalues=None,
+    theta=None,
+    beta: float | None = None,
+    sigma_eta: float | None = None,
+    difficulty: Difficulty = "gamma",
+    tolerance: float = SCALAR_LAW_SHIFT,
+) -> CellMethod:
     """The kernel that `method` means for plain numbers `n`, `dim`, `ridge`; ValueError on a bad one.
 
-    "simulate" draws features and labels; "exact" and "auto" take the cheapest law that is exact.
+    "simulate" draws features and labels. "exact" and "auto" take the cheapest law: "dual" for n < dim, else
+    "bartlett", or, for n > dim + 1, "scalar" where ridge is 0, or where the other arguments are given and
+    leaving the ridge out moves the mean of L_gen by less than `tolerance` (see `scalar_law_shift`; E[1/τ] is
+    replaced by its lower bound 1/E[τ], which is finite for every β).
     """
-    if n < 1 or dim < 1 or ridge < 0:
+    check_difficulty(difficulty)
+    if not (n >= 1 and dim >= 1 and ridge >= 0):
         raise ValueError(f"n={n} and dim={dim} must be at least 1, and ridge={ridge} at least 0")
     if method in ("auto", "exact"):
         if n < dim:
             return "dual"
-        return "scalar" if ridge == 0 and n > dim + 1 else "bartlett"
+        if n <= dim + 1:
+            return "bartlett"
+        if ridge == 0:
+            return "scalar"
+        if eigenvalues is None or theta is None or beta is None or sigma_eta is None:
+            return "bartlett"
+        mean_precision = beta / 2 if difficulty == "gamma" else beta / (beta + 2)
+        shift = scalar_law_shift(
+            n,
+            eigenvalues=np.asarray(eigenvalues, float),
+            theta=np.asarray(theta, float),
+            noise_variance=sigma_eta**2 / mean_precision,
+            ridge=ridge,
+        )
+        return "scalar" if shift < tolerance else "bartlett"
     if method == "simulate":
         return "simulate_primal" if n >= dim else "simulate_dual"
     if method not in get_args(CellMethod):
         allowed = ", ".join(get_args(Method) + get_args(CellMethod))
         raise ValueError(f"method={method!r} is not known; allowed: {allowed}")
-    small_side = method in ("simulate_dual", "dual")
-    if small_side != (n < dim) or (method == "scalar" and n <= dim + 1):
+    wide = method in ("simulate_dual", "dual")
+    if wide != (n < dim) or (method == "scalar" and n <= dim + 1):
         raise ValueError(f"method={method!r} does not cover n={n} with dim={dim}; use 'auto' or 'simulate'")
-    return method
+    return cast(CellMethod, method)
 
 
 def lgen_cell(
@@ -49,11 +83,15 @@ def lgen_cell(
     ridge,
     method: CellMethod,
     difficulty: Difficulty = "gamma",
+    solver: Solver = "cholesky",
 ) -> Float[Array, ""]:
-    """L_gen of one training set of `n` instances (traced); dtype follows `eigenvalues`.
+    """L_gen of one training set of `n` instances (traced, ≤ 1e15 unless simulated); dtype follows `eigenvalues`.
 
-    The design is drawn from the key alone: under `vmap` over beta, sigma_eta, eigenvalues or ridge with
-    one key, draws and factorisations that do not depend on the axis are made once.
+    `method` and `solver` are static; see `resolve_method` for the side of n = d that a method covers. "scalar" leaves
+    `ridge` out. The design is drawn from the key alone: under `vmap` over beta, sigma_eta, eigenvalues or
+    ridge with one key, draws and factorisations that do not depend on the axis are made once.
+    solver="eigh" makes a further ridge value cost O(d²) instead of O(d³), for one decomposition that costs
+    as much as some 20 Cholesky solves.
     """
     dim, dtype = eigenvalues.shape[0], eigenvalues.dtype
     n, beta, sigma_eta, ridge = (jnp.asarray(a).astype(dtype) for a in (n, beta, sigma_eta, ridge))
@@ -72,7 +110,8 @@ def lgen_cell(
     design_key, noise_key = jax.random.split(key)
     noise = noise_norm_squared(noise_key, n, beta=beta, sigma_eta=sigma_eta, difficulty=difficulty)
     if method == "scalar":
-        return noise * ols_noise_gain(design_key, n, dim, dtype)
-    design = sample_design(design_key, n, dim, dtype)
-    solve = primal_quadratic if method == "bartlett" else dual_quadratic
-    return solve(design, eigenvalues=eigenvalues, theta=theta, ridge=ridge).lgen(jnp.sqrt(noise / n))
+        return noise * ols_noise_gain(design_key, n, dim)
+    draw, solve = (tall_design, tall_quadratic) if method == "bartlett" else (wide_design, wide_quadratic)
+    design = draw(design_key, n, dim)
+    coefficients = solve(design, eigenvalues=eigenvalues, theta=theta, ridge=ridge, solver=solver)
+    return coefficients.lgen(jnp.sqrt(noise / n))

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from lidjax.difficulty import Difficulty, check_difficulty
+from lidjax.difficulty import Difficulty
 from lidjax.generalization.cells import lgen_cell, resolve_method
 
-BATCH_BYTES = 2**26  # d × d matrices in flight at once: small batches stay near the cache
+WORKING_SET = 2**22  # bytes: cells run together as long as their matrices fit the cache
 
 
 def sample_lgen(
@@ -27,16 +27,31 @@ def sample_lgen(
 ) -> Float[Array, " num_samples"]:
     """`num_samples` independent draws of L_gen(D_N), one per training set of `n` instances.
 
-    `n` is a plain number ≥ 1; beta > 0, sigma_eta ≥ 0, ridge ≥ 0 are scalars. method "exact" draws from the
-    exact law at a cost that does not grow with n; "simulate" draws features and labels.
+    `n` is a plain number from 1 to 1e15; beta > 0, sigma_eta ≥ 0 and ridge ≥ 0 are plain scalars; the dtype follows
+    `eigenvalues` (d,). method "exact" draws from the exact law at a cost that does not grow with n, O(d³) a draw, or
+    O(1) where ridge is 0 or negligible (see `resolve_method`) and n > d + 1; "simulate" draws features and
+    labels, O(n d²). The two agree in law, not draw by draw. Errors of the draws: `noise_norm`, `chi_square`.
     """
-    check_difficulty(difficulty)
     eigenvalues = jnp.asarray(eigenvalues)
-    cell_method = resolve_method(method, float(n), eigenvalues.shape[0], float(ridge))
-    beta, sigma_eta, ridge, n = (jnp.asarray(a, eigenvalues.dtype) for a in (beta, sigma_eta, ridge, n))
-    theta = jnp.asarray(theta, eigenvalues.dtype)
+    theta = jnp.asarray(theta).astype(eigenvalues.dtype)
+    if not (beta > 0 and sigma_eta >= 0):
+        raise ValueError(f"beta={beta} must be positive and sigma_eta={sigma_eta} at least 0")
+    cell_method = resolve_method(
+        method,
+        float(n),
+        eigenvalues.shape[0],
+        float(ridge),
+        eigenvalues=eigenvalues,
+        theta=theta,
+        beta=float(beta),
+        sigma_eta=float(sigma_eta),
+        difficulty=difficulty,
+    )
+    size, beta, sigma_eta, ridge = (
+        jnp.asarray(float(a), eigenvalues.dtype) for a in (n, beta, sigma_eta, ridge)
+    )
     keys = jax.random.split(key, num_samples)
-    return _sample(keys, n, eigenvalues, theta, beta, sigma_eta, ridge, cell_method, difficulty)
+    return _sample(keys, size, eigenvalues, theta, beta, sigma_eta, ridge, cell_method, difficulty)
 
 
 @partial(jax.jit, static_argnums=(7, 8))
@@ -54,7 +69,7 @@ def _sample(keys, n, eigenvalues, theta, beta, sigma_eta, ridge, method, difficu
             difficulty=difficulty,
         )
 
-    if method == "scalar":
-        return jax.vmap(one)(keys)
-    batch = max(1, BATCH_BYTES // eigenvalues.nbytes // eigenvalues.shape[0])
-    return jax.lax.map(one, keys, batch_size=min(batch, keys.shape[0]))
+    matrix_bytes = eigenvalues.nbytes * eigenvalues.shape[0]
+    cell_bytes = 2**12 if method == "scalar" else 3 * matrix_bytes
+    batch = min(max(1, WORKING_SET // cell_bytes), keys.shape[0])
+    return jax.lax.map(one, keys, batch_size=batch)

@@ -26,12 +26,14 @@ def simulate_primal(
         gram, moment = sums
         feature_key, noise_key = jax.random.split(jax.random.fold_in(key, i))
         row = i.astype(dtype) * BLOCK + jnp.arange(BLOCK, dtype=dtype)
-        z = jax.random.normal(feature_key, (BLOCK, dim), dtype)
-        z = jnp.where((row < n)[:, None], z, 0.0)
+        z = jax.random.normal(
+            feature_key, (dim, BLOCK), dtype
+        )  # instances are columns: z zᵀ is the fast product
+        z = jnp.where((row < n)[None, :], z, 0.0)
         noise = sample_label_noise(noise_key, beta, sigma_eta, (BLOCK,), difficulty)
-        labels = jnp.matmul(z, root * theta, precision="highest") + noise
-        gram += jnp.matmul(z.T, z, precision="highest")
-        return gram, moment + jnp.matmul(z.T, labels, precision="highest")
+        labels = jnp.matmul(root * theta, z, precision="highest") + noise
+        gram += jnp.matmul(z, z.T, precision="highest")
+        return gram, moment + jnp.matmul(z, labels, precision="highest")
 
     zeros = jnp.zeros((dim, dim), dtype), jnp.zeros((dim,), dtype)
     blocks = jnp.ceil(n / BLOCK).astype(jnp.int32)

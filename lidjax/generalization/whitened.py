@@ -1,23 +1,26 @@
-"""L_gen of one training set, exact in law, at a cost that does not depend on N.
+"""L_gen of one training set from its design, exact in law, at a cost that does not depend on N.
 
-Write X = Z Λ^½ with Z an N × d standard normal matrix, and Z = Q R. Q is Haar and independent of R,
-and R is upper triangular (trapezoidal for N < d) with independent entries (Bartlett):
-R_ii ~ χ_{N-i+1} for i ≤ min(N, d), and N(0, 1) to the right of the diagonal. The noise η is independent of Z,
-so Qᵀη = ‖η‖ u with u the first min(N, d) coordinates of a uniform point of the sphere in R^N.
-With R̃ = R/√N, s = ‖η‖/√N and Δ = Λ^½(θ̂ - θ*), Eq. 6 becomes
+In whitened coordinates Δ = Λ^½(θ̂ - θ*), with s = ‖η‖/√N and R̃ = R/√N (see `design`), Eq. 6 becomes
 
-    (R̃ᵀR̃ + ρ Λ⁻¹) Δ = s R̃ᵀu - ρ Λ^(-½) θ*,        L_gen = ‖Δ‖².
+    (R̃ᵀR̃ + ρ Λ⁻¹) Δ = s R̃ᵀu - ρ Λ^(-½) θ*                          N ≥ d
+    Δ = Λ R̃ᵀ(R̃ΛR̃ᵀ + ρ I)⁻¹(s u + R̃ Λ^½ θ*) - Λ^½ θ*             N < d
 
-Δ is linear in s, so L_gen is a quadratic in s whose three coefficients depend on the design alone:
-one factorisation serves every β, every σ_η and every label draw.
+and L_gen = ‖Δ‖². For N ≥ d the spectrum's condition number is not in the matrix, so float32 serves there.
+Δ is linear in s, so L_gen is a quadratic in s whose coefficients depend on the design alone: one factorisation
+serves every β, every σ_η and every label draw. With solver="eigh", one eigendecomposition serves every
+ridge too, at O(d²) a value: `vmap` over ridge does not repeat what does not depend on it.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import cho_factor, cho_solve
+from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float
+
+from lidjax.generalization.blocked import gram_solve, matmul_t
+from lidjax.generalization.design import Design
+
+Solver = Literal["cholesky", "eigh"]
 
 
 class NoiseQuadratic(NamedTuple):
@@ -27,64 +30,53 @@ class NoiseQuadratic(NamedTuple):
     cross: Float[Array, ""]
     bias: Float[Array, ""]
 
-    def lgen(self, noise_rms):
+    def lgen(self, noise_rms) -> Float[Array, ""]:
         """The value at s, with the square completed so that rounding cannot make it negative."""
         vertex = self.cross / self.variance
         floor = jnp.maximum(self.bias - self.cross * vertex, 0.0)
         return self.variance * jnp.square(noise_rms - vertex) + floor
 
 
-def quadratic(noise_response, shrinkage) -> NoiseQuadratic:
-    """The quadratic of Δ = s·noise_response - shrinkage."""
+def tall_quadratic(
+    design: Design, *, eigenvalues, theta, ridge, solver: Solver = "cholesky"
+) -> NoiseQuadratic:
+    """N ≥ d. "eigh" works with A⁻¹Λ⁻¹A⁻ᵀ, A = R̃ᵀ, which is exact as ridge → 0."""
+    triangle, u = design
+    root = jnp.sqrt(eigenvalues)
+    if solver == "cholesky":
+        rhs = jnp.stack([jnp.matmul(triangle, u, precision="highest"), ridge * theta / root])
+        return _quadratic(*gram_solve(triangle, ridge / eigenvalues, rhs))
+    whitener = solve_triangular(triangle, jnp.diag(1 / root), lower=True)
+    values, vectors = jnp.linalg.eigh(matmul_t(whitener, whitener), symmetrize_input=False)
+    basis = root[:, None] * jnp.matmul(whitener.T, vectors, precision="highest")
+    teacher = ridge * jnp.matmul(whitener, theta, precision="highest")
+    modes = jnp.matmul(jnp.stack([u, teacher]), vectors, precision="highest") / (1 + ridge * values)[None, :]
+    return _quadratic(*matmul_t(modes, basis))
+
+
+def wide_quadratic(
+    design: Design, *, eigenvalues, theta, ridge, solver: Solver = "cholesky"
+) -> NoiseQuadratic:
+    """N < d. Rows past N are made inert by a unit diagonal. ridge = 0 is the minimum-norm interpolator."""
+    triangle, u = design
+    root = jnp.sqrt(eigenvalues)[::-1]
+    half = triangle * root[None, :]
+    absent = jnp.where(jnp.diagonal(triangle) == 0, 1.0, 0.0).astype(root.dtype)
+    rhs = jnp.stack([u, jnp.matmul(half, theta[::-1], precision="highest")])
+    if solver == "cholesky":
+        weights = gram_solve(half, absent + ridge, rhs)
+    else:
+        values, vectors = jnp.linalg.eigh(matmul_t(half, half) + jnp.diag(absent), symmetrize_input=False)
+        half = matmul_t(vectors.T, half.T)
+        weights = jnp.matmul(rhs, vectors, precision="highest") / (values + ridge)[None, :]
+    fitted = jnp.matmul(weights, half, precision="highest") * root[None, :]
+    return _quadratic(fitted[0], root * theta[::-1] - fitted[1])
+
+
+def _quadratic(noise_response, shrinkage) -> NoiseQuadratic:
+    """The coefficients for Δ = s·noise_response - shrinkage."""
     return NoiseQuadratic(
         jnp.sum(jnp.square(noise_response)),
         jnp.sum(noise_response * shrinkage),
         jnp.sum(jnp.square(shrinkage)),
     )
-
-
-class Design(NamedTuple):
-    """R̃ (d, d), rows past N zero, and u (d,), zero past N."""
-
-    triangle: Float[Array, "d d"]
-    direction: Float[Array, " d"]
-
-
-def sample_design(key, n, dim: int, dtype) -> Design:
-    """Draw R̃ and u for traced `n`; nothing here depends on the spectrum or on the labels."""
-    normal_key, diagonal_key, direction_key, rest_key = jax.random.split(key, 4)
-    n = jnp.asarray(n, dtype)
-    row = jnp.arange(dim, dtype=dtype)
-    present = row < n
-    dof = jnp.where(present, n - row, 1.0)
-    diagonal = jnp.sqrt(2 * jax.random.gamma(diagonal_key, dof / 2, dtype=dtype))
-    upper = jnp.triu(jax.random.normal(normal_key, (dim, dim), dtype), 1)
-    triangle = jnp.where(present[:, None], upper + jnp.diag(diagonal), 0.0) / jnp.sqrt(n)
-    g = jnp.where(present, jax.random.normal(direction_key, (dim,), dtype), 0.0)
-    missing = jnp.maximum(n - dim, 0.0)
-    rest = jnp.where(
-        missing > 0, 2 * jax.random.gamma(rest_key, jnp.maximum(missing, 1.0) / 2, dtype=dtype), 0.0
-    )
-    return Design(triangle, g / jnp.sqrt(jnp.sum(jnp.square(g)) + rest))
-
-
-def primal_quadratic(design: Design, *, eigenvalues, theta, ridge) -> NoiseQuadratic:
-    """N ≥ d: Cholesky of R̃ᵀR̃ + ρ Λ⁻¹, whose condition number does not contain the spectrum's."""
-    r, u = design
-    matrix = jnp.matmul(r.T, r, precision="highest") + jnp.diag(ridge / eigenvalues)
-    rhs = jnp.stack([jnp.matmul(r.T, u, precision="highest"), ridge * theta / jnp.sqrt(eigenvalues)], axis=1)
-    response = cho_solve(cho_factor(matrix, lower=True), rhs)
-    return quadratic(response[:, 0], response[:, 1])
-
-
-def dual_quadratic(design: Design, *, eigenvalues, theta, ridge) -> NoiseQuadratic:
-    """N < d: Δ = Λ R̃ᵀ(R̃ Λ R̃ᵀ + ρ I)⁻¹(s u + R̃ Λ^½ θ*) - Λ^½ θ*; rows past N are made inert."""
-    r, u = design
-    root = jnp.sqrt(eigenvalues)
-    half = r * root[None, :]
-    absent = jnp.where(jnp.diagonal(r) == 0, 1.0, 0.0).astype(r.dtype)
-    matrix = jnp.matmul(half, half.T, precision="highest") + jnp.diag(absent + ridge)
-    rhs = jnp.stack([u, jnp.matmul(half, theta, precision="highest")], axis=1)
-    weights = cho_solve(cho_factor(matrix, lower=True), rhs)
-    fitted = root[:, None] * jnp.matmul(half.T, weights, precision="highest")
-    return quadratic(fitted[:, 0], root * theta - fitted[:, 1])

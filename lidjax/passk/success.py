@@ -9,7 +9,7 @@ where its terms do not cancel; m is the Mills ratio Φ(-x)/φ(x) and φ the norm
 
     narrow   h < 1/2, 2ah < 1    s = 2h φ(a) ∫₀¹ cosh(ahu) exp(-h²u²/2) du, Gauss-Legendre
     outside  a ≥ h               s = φ(a - h) [m(a - h) - e^(-2ah) m(a + h)]
-    inside   a < h               1 - s = φ(h - a) m(h - a) + φ(h + a) m(h + a)
+    inside   a < h               1 - s = φ(h - a) [m(h - a) + e^(-2ah) m(h + a)]
 """
 
 import math
@@ -58,25 +58,20 @@ def log_window(
     """(log s, log(1 - s)) for s = Φ(a + h) - Φ(a - h), both accurate; a ≥ 0 and h ≥ 0 of one shape."""
     narrow = (h < NARROW_WIDTH) & (2 * a * h < 1)
     inside = ~narrow & (a < h)
-    outside = ~narrow & ~inside  # NaN lands here, and stays NaN
 
-    # Each branch sees harmless arguments where it is not chosen: a NaN there would poison the gradient.
+    # Each form sees harmless arguments where it is not chosen: a NaN there would poison the gradient.
     a_n, h_n = jnp.where(narrow, a, 0), jnp.where(narrow, h, NARROW_WIDTH / 2)
     mean = sum(w * jnp.cosh(u * a_n * h_n) * jnp.exp(-0.5 * (u * h_n) ** 2) for u, w in _RULE)
     log_s_narrow = jnp.log(2 * h_n) - 0.5 * a_n**2 - _HALF_LOG_2PI + jnp.log(mean)
 
-    a_o, h_o = jnp.where(outside, a, 2), jnp.where(outside, h, 1)
-    gap = mills_ratio(a_o - h_o) - jnp.exp(-2 * a_o * h_o) * mills_ratio(a_o + h_o)
-    log_s_outside = -0.5 * (a_o - h_o) ** 2 - _HALF_LOG_2PI + jnp.log(gap)
+    a_w, h_w = jnp.where(narrow, 2, a), jnp.where(narrow, 1, h)
+    near = jnp.where(inside, h_w - a_w, a_w - h_w)
+    far = jnp.exp(-2 * a_w * h_w) * mills_ratio(a_w + h_w)
+    tail = -0.5 * near**2 - _HALF_LOG_2PI + jnp.log(mills_ratio(near) + jnp.where(inside, far, -far))
 
-    a_i, h_i = jnp.where(inside, a, 1), jnp.where(inside, h, 2)
-    ratio = mills_ratio(h_i - a_i) + jnp.exp(-2 * a_i * h_i) * mills_ratio(h_i + a_i)
-    log_miss_inside = -0.5 * (h_i - a_i) ** 2 - _HALF_LOG_2PI + jnp.log(ratio)
-
-    log_s_tail = jnp.where(narrow, log_s_narrow, log_s_outside)
-    log_s = jnp.where(inside, jnp.log1p(-jnp.exp(log_miss_inside)), log_s_tail)
-    miss_tail = jnp.log1p(-jnp.exp(jnp.where(inside, -1, log_s_tail)))
-    return log_s, jnp.where(inside, log_miss_inside, miss_tail)
+    log_s_outside = jnp.where(narrow, log_s_narrow, tail)
+    complement = jnp.log1p(-jnp.exp(jnp.where(inside, tail, log_s_outside)))
+    return jnp.where(inside, complement, log_s_outside), jnp.where(inside, tail, complement)
 
 
 def success_probability(bias, tau, *, delta, sigma_eta, log: bool = False) -> Float[Array, "..."]:

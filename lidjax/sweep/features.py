@@ -1,5 +1,6 @@
 """Cells on real features (Sec. 5): a seed is a train/validation split plus a label draw."""
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 
@@ -11,9 +12,33 @@ from lidjax.data.feature_file import FeatureSet, read_features
 from lidjax.errors import InputError
 from lidjax.features import feature_split
 from lidjax.sweep.source import Cost, TileResult, cell_status, vmap_axes
-from lidjax.sweep.spec import FeaturesSpec
+from lidjax.sweep.spec import Features, FeaturesSpec
 
 AXES = ("ridge", "delta", "scale", "n", "seed")
+
+
+@functools.lru_cache(maxsize=64)
+def compiled_tile(features: Features, lengths: tuple[tuple[str, int], ...]):
+    """The jitted tile of a shape: every N and every label draw of one split."""
+
+    def tile(axes, key, n, k, arrays):
+        def cell(args):
+            lgen, failure = feature_split(
+                key,
+                *arrays,
+                n=n,
+                k=k,
+                num_labels=features.labels_per_split,
+                num_validation=features.num_validation,
+                variance_floor=features.variance_floor,
+                failure=features.failure,
+                **args,
+            )
+            return lgen, failure
+
+        return vmap_axes(cell, dict(lengths))(axes)
+
+    return jax.jit(tile)
 
 
 class FeaturesSource:
@@ -32,7 +57,7 @@ class FeaturesSource:
         self.fixed_tile = {"n": len(self.axes["n"]), "seed": spec.features.labels_per_split}
         self.sha256 = data.sha256
         self.arrays = tuple(a.astype(self.dtype) for a in (data.features, data.mean, data.variance))
-        self.traces = 0
+        self.on_device = jax.device_put(self.arrays)
         rows = len(data.features)
         left = rows - spec.features.num_validation
         if left < 1:
@@ -69,37 +94,10 @@ class FeaturesSource:
         axes = {name: coords[name].astype(self.dtype) for name, _ in lengths}
         root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
         key = jax.random.fold_in(root, int(splits[0]))
-        tile = self._compiled(lengths)
+        tile = compiled_tile(dataclasses.replace(self.spec.features, path="any"), lengths)
         n = jnp.asarray(coords["n"])  # of JAX's own integer width
-        return TileResult(*map(np.asarray, tile(axes, key, n, self.k, self._on_device())))
-
-    @functools.cache  # noqa: B019 - a source lives as long as its run
-    def _on_device(self):
-        return jax.device_put(self.arrays)
-
-    @functools.cache  # noqa: B019
-    def _compiled(self, lengths: tuple[tuple[str, int], ...]):
-        features = self.spec.features
-
-        def tile(axes, key, n, k, arrays):
-            self.traces += 1
-
-            def cell(args):
-                lgen, failure = feature_split(
-                    key,
-                    *arrays,
-                    n=n,
-                    k=k,
-                    num_labels=features.labels_per_split,
-                    num_validation=features.num_validation,
-                    variance_floor=features.variance_floor,
-                    **args,
-                )
-                return lgen, failure, cell_status(lgen, failure)
-
-            return vmap_axes(cell, dict(lengths))(axes)
-
-        return jax.jit(tile)
+        lgen, failure = map(np.asarray, tile(axes, key, n, self.k, self.on_device))
+        return TileResult(lgen, failure, cell_status(lgen, failure))
 
     def tile_cost(self, shape: Mapping[str, int]) -> Cost:
         rows, dim = self.arrays[0].shape

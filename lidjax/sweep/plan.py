@@ -1,5 +1,6 @@
 """From a source of cells to tiles that fit: how many, how large, how long, before anything runs."""
 
+import functools
 import itertools
 import math
 import os
@@ -139,6 +140,7 @@ def describe_device() -> str:
     return f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
 
 
+@functools.cache
 def calibrate(dtype: str, repeats: int = 3) -> Rates:
     """Time three small kernels, a fraction of a second in all: good for a factor of about two."""
     key = jax.random.key(0, impl="threefry2x32")

@@ -73,32 +73,35 @@ class Source(Protocol):
         ...
 
 
-def vmap_axes(cell, lengths: Mapping[str, int]):
+def vmap_axes(cell, lengths: Mapping[str, int], carried: tuple[bool, ...] | None = None):
     """Nest `vmap` over the named arguments of `cell`, outermost first, so results carry the axes in order.
 
     What does not depend on an axis is not batched over it: one draw of a design serves every β. Axes of
     length 1 are not mapped at all but put back at the end, so that loops over them keep a scalar bound.
+    With `carried`, `cell` takes a second argument, an array that has the axes marked True, in order.
     """
-
     mapped = [name for name, length in lengths.items() if length > 1]
     singles = tuple(axis for axis, length in enumerate(lengths.values()) if length == 1)
+    has_axis = dict(zip(lengths, carried, strict=True)) if carried else {}
 
-    def over_grid(axes: Mapping[str, Any]):
+    def over_grid(axes: Mapping[str, Any], *values):
         args = {
             name: value if name in mapped else jax.tree.map(lambda x: x[0], value)
             for name, value in axes.items()
         }
+        own = [name for name, held in has_axis.items() if held]
+        values = [x.reshape([lengths[name] for name in own if name in mapped]) for x in values]
         function = cell
         for name in reversed(mapped):
-            function = jax.vmap(function, in_axes=({key: 0 if key == name else None for key in args},))
-        return jax.tree.map(lambda x: jnp.expand_dims(x, singles), function(args))
+            along = {key: 0 if key == name else None for key in args}
+            function = jax.vmap(function, in_axes=(along, *(0 if has_axis[name] else None for _ in values)))
+        return jax.tree.map(lambda x: jnp.expand_dims(x, singles), function(args, *values))
 
     return over_grid
 
 
-def cell_status(lgen, failure):
-    """The code of a cell from its numbers; the last axis of `failure` is k."""
-    bad_failure = jnp.where(
-        jnp.all(jnp.isfinite(failure), axis=-1), CellStatus.OK, CellStatus.FAILURE_NOT_FINITE
-    )
-    return jnp.where(jnp.isfinite(lgen), bad_failure, CellStatus.LGEN_NOT_FINITE).astype(jnp.int8)
+def cell_status(lgen: np.ndarray, failure: np.ndarray) -> np.ndarray:
+    """The code of each cell from its numbers; the last axis of `failure` is k."""
+    finite = np.isfinite(failure).all(axis=-1)
+    status = np.where(finite, CellStatus.OK, CellStatus.FAILURE_NOT_FINITE)
+    return np.where(np.isfinite(lgen), status, CellStatus.LGEN_NOT_FINITE).astype(np.int8)

@@ -1,67 +1,44 @@
-"""Cells of the LID model: draw L_gen of one training set, then L_inf(k) given it."""
+"""The grid of the LID model as tiles."""
 
 import functools
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from lidjax.generalization import CellMethod, lgen_cell, resolve_method
+from lidjax.generalization import CellMethod, resolve_method
 from lidjax.model import power_law_spectrum, power_law_teacher
-from lidjax.passk import draw_failure, instance_failure, log_miss_probability, sample_success
-from lidjax.sweep.source import Cost, TileResult, cell_status, vmap_axes
+from lidjax.sweep.curves import cost_of_curves, curves_for
+from lidjax.sweep.source import Cost, TileResult, cell_status
 from lidjax.sweep.spec import Model, SyntheticSpec
+from lidjax.sweep.synthetic_cells import TrainingSize, lgen_program, sampled_failure_program
 
 AXES = ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta", "n", "seed")
 
 
-class TrainingSize(NamedTuple):
-    """N as a number, and as the two 32-bit words a key is folded with."""
-
-    value: Any
-    words: Any
-
-
-def cell_key(root, dim: int, size: TrainingSize, seed):
-    """The key of a training set, from its own values: (dim, N, seed). It does not depend on the other axes,
-    so cells that differ only in β, α, ridge, σ_η or δ share their random numbers: differences between them
-    are sharper than between independent draws, and one draw of a design serves them all."""
-    key = jax.random.fold_in(root, dim)
-    key = jax.random.fold_in(jax.random.fold_in(key, size.words[0]), size.words[1])
-    return jax.random.fold_in(key, seed)
-
-
-def synthetic_cell(args, *, dim: int, method: CellMethod, model: Model):
-    """L_gen, L_inf(k) and status of one training set; `args` holds scalars and the vector k."""
-    design_key, instance_key = jax.random.split(cell_key(args["root"], dim, args["n"], args["seed"]))
-    beta, sigma_eta, delta = args["beta"], args["sigma_eta"], args["delta"]
-    lgen = lgen_cell(
-        design_key,
-        args["n"].value,
-        eigenvalues=power_law_spectrum(dim, args["alpha"]),
-        theta=power_law_teacher(dim, jnp.asarray(model.teacher_decay, beta.dtype)),
+@functools.lru_cache(maxsize=100_000)
+def cell_method(
+    model: Model, beta: float, alpha: float, dim: int, ridge: float, sigma_eta: float, n: int
+) -> CellMethod:
+    """`resolve_method` for plain numbers; the spectrum is made on the host, once for each (d, α)."""
+    eigenvalues, theta = _host_model(dim, alpha, model.teacher_decay)
+    return resolve_method(
+        model.method,
+        n=n,
+        dim=dim,
+        ridge=ridge,
+        eigenvalues=eigenvalues,
+        theta=theta,
         beta=beta,
         sigma_eta=sigma_eta,
-        ridge=args["ridge"],
-        method=method,
         difficulty=model.difficulty,
     )
-    tail = {"beta": beta, "delta": delta, "sigma_eta": sigma_eta, "difficulty": model.difficulty}
-    if model.failure == "quadrature":
-        from lidjax.passk import pass_at_k_failure
 
-        failure = pass_at_k_failure(args["k"], lgen, **tail)
-    elif model.failure == "instances":
-        sample = sample_success(
-            instance_key, lgen, reach=args["k"][-1], num_instances=model.num_instances, **tail
-        )
-        log_miss = log_miss_probability(sample.bias, sample.tau, delta=delta, sigma_eta=sigma_eta)
-        failure = instance_failure(args["k"], log_miss=log_miss, log_weight=sample.log_weight).failure
-    else:
-        failure = draw_failure(instance_key, args["k"], lgen, num_instances=model.num_instances, **tail)
-    return lgen, failure, cell_status(lgen, failure)
+
+@functools.lru_cache(maxsize=64)
+def _host_model(dim: int, alpha: float, decay: float) -> tuple[np.ndarray, np.ndarray]:
+    return np.asarray(power_law_spectrum(dim, alpha)), np.asarray(power_law_teacher(dim, decay))
 
 
 class SyntheticSource:
@@ -75,10 +52,10 @@ class SyntheticSource:
         self.dtype = np.dtype(spec.run.dtype)
         self.axes = {name: np.asarray(getattr(grid, name)) for name in AXES}
         self.k = np.sort(np.asarray(grid.k, self.dtype))
+        self.curves = curves_for(tuple(self.k.tolist()), self.dtype.name, spec.model.difficulty)
         self.fixed_tile = {"dim": 1}
         if spec.model.method == "simulate":
             self.fixed_tile["n"] = 1  # a loop over rows under vmap would run to the longest lane
-        self.traces = 0
 
     def provenance(self) -> dict[str, str]:
         return {}
@@ -89,64 +66,72 @@ class SyntheticSource:
     def description(self) -> dict[str, float]:
         return {}
 
-    def method_of(self, n: int, dim: int, ridge: float) -> CellMethod:
-        """The kernel that serves a cell."""
-        return resolve_method(self.spec.model.method, n=n, dim=dim, ridge=ridge)
+    def method_of(
+        self, *, beta: float, alpha: float, dim: int, ridge: float, sigma_eta: float, n: int
+    ) -> CellMethod:
+        """The kernel that serves a cell; it depends on the cell's own values only."""
+        return cell_method(self.spec.model, beta, alpha, dim, ridge, sigma_eta, n)
 
     def evaluate(self, coords: Mapping[str, np.ndarray]) -> TileResult:
-        """One tile. Where its cells need different kernels each runs on the whole tile and the cells are
-        picked afterwards; the spec's axes are ordered, so few tiles mix."""
+        """One tile, by two programs: L_gen, then L_inf(k) given it."""
+        root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
+        lgen = self._lgen(coords, root)
+        failure = self._failure(coords, lgen, root)
+        shape = tuple(len(coords[name]) for name in AXES)
+        lgen = np.broadcast_to(np.expand_dims(lgen, (AXES.index("dim"), AXES.index("delta"))), shape)
+        failure = np.expand_dims(failure, AXES.index("dim"))
+        return TileResult(lgen, failure, cell_status(lgen, failure))
+
+    def _lgen(self, coords: Mapping[str, np.ndarray], root) -> np.ndarray:
+        """L_gen over (beta, alpha, ridge, sigma_eta, n, seed). Where cells need different kernels each runs on the
+        whole tile and the cells are picked afterwards; the spec's axes are ordered, so few tiles mix."""
         (dim,) = coords["dim"].tolist()
-        ridges, sizes = coords["ridge"].tolist(), coords["n"].tolist()
-        wanted = np.array([[self.method_of(n, dim, ridge) for n in sizes] for ridge in ridges])
-        picked: TileResult | None = None
-        for method in np.unique(wanted).tolist():
+        names = ("beta", "alpha", "ridge", "sigma_eta", "n")
+        wanted = np.empty([len(coords[name]) for name in names], object)
+        for index in np.ndindex(wanted.shape):
+            values = {name: coords[name][i].item() for name, i in zip(names, index, strict=True)}
+            wanted[index] = self.method_of(dim=dim, **values)
+        lengths = tuple((name, len(coords[name])) for name in AXES if name not in ("dim", "delta"))
+        picked: np.ndarray | None = None
+        for method in sorted(set(wanted.ravel().tolist())):
             mine = wanted == method
-            result = self._run(method, coords, mine)
-            select = np.expand_dims(mine, (0, 1, 2, 4, 5, 7))  # (ridge, n) among AXES
-            if picked is None:
-                picked = result
-            else:
-                with_k = select[..., None]
-                picked = TileResult(
-                    np.where(select, result.lgen, picked.lgen),
-                    np.where(with_k, result.failure, picked.failure),
-                    np.where(select, result.status, picked.status),
-                )
+            # lanes this kernel does not serve get an N that it does: their results are not used
+            served = mine.any(axis=(0, 1, 2, 3))
+            sizes = np.where(served, coords["n"], coords["n"][np.argmax(served)])
+            axes = self._arguments({**coords, "n": sizes})
+            del axes["delta"]
+            result = np.asarray(lgen_program(dim, method, self.spec.model, lengths)(axes, root))
+            picked = result if picked is None else np.where(mine[..., None], result, picked)
         assert picked is not None
         return picked
 
-    def _run(self, method: CellMethod, coords: Mapping[str, np.ndarray], mine: np.ndarray) -> TileResult:
+    def _failure(self, coords: Mapping[str, np.ndarray], lgen: np.ndarray, root) -> np.ndarray:
+        """L_inf(k) over (beta, alpha, ridge, sigma_eta, delta, n, seed, k)."""
+        model = self.spec.model
+        if model.failure == "quadrature":
+            failure = np.empty(
+                (*lgen.shape[:4], len(coords["delta"]), *lgen.shape[4:], len(self.k)), self.dtype
+            )
+            for i, beta in enumerate(coords["beta"].tolist()):
+                for j, sigma in enumerate(coords["sigma_eta"].tolist()):
+                    for m, delta in enumerate(coords["delta"].tolist()):
+                        v = lgen[i, :, :, j].astype(np.float64) / sigma**2
+                        failure[i, :, :, j, m] = self.curves(v, beta, delta / sigma)
+            return failure
         (dim,) = coords["dim"].tolist()
-        sizes = coords["n"]
-        # lanes this kernel does not serve get an N that it does: their results are not used
-        sizes = np.where(mine.any(axis=0), sizes, sizes[np.argmax(mine.any(axis=0))])
-        size = TrainingSize(
-            sizes.astype(self.dtype),
-            np.stack([sizes >> 32, sizes & 0xFFFFFFFF], axis=1).astype(np.uint32),
-        )
-        axes: dict[str, Any] = {name: coords[name].astype(self.dtype) for name in AXES if name != "dim"}
-        axes |= {"n": size, "seed": coords["seed"].astype(np.uint32)}
-        root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
         lengths = tuple((name, len(coords[name])) for name in AXES if name != "dim")
-        result = self._compiled(dim, method, lengths)(axes, self.k, root)
-        return TileResult(*(np.expand_dims(np.asarray(x), AXES.index("dim")) for x in result))
+        program = sampled_failure_program(dim, model, lengths)
+        return np.asarray(program(self._arguments(coords), lgen, self.k, root))
 
-    @functools.cache  # noqa: B019 - a source lives as long as its run
-    def _compiled(self, dim: int, method: CellMethod, lengths: tuple[tuple[str, int], ...]):
-        """The jitted tile: one trace for each (dim, method, tile shape)."""
-
-        def tile(axes, k, root):
-            self.traces += 1
-
-            def cell(args):
-                return synthetic_cell(
-                    {**args, "k": k, "root": root}, dim=dim, method=method, model=self.spec.model
-                )
-
-            return vmap_axes(cell, dict(lengths))(axes)
-
-        return jax.jit(tile)
+    def _arguments(self, coords: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """The axes as the programs want them."""
+        sizes = coords["n"]
+        words = np.stack([sizes >> 32, sizes & 0xFFFFFFFF], axis=1).astype(np.uint32)
+        axes: dict[str, Any] = {name: coords[name].astype(self.dtype) for name in AXES if name != "dim"}
+        return axes | {
+            "n": TrainingSize(sizes.astype(self.dtype), words),
+            "seed": coords["seed"].astype(np.uint32),
+        }
 
     def tile_cost(self, shape: Mapping[str, int]) -> Cost:
         return max(
@@ -160,6 +145,9 @@ class SyntheticSource:
         for dim in self.axes["dim"].tolist():
             for n in self.axes["n"].tolist():
                 total = total + self._cells_cost(n, dim, shape)
+        if self.spec.model.failure == "quadrature":
+            curves = shape["beta"] * shape["sigma_eta"] * shape["delta"]
+            total = total + Cost(evaluations=curves * cost_of_curves(len(self.k), DECADES))
         return total
 
     def _extremes(self, name: str) -> list[int]:
@@ -179,23 +167,26 @@ class SyntheticSource:
         solves = designs * count["alpha"] * count["ridge"]
         noises = solves * count["beta"] * count["sigma_eta"]
         cells = noises * count["delta"]
-        method = self.method_of(n, dim, float(self.axes["ridge"].max()))
+        worst = {"beta": "max", "alpha": "max", "ridge": "max", "sigma_eta": "min"}
+        cell = {name: float(getattr(self.axes[name], pick)()) for name, pick in worst.items()}
+        method = self.method_of(dim=dim, n=n, **cell)
         per_design, per_solve = _lgen_cost(method, n, dim, item)
         cost = (
             per_design * designs + per_solve * solves + Cost(flops=4 * dim**2, bytes=4 * dim * item) * noises
         )
         k = len(self.k)
         if model.failure == "quadrature":
-            cost = cost + Cost(evaluations=QUADRATURE_POINTS * k, bytes=QUADRATURE_POINTS * k * item) * cells
+            cost = cost + Cost(evaluations=INTERPOLATION * k, bytes=4 * k * item) * cells
         else:
             m = model.num_instances
-            per_k = k if model.failure == "instances" else self.k.max()
-            cost = cost + Cost(draws=3 * m, evaluations=m * per_k, bytes=2 * m * k * item) * cells
+            cost = cost + Cost(draws=3 * m, evaluations=m * k, bytes=2 * m * k * item) * cells
         return cost + Cost(bytes=(k + 2) * item) * cells
 
 
-QUADRATURE_POINTS = 4000
-"""Integrand evaluations of one L_inf(k), for the estimate of cost only."""
+INTERPOLATION = 2.0
+"""Evaluations that one interpolated L_inf(k) is counted as."""
+DECADES = 3.0
+"""Decades of L_gen/σ² that a sweep is taken to span."""
 
 
 def _lgen_cost(method: CellMethod, n: int, dim: int, item: int) -> tuple[Cost, Cost]:

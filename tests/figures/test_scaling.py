@@ -16,10 +16,11 @@ from lidjax.sweep.spec import Fit, Model, SyntheticGrid, SyntheticSpec
 @pytest.fixture(scope="module")
 def summary():
     grid = SyntheticGrid(
-        n=(4, 7, 20, 40, 80, 160, 320),
+        n=(20, 30, 40, 80, 160, 320),
         k=tuple(np.geomspace(1, 1e4, 13).tolist()),
         beta=(3.0,),
         dim=(8,),
+        ridge=(0.0,),
         sigma_eta=(0.1,),
         delta=(0.05,),
         seed=(0, 1, 2, 3),
@@ -59,7 +60,7 @@ def test_the_panels_show_the_results_and_the_references(summary):
 def test_the_curves_shown_are_those_of_n_above_d(summary):
     centre = scaling_figure(summary).axes[1]
     labels = [str(x.get_label()) for x in centre.get_lines() if "N=" in str(x.get_label())]
-    assert labels == [f"$N={n}$" for n in (20, 40, 80, 160, 320)]
+    assert labels == [f"$N={n}$" for n in (20, 30, 40, 80, 160, 320)]
 
 
 def test_files_are_written_as_vector_and_raster(summary, tmp_path):

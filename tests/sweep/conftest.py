@@ -17,7 +17,7 @@ from lidjax.sweep.spec import (
 
 @pytest.fixture
 def small_spec() -> SyntheticSpec:
-    """Both sides of d, two β, several seeds: 24 cells."""
+    """Both sides of d, two β, several seeds: 24 cells. The ridge is large enough to matter: no scalar law."""
     return SyntheticSpec(
         name="small",
         model=Model(failure="quadrature"),
@@ -28,7 +28,7 @@ def small_spec() -> SyntheticSpec:
             dim=(8,),
             sigma_eta=(0.1,),
             delta=(0.05,),
-            ridge=(1e-6,),
+            ridge=(1e-2,),
             seed=(0, 1, 5),
         ),
         fit=Fit(window=(5.0, 500.0)),

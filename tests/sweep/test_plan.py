@@ -77,7 +77,7 @@ def test_more_disk_than_there_is_is_refused_with_the_number(small_spec, tmp_path
 def test_work_grows_with_the_grid(small_spec):
     twice = dataclasses.replace(small_spec, grid=dataclasses.replace(small_spec.grid, seed=tuple(range(6))))
     assert plan_of(twice).work.flops == pytest.approx(2 * plan_of(small_spec).work.flops)
-    assert plan_of(twice).seconds == pytest.approx(2 * plan_of(small_spec).seconds)
+    assert plan_of(twice).seconds > plan_of(small_spec).seconds
 
 
 def test_calibration_measures_positive_rates():

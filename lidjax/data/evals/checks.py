@@ -116,10 +116,10 @@ def check_stopping(group: Group) -> list[Finding]:
     if not group.c.any():
         return []
     test = stats.spearmanr(group.n, group.c / group.n)
-    if test.pvalue < SMALL_P:
+    if test.pvalue < SMALL_P:  # pyright: ignore[reportAttributeAccessIssue]
         message = (
-            f"the number of attempts goes with the success rate (rank correlation {test.statistic:+.2f}, "
-            f"p = {test.pvalue:.1g}): sampling was adaptive, plug-in pass@k may be biased; likelihood methods are not"
+            f"the number of attempts goes with the success rate (rank correlation {test.statistic:+.2f}, "  # pyright: ignore[reportAttributeAccessIssue]
+            f"p = {test.pvalue:.1g}): sampling was adaptive, plug-in pass@k may be biased; likelihood methods are not"  # pyright: ignore[reportAttributeAccessIssue]
         )
         return [Finding("adaptive_sampling", group.name, message, likelihood_only=True)]
     return []

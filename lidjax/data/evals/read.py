@@ -153,4 +153,4 @@ def add_problems(old: Group, new: Group) -> Group:
             order[problem] = order.get(problem, b"") + new.outcomes[index]
     outcomes = tuple(order[p] for p in n) if old.outcomes is not None and new.outcomes is not None else None
     counts = (np.array(list(values.values()), dtype=np.int64) for values in (n, c))
-    return Group(old.name, old.fields, tuple(n), *counts, outcomes)
+    return Group(old.name, old.fields, tuple(n), *counts, outcomes)  # pyright: ignore[reportCallIssue]

@@ -155,8 +155,8 @@ def csv_rows(path: Path) -> Iterator[Row]:
 
 def parquet_rows(path: Path) -> Iterator[Row]:
     try:
-        import pyarrow.lib
-        import pyarrow.parquet as parquet
+        import pyarrow.lib  # pyright: ignore[reportMissingImports]
+        import pyarrow.parquet as parquet  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise InputError(f"{path}: reading Parquet needs pyarrow; pip install 'lidjax[evals]'") from error
     try:

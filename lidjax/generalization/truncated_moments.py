@@ -1,0 +1,98 @@
+"""Closed-form truncated moments of w = η²/σ_η² (up to scale), for the bulk of the noise norm.
+
+    gamma   w = η²/(2σ²) is beta-prime(1/2, a): (1-y)^(r-½) y^(a-r-1) / B(½, a) in y = 1/(1+w)
+    power   w = η²/σ² = z² U^(-1/a), z normal, U uniform; past z² the tail is exactly Pareto
+
+with a = β/2. The full moments are infinite for r ≥ a and the textbook forms of the truncated ones divide
+0 by 0 at a = r (β = 2, 4, 6, 8); here each singular term is a difference quotient with its own limit.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import digamma, gammaln
+from jaxtyping import Array, Float
+
+ORDERS = np.arange(5.0)
+SPLIT = 0.25  # for y below it (1-y)^(r-½) is expanded in powers of y; above it Gauss-Legendre takes over
+_POWERS = np.arange(28.0)  # 4^-28 is below the rounding of float64
+_NODES, _WEIGHTS = (
+    0.5 + 0.5 * np.polynomial.legendre.leggauss(40)[0],
+    0.5 * np.polynomial.legendre.leggauss(40)[1],
+)
+
+
+def _binomial_series() -> np.ndarray:
+    """Coefficients c_k of (1-y)^(r-½) = Σ_k c_k y^k, one row an order r."""
+    steps = (_POWERS[1:] - 1 - (ORDERS[:, None] - 0.5)) / _POWERS[1:]
+    return np.cumprod(np.concatenate([np.ones((len(ORDERS), 1)), steps], axis=1), axis=1)
+
+
+_SERIES = _binomial_series()
+
+
+def gamma_moments(a, log_x) -> Float[Array, "5"]:
+    """E[(w/t)^r; w ≤ t], r = 0..4, for w beta-prime(1/2, a), t = 1/x - 1 and x ≤ 1/4.
+
+    Accurate to about 1e-13 relative in float64 for 0.05 ≤ a ≤ 200.
+    """
+    dtype = log_x.dtype
+    order, power = jnp.asarray(ORDERS, dtype), jnp.asarray(_POWERS, dtype)
+    node, weight = jnp.asarray(_NODES, dtype), jnp.asarray(_WEIGHTS, dtype)
+    body = 1 - (1 - SPLIT) * jnp.square(node)
+    polynomial = jnp.square(node)[None, :] ** order[:, None] * body[None, :] ** -order[:, None]
+    body_part = (
+        2 * (1 - SPLIT) ** (order + 0.5) * jnp.sum(polynomial * (weight * body ** (a - 1))[None, :], axis=1)
+    )
+
+    # ∫_x^¼ y^(ν-1) dy · x^r with ν = a - r + k, as a difference or, where ν log(1/4x) is small, as its limit
+    log_split = float(np.log(SPLIT))
+    width = log_split - log_x
+    nu = a - order[:, None] + power[None, :]
+    upper = jnp.exp(nu * log_split + order[:, None] * log_x)
+    lower = jnp.exp((a + power) * log_x)[None, :]
+    near = jnp.abs(nu * width) < 0.5
+    difference = (upper - lower) / jnp.where(near, 1.0, nu)
+    limit = upper * width * one_minus_exp_over(jnp.where(near, nu * width, 0.0))
+    tail_part = jnp.sum(jnp.asarray(_SERIES, dtype) * jnp.where(near, limit, difference), axis=1)
+
+    total = body_part * jnp.exp(order * log_x) + tail_part
+    return total * jnp.exp(-log_beta_half(a)) * (1 - jnp.exp(log_x)) ** -order
+
+
+def power_moments(a, log_t) -> Float[Array, "5"]:
+    """E[(w/t)^r; w ≤ t], r = 0..4, for w = z² U^(-1/a); leaves out z² > t (chance below 3e-21 for t ≥ 90)."""
+    dtype = log_t.dtype
+    order = jnp.asarray(ORDERS, dtype)
+    log_moment = jnp.asarray(np.log([1.0, 1.0, 3.0, 15.0, 105.0]), dtype)
+    nu = a - order
+    near = jnp.abs(nu) < float(jnp.finfo(dtype).eps) ** (1 / 3)
+    slope = jnp.where(
+        near,
+        float(np.log(2.0)) + digamma((a + order + 1) / 2),
+        (log_absolute_moment(a) - log_moment) / jnp.where(near, 1.0, nu),
+    )
+    rate = log_t - slope  # log of (full moment / tail moment), over nu
+    gap = nu * rate
+    small = jnp.abs(gap) < 0.5
+    full, tail = jnp.exp(log_moment - order * log_t), jnp.exp(log_absolute_moment(a) - a * log_t)
+    difference = (full - tail) / jnp.where(small, 1.0, nu)
+    limit = full * rate * one_minus_exp_over(jnp.where(small, gap, 0.0))
+    return a * jnp.where(small, limit, difference)
+
+
+def log_absolute_moment(a):
+    """log E|z|^(2a), z standard normal."""
+    return a * float(np.log(2.0)) + gammaln(a + 0.5) - float(0.5 * np.log(np.pi))
+
+
+def log_beta_half(a):
+    """log B(a, ½). `betaln` was off by 2e-7 in float64 at a = 10; this difference by 1e-14."""
+    return gammaln(a) - gammaln(a + 0.5) + float(0.5 * np.log(np.pi))
+
+
+def one_minus_exp_over(z):
+    """(1 - e^-z)/z for |z| ≤ ½, by its Taylor series."""
+    value = jnp.ones_like(z)
+    for k in range(13, 1, -1):
+        value = 1 - z / k * value
+    return value

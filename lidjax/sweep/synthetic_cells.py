@@ -1,0 +1,96 @@
+"""Programs of a synthetic tile: L_gen of its training sets, then L_inf(k) given L_gen.
+
+Two programs, since L_inf(k) depends on a training set through L_gen alone: the first does not know δ
+and k, the second neither N, α nor the ridge.
+"""
+
+import functools
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lidjax.generalization import CellMethod, lgen_cell
+from lidjax.model import power_law_spectrum, power_law_teacher
+from lidjax.passk import draw_failure, instance_failure, log_miss_probability, sample_instances
+from lidjax.sweep.source import vmap_axes
+from lidjax.sweep.spec import Model
+
+Lengths = tuple[tuple[str, int], ...]
+
+TRACES: Counter[tuple] = Counter()
+"""Traces of each program; a second one of the same kind is a bug."""
+
+
+class TrainingSize(NamedTuple):
+    """N as a number, and as the two 32-bit words a key is folded with."""
+
+    value: Any
+    words: Any
+
+
+def cell_keys(root, dim: int, size: TrainingSize, seed):
+    """Keys (training set, test instances) of a cell, from its own values: (dim, N, seed).
+
+    They do not depend on the other axes, so cells that differ only in β, α, ridge, σ_η or δ share their random
+    numbers: differences between them are sharper than between independent draws, and one draw of a
+    design serves them all.
+    """
+    key = jax.random.fold_in(root, dim)
+    key = jax.random.fold_in(jax.random.fold_in(key, size.words[0]), size.words[1])
+    return jax.random.split(jax.random.fold_in(key, seed))
+
+
+@functools.lru_cache(maxsize=64)
+def lgen_program(dim: int, method: CellMethod, model: Model, lengths: Lengths):
+    """Jitted `(axes, root) -> L_gen` over the axes of `lengths`: one program for each shape and session, for what
+    varies over a grid is an argument."""
+
+    def tile(axes: Mapping[str, Any], root):
+        TRACES["lgen", dim, method, lengths] += 1
+
+        def cell(args):
+            alpha = args["alpha"]
+            return lgen_cell(
+                cell_keys(root, dim, args["n"], args["seed"])[0],
+                args["n"].value,
+                eigenvalues=power_law_spectrum(dim, alpha),
+                theta=power_law_teacher(dim, jnp.asarray(model.teacher_decay, alpha.dtype)),
+                beta=args["beta"],
+                sigma_eta=args["sigma_eta"],
+                ridge=args["ridge"],
+                method=method,
+                difficulty=model.difficulty,
+            )
+
+        return vmap_axes(cell, dict(lengths))(axes)
+
+    return jax.jit(tile)
+
+
+@functools.lru_cache(maxsize=64)
+def sampled_failure_program(dim: int, model: Model, lengths: Lengths):
+    """Jitted `(axes, lgen, k, root) -> L_inf(k)` by test instances or by plain draws (Sec. 4.2).
+
+    `lgen` has the axes of `lengths` without delta.
+    """
+
+    def tile(axes: Mapping[str, Any], lgen, k, root):
+        TRACES["failure", dim, model.failure, lengths] += 1
+
+        def cell(args, lgen):
+            key = cell_keys(root, dim, args["n"], args["seed"])[1]
+            tail = {name: args[name] for name in ("beta", "delta", "sigma_eta")}
+            shared = {"num_instances": model.num_instances, "difficulty": model.difficulty}
+            if model.failure == "draws":
+                return draw_failure(key, k, lgen, **tail, **shared)
+            sample = sample_instances(key, lgen, beta=tail.pop("beta"), **shared)
+            return instance_failure(k, log_miss=log_miss_probability(sample.bias, sample.tau, **tail)).failure
+
+        return vmap_axes(cell, dict(lengths), carried=tuple(name != "delta" for name, _ in lengths))(
+            axes, lgen
+        )
+
+    return jax.jit(tile)
