@@ -32,16 +32,15 @@ from lidjax.fit.uncertainty import (
 )
 
 Share = Literal["beta", "beta and c1"]
-NUM_TRIAL_BETAS = (
-    16  # heuristic: trial values of β between the shallowest and 1.5 times the steepest half-window slope
-)
+NUM_TRIAL_BETAS = 16  # heuristic: trial values of β, around the slopes of all half-windows
 
 
 class SharedTwoTailFit(NamedTuple):
     """Estimates of L_i(k) = c1_i k^-β + c2_i k^-γ_i for n curves with one β; `beta` has the batch axes alone.
 
-        `beta_lower`, `beta_upper` are the profile interval of β over everything else. Errors of γ_i come from the joint
-    NUM_TRIAL_BETAS = 16  # heuristic: trial values of β, around the slopes of all half-windows
+    `beta_lower`, `beta_upper` are the profile interval of β over everything else. Errors of γ_i come from the joint
+    covariance. `separated` (..., n): γ_i can be told from β; where it cannot, `gamma_se` is inf. With c1 shared, `c1`
+    repeats one value.
     """
 
     beta: Float[Array, "*batch"]

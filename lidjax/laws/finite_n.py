@@ -7,11 +7,12 @@ with v = L_gen/σ² and Q the upper tail of the normal law. The tail is F(s) = E
     τ ~ Gamma(β/2, 1)     e^-τ against 2Q leaves a saddle at τ* ~ √(log(1/s)/v): F ~ exp(-2√(log(1/s)/v))
 
 Both are evaluated by Laplace's method with the exact threshold b. That keeps the prefactor and what the window
-does to the exponent: + √2 (δ/σ) log(1/s)^(1/4) v^(-3/4) for gamma, + (δ/σ) √(2 log(1/s))/v for power, small against
-the leading term and never negligible. With a = b√τ, h = (δ/σ)√τ and s fixed, da/dh = coth(ah).
+does to the exponent: + √2 (δ/σ) log(1/s)^(1/4) v^(-3/4) for gamma, + (δ/σ) √(2 log(1/s))/v for power, below the
+leading term as s → 0 but of its size where log(1/s) ~ 1/v. With a = b√τ, h = (δ/σ)√τ and s fixed, da/dh = coth(ah).
 """
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -121,17 +122,38 @@ def log_finite_n_tail(log_s, lgen, *, beta, delta, sigma_eta, difficulty: Diffic
     """
     check_difficulty(difficulty)
     log_s, lgen, beta, delta, sigma_eta = broadcast_floats(log_s, lgen, beta, delta, sigma_eta)
-    tail = gamma_tail if difficulty == "gamma" else bounded_tail
-    return tail(log_s, lgen / sigma_eta**2, beta, delta / sigma_eta)
+    return compiled_tail(log_s, lgen / sigma_eta**2, beta, delta / sigma_eta, difficulty)
 
 
-def stretched_tail(s, lgen, *, sigma_eta, log: bool = False):
-    """P(S ≤ s) ≈ exp(-2√(log(1/s)/v)), v = L_gen/σ_η²: finite-N tail of the gamma prior, leading order of the log.
+@partial(jax.jit, static_argnames="difficulty")
+def compiled_tail(log_s, v, beta, window, difficulty: Difficulty) -> Tail:
+    return (gamma_tail if difficulty == "gamma" else bounded_tail)(log_s, v, beta, window)
+
+
+def bias_at_saddle(scaled_log, window):
+    """u solving u³(u + δ/σ) = 4ℓ, the bias in units of σ of the instances that make the gamma prior's tail, ℓ = v log(1/s).
+
+    Convex and increasing in u, so Newton's method comes down from (4ℓ)^(1/4) without overshooting.
+    """
+
+    def newton(_, u):
+        return u - (u**3 * (u + window) - 4 * scaled_log) / (4 * u**3 + 3 * u**2 * window)
+
+    return jax.lax.fori_loop(0, NUM_NEWTON, newton, (4 * scaled_log) ** 0.25)
+
+
+def stretched_tail(s, lgen, *, sigma_eta, delta=0.0, log: bool = False):
+    """Finite-N tail of the gamma prior, leading order of the logarithm: P(S ≤ s) ≈ exp(-2√(log(1/s)/v)), v = L_gen/σ_η².
 
     Slower than every power of s: with it L_inf(k) has the local exponent 1/√(v log k), which falls without limit as
-    k → ∞ and goes like L_gen^(-1/2), not L_gen^-1 (Eq. 18). Terms left out are smaller than √log(1/s) but grow: at
-    reachable s they are factors of a few (`log_finite_n_tail` keeps them).
+    k → ∞ and goes like L_gen^(-1/2), not L_gen^-1 (Eq. 18). That is the law as s → 0 at fixed v, for every window.
+
+    With `delta` the law as v → 0 (large N) at fixed ℓ = v log(1/s), where the window counts at leading order:
+    exp(-(u + δ')(2u + δ')/(2v)), δ' = δ/σ, u³(u + δ') = 4ℓ, local exponent 2/u². Prefactors are left out in both; at
+    reachable s they are factors of a few (`log_finite_n_tail` keeps them). Arguments broadcast.
     """
-    s, lgen, sigma_eta = broadcast_floats(s, lgen, sigma_eta)
-    value = -2 * jnp.sqrt(-jnp.log(s) / lgen) * sigma_eta
+    s, lgen, sigma_eta, delta = broadcast_floats(s, lgen, sigma_eta, delta)
+    v, window = lgen / sigma_eta**2, delta / sigma_eta
+    u = bias_at_saddle(-jnp.log(s) * v, window)
+    value = -(u + window) * (2 * u + window) / (2 * v)
     return value if log else jnp.exp(value)
