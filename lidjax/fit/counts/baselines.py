@@ -16,7 +16,7 @@ from scipy.special import betainc, betaln
 
 from lidjax.fit.counts.families import BETA
 from lidjax.fit.counts.likelihood import fit_family
-from lidjax.fit.counts.quadrature import FINE, count_rows
+from lidjax.fit.counts.quadrature import count_rows
 from lidjax.passk import pass_at_k_from_counts
 
 CURVE_POINTS = 30  # values of k, evenly spaced in log k
@@ -50,7 +50,7 @@ def least_squares_forecast(n, c, target) -> Float[np.ndarray, " k"]:
 
 def beta_binomial_forecast(n, c, target) -> Float[np.ndarray, " k"]:
     rows = count_rows(n, c)
-    fit = fit_family(BETA, FINE, rows.likelihood, rows.log_scale, rows.c > 0, rows.multiplicity)
+    fit = fit_family(BETA, rows)
     return beta_pass_at_k(*np.exp(np.asarray(fit.params)), target)
 
 

@@ -30,7 +30,7 @@ class Family(NamedTuple):
     natural: Callable[[Array], Array]
     tail_index: Callable[[Array], Array]
     nearby: tuple[float, ...] = (0.5,)
-    outer_product: bool = False  # use Σ score scoreᵀ for the Hessian, where second derivatives are dear
+
 
 
 def normalise(log_density: Float[Array, " g"], grid: Grid) -> Float[Array, " g"]:
@@ -135,7 +135,7 @@ def with_zero(family: Family) -> Family:
         lambda params: jnp.append(family.natural(params[:-1]), jax.nn.sigmoid(params[-1])),
         lambda params: family.tail_index(params[:-1]),
         family.nearby,
-        family.outer_product,
+
     )
 
 

@@ -2,7 +2,8 @@
 
 Two intervals are told apart. The *latent* one is for pass@K of these problems itself, mean_i [1 - (1-p_i)^K]. The *predictive* one
 is for the number a run would report: the unbiased estimate from `total` attempts a problem, of which the n in hand are
-a part. It is wider by the luck of the attempts to come, and it is what a back-test is scored against.
+a part. It is wider by the luck of the attempts to come, and it is what a back-test is scored against. The prediction is
+the median: pass@K between 0 and 1 is skewed, and the median has the smallest mean absolute error.
 """
 
 from functools import partial
@@ -14,16 +15,17 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import expit
 
-from lidjax.fit.counts.hierarchy import Counts, Prior, node_probabilities
-from lidjax.fit.counts.posterior import Posterior
-from lidjax.fit.counts.quadrature import Grid
+from lidjax.fit.counts.families import logistic_log_density
+from lidjax.fit.counts.likelihood import Table, pad_rows
+from lidjax.fit.counts.quadrature import COARSE, CountRows, Grid
 from lidjax.passk import failure_from_counts
 
-SUBDIVISIONS = 32  # points between two neighbouring nodes when a rate is drawn
+PARTS = 16  # points between two neighbouring nodes when a rate is drawn
+SLAB = 50  # draws handled at once
 
 
 class Forecast(NamedTuple):
-    """pass@K of one group: the median prediction, its interval for a run, and that of the latent pass@K."""
+    """pass@K of one group: the median prediction and its interval for a run, and those of the latent pass@K."""
 
     k: Int[np.ndarray, " k"]
     prediction: Float[np.ndarray, " k"]
@@ -36,41 +38,48 @@ class Forecast(NamedTuple):
 
 
 @jax.jit
-def draw_nodes(keys, draws, counts: Counts, prior: Prior, grid: Grid) -> Int[jax.Array, "s g p"]:
-    cell = partial(node_probabilities, counts=counts, prior=prior, grid=grid)
-    return jax.lax.map(lambda pair: cell(*pair), (keys, draws))
+def cumulative_nodes(params: Float[jax.Array, "s 4"], table: Table, grid: Grid) -> Float[jax.Array, "s u g"]:
+    """Cumulative posterior weights of the nodes for each draw of the parameters and each row."""
+    density = jnp.exp(jax.vmap(partial(logistic_log_density, grid=grid))(params))
+    total = jnp.cumsum(density[:, None, :] * jnp.asarray(table.likelihood)[None], axis=-1)
+    return total / total[..., -1:]
 
 
-def draw_rates(key, posterior: Posterior, counts: Counts, n, c, *, num_draws: int = 400) -> Float[np.ndarray, "s g p"]:
-    """Success rates of all problems in all groups, `num_draws` joint draws from the posterior.
+def draw_rates(rng: np.random.Generator, params, rows: CountRows, grid: Grid = COARSE) -> Float[np.ndarray, "s p"]:
+    """Success rates of all problems, one set for each of the equally weighted `params` (S, 4).
 
-    `n`, `c` (G, P) are the counts themselves (0, 0 where a problem is absent). A node is drawn first, then a point near it
-    with the weight of the exact likelihood and of the node's hat function, so sharp likelihoods stay sharp.
+    A node is drawn first, then a point near it with the weight of the exact likelihood and of the node's hat function, so
+    that rates known better than the grid's step stay so.
     """
-    chosen = np.linspace(0, len(posterior.draws) - 1, num_draws).round().astype(int)
-    node_key, point_key = jax.random.split(key)
-    keys = jax.random.split(node_key, num_draws)
-    nodes = np.asarray(draw_nodes(keys, jnp.asarray(posterior.draws[chosen]), counts, posterior.prior, posterior.grid))
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(point_key)).tolist())
-    x = np.asarray(posterior.grid.nodes)
-    gaps = np.concatenate([[0.0], np.diff(x), [0.0]])
-    share = (np.arange(SUBDIVISIONS) + 0.5) / SUBDIVISIONS
-    offsets = np.concatenate([-share[::-1], share])
-    rates = np.empty(nodes.shape)
-    for s in range(num_draws):
-        node = nodes[s][..., None]
-        width = np.where(offsets < 0, gaps[node], gaps[node + 1])
-        points = x[node] + offsets * width
-        log_weight = -c[..., None] * np.logaddexp(0, -points) - (n - c)[..., None] * np.logaddexp(0, points)
-        weight = np.exp(log_weight - log_weight.max(-1, keepdims=True)) * (1 - np.abs(offsets)) * width
-        mass = np.cumsum(weight, axis=-1)
-        index = np.sum(mass < rng.random(nodes[s].shape)[..., None] * mass[..., -1:], axis=-1)
-        rates[s] = expit(np.take_along_axis(points, index[..., None], axis=-1)[..., 0])
-    return rates
+    table = pad_rows(rows)
+    nodes, gaps = np.asarray(grid.nodes), np.diff(grid.nodes, prepend=grid.nodes[0], append=grid.nodes[-1])
+    near, point = near_nodes(rows, nodes, gaps)
+    rates = []
+    for start in range(0, len(params), SLAB):
+        slab = np.asarray(cumulative_nodes(jnp.asarray(params[start : start + SLAB]), table, grid))[:, rows.index]
+        node = np.sum(slab < rng.random(slab.shape[:2])[..., None], axis=-1)
+        weight = near[rows.index[None, :], node]
+        part = np.sum(weight < rng.random(node.shape)[..., None], axis=-1)
+        rates.append(expit(point[node, np.minimum(part, 2 * PARTS - 1)]))
+    return np.concatenate(rates)
 
 
-def forecast_run(rng: np.random.Generator, rates, n, c, k, total, *, level: float = 0.9) -> Forecast:
-    """Forecast pass@k (K,) for one group from `rates` (S, P) and counts (P,), of a run of `total` attempts a problem.
+def near_nodes(rows: CountRows, nodes, gaps) -> tuple[Float[np.ndarray, "u g q"], Float[np.ndarray, "g q"]]:
+    """Cumulative weights of points around each node for each row, and the points (logit p)."""
+    share = (np.arange(PARTS) + 0.5) / PARTS
+    offset = np.concatenate([-share[::-1], share])
+    width = np.where(offset < 0, gaps[:-1, None], gaps[1:, None])
+    points = nodes[:, None] + offset * width
+    misses = (rows.n - rows.c)[:, None, None]
+    log_weight = -rows.c[:, None, None] * np.logaddexp(0, -points) - misses * np.logaddexp(0, points)
+    hat = (1 - np.abs(offset)) * np.maximum(width, 1e-12)
+    weight = np.exp(log_weight - log_weight.max(axis=-1, keepdims=True)) * hat
+    total = np.cumsum(weight, axis=-1)
+    return total / total[..., -1:], points
+
+
+def forecast_run(rng: np.random.Generator, rates, n, c, k, total=None, *, level: float = 0.9) -> Forecast:
+    """Forecast pass@k (K,) of one group from `rates` (S, P) and counts (P,), of a run of `total` attempts a problem.
 
     `total` is a number, an array (P,), or None for "as many as K (or n, where that is more)". Attempts already made count.
     """
@@ -79,7 +88,7 @@ def forecast_run(rng: np.random.Generator, rates, n, c, k, total, *, level: floa
     latent = np.stack([-np.expm1(size * np.log1p(-rates)).mean(axis=1) for size in k])
     run = np.empty_like(latent)
     for j, size in enumerate(k):
-        attempts = np.maximum(n, size if total is None else total)
+        attempts = np.broadcast_to(np.maximum(n, size if total is None else total), np.shape(n))
         found = c + rng.binomial(attempts - n, rates)
         run[j] = 1 - failure_from_counts(np.broadcast_to(attempts, found.shape), found, int(size)).mean(axis=1)
     low, middle, high = np.quantile(run, edges, axis=1)

@@ -71,6 +71,4 @@ LID = Family(
     ("beta", "c_delta", "v"),
     jnp.exp,
     lambda params: jnp.exp(params[0]),
-    (),
-    True,
 )
