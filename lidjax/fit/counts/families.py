@@ -32,7 +32,6 @@ class Family(NamedTuple):
     nearby: tuple[float, ...] = (0.5,)
 
 
-
 def normalise(log_density: Float[Array, " g"], grid: Grid) -> Float[Array, " g"]:
     """Scale to unit mass. What lies beyond either end of the grid is put on the end node: there the density is taken to
     go on as the exponential that its last two nodes show."""
@@ -102,29 +101,12 @@ def logistic_log_density(params: Float[Array, "4"], grid: Grid) -> Float[Array, 
     return normalise(a * z - (a + b) / q * jnp.logaddexp(0.0, q * z), grid)
 
 
-DEPTH = 5.0  # where the lower slope of the bent logistic is named: a factor e^5 = 150 below the knee
-
-
-def bent_logistic_log_density(params: Float[Array, "5"], grid: Grid) -> Float[Array, " g"]:
-    """The generalised logistic whose lower slope may grow with depth: log f = logistic - ½ κ softplus(x₀-x)².
-
-    params = (x₀, log s, log b, log q, logit r): at DEPTH below the knee the slope is s, of which the share r comes from the
-    growth, so a = (1-r) s and κ = r s/DEPTH. r = 0 is a power law for small p, r = 1 falls like a logit-normal. What a
-    hundred attempts show of the density hardly tells them apart; what thousands will solve depends on it.
-    """
-    x0, (s, b, q), r = params[0], jnp.exp(params[1:4]), jax.nn.sigmoid(params[4])
-    z = jnp.asarray(grid.nodes) - x0
-    a = (1 - r) * s
-    bend = 0.5 * r * s / DEPTH * jax.nn.softplus(-z) ** 2
-    return normalise(a * z - (a + b) / q * jax.nn.softplus(q * z) - bend, grid)
-
-
 def with_zero(family: Family) -> Family:
     """The same family with an atom at p = 0, problems that are never solved; one more parameter, logit of its weight.
 
     The likelihood adds the atom to rows with c = 0 (`likelihood.py`); the density here is that of the solvable ones.
     """
-    starts = [*family.starts[:2], *family.starts[2:: max(1, len(family.starts) // 20)]]
+    starts = [*family.starts[:2], *family.starts[2 :: max(1, len(family.starts) // 20)]]
     return Family(
         f"{family.name}+zero",
         lambda params, grid: family.log_density(params[:-1], grid),
@@ -135,7 +117,6 @@ def with_zero(family: Family) -> Family:
         lambda params: jnp.append(family.natural(params[:-1]), jax.nn.sigmoid(params[-1])),
         lambda params: family.tail_index(params[:-1]),
         family.nearby,
-
     )
 
 
@@ -165,7 +146,13 @@ TWO_TAIL = Family(
     two_tail_log_density,
     (-5.0, -4.0, -3.0, -6.0),
     (3.0, 4.0, 13.0, 6.0),
-    ((-1.5, 0.0, 2.0, 0.0), (-1.0, 0.5, 5.0, -2.0), (-0.5, 0.5, 5.0, 2.0), (-1.5, 0.0, 0.0, 0.0)),
+    (
+        (-1.5, 0.0, 2.0, 0.0),
+        (-1.0, 1.5, 6.0, 3.0),
+        (-1.0, 0.5, 5.0, -2.0),
+        (-0.5, 0.5, 5.0, 2.0),
+        (-1.5, 0.0, 0.0, 0.0),
+    ),
     ("index_1", "index_2", "b", "weight_1"),
     lambda params: jnp.stack(
         [
@@ -182,7 +169,13 @@ LOGISTIC = Family(
     logistic_log_density,
     (-25.0, -5.0, -3.0, -3.0),
     (8.0, 3.0, 5.0, 3.0),
-    ((-4.0, -0.9, 1.0, 0.0), (-2.0, -0.9, 1.5, 0.5), (-6.0, -0.5, 0.5, -0.5), (-8.0, -0.7, 0.0, 0.0), (1.0, -0.7, 0.0, 0.0)),
+    (
+        (-4.0, -0.9, 1.0, 0.0),
+        (-2.0, -0.9, 1.5, 0.5),
+        (-6.0, -0.5, 0.5, -0.5),
+        (-8.0, -0.7, 0.0, 0.0),
+        (1.0, -0.7, 0.0, 0.0),
+    ),
     ("knee", "lower_slope", "upper_slope", "sharpness"),
     lambda params: jnp.concatenate([params[:1], jnp.exp(params[1:])]),
     lambda params: jnp.exp(params[1]),

@@ -45,7 +45,9 @@ def cumulative_nodes(params: Float[jax.Array, "s 4"], table: Table, grid: Grid) 
     return total / total[..., -1:]
 
 
-def draw_rates(rng: np.random.Generator, params, rows: CountRows, grid: Grid = COARSE) -> Float[np.ndarray, "s p"]:
+def draw_rates(
+    rng: np.random.Generator, params, rows: CountRows, grid: Grid = COARSE
+) -> Float[np.ndarray, "s p"]:
     """Success rates of all problems, one set for each of the equally weighted `params` (S, 4).
 
     A node is drawn first, then a point near it with the weight of the exact likelihood and of the node's hat function, so
@@ -56,7 +58,9 @@ def draw_rates(rng: np.random.Generator, params, rows: CountRows, grid: Grid = C
     near, point = near_nodes(rows, nodes, gaps)
     rates = []
     for start in range(0, len(params), SLAB):
-        slab = np.asarray(cumulative_nodes(jnp.asarray(params[start : start + SLAB]), table, grid))[:, rows.index]
+        slab = np.asarray(cumulative_nodes(jnp.asarray(params[start : start + SLAB]), table, grid))[
+            :, rows.index
+        ]
         node = np.sum(slab < rng.random(slab.shape[:2])[..., None], axis=-1)
         weight = near[rows.index[None, :], node]
         part = np.sum(weight < rng.random(node.shape)[..., None], axis=-1)
@@ -90,7 +94,9 @@ def forecast_run(rng: np.random.Generator, rates, n, c, k, total=None, *, level:
     for j, size in enumerate(k):
         attempts = np.broadcast_to(np.maximum(n, size if total is None else total), np.shape(n))
         found = c + rng.binomial(attempts - n, rates)
-        run[j] = 1 - failure_from_counts(np.broadcast_to(attempts, found.shape), found, int(size)).mean(axis=1)
+        run[j] = 1 - failure_from_counts(np.broadcast_to(attempts, found.shape), found, int(size)).mean(
+            axis=1
+        )
     low, middle, high = np.quantile(run, edges, axis=1)
     latent_low, latent_middle, latent_high = np.quantile(latent, edges, axis=1)
     return Forecast(k, middle, low, high, latent_middle, latent_low, latent_high, level)

@@ -61,7 +61,9 @@ def log_likelihood(params: Float[jax.Array, "m 4"], table: Table, grid: Grid) ->
     return jnp.matmul(jnp.log(jnp.maximum(rows, TINY)), jnp.asarray(table.multiplicity), precision="highest")
 
 
-def sample_posterior(rows: CountRows, *, prior: Prior | None = None, seed: int = 0, grid: Grid = COARSE) -> Posterior:
+def sample_posterior(
+    rows: CountRows, *, prior: Prior | None = None, seed: int = 0, grid: Grid = COARSE
+) -> Posterior:
     """Posterior of one group from its `rows` on `grid` (`count_rows(n, c, COARSE)`)."""
     prior = Prior() if prior is None else prior
     table = pad_rows(rows)
@@ -85,7 +87,9 @@ def sample_posterior(rows: CountRows, *, prior: Prior | None = None, seed: int =
         covariance = WIDER * (spread * tempered[:, None]).T @ spread + 1e-6 * np.eye(len(location))
         factor, df = np.linalg.cholesky(covariance), PROPOSAL_DF
     weights = special.softmax(log_weight)
-    evidence = special.logsumexp(log_weight) - np.log(len(log_weight)) + np.sum(rows.multiplicity * rows.log_scale)
+    evidence = (
+        special.logsumexp(log_weight) - np.log(len(log_weight)) + np.sum(rows.multiplicity * rows.log_scale)
+    )
     return Posterior(params, weights, float(1 / np.sum(weights**2)), float(evidence))
 
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 LONGEST_STEP = 2.0  # in any parameter; they are logarithms or logits
+HOPELESS = 1e8  # damping at which no step can be seen any more
 
 
 class Maximum(NamedTuple):
@@ -33,7 +34,7 @@ def maximise(
     low: Float[Array, " p"],
     high: Float[Array, " p"],
     *,
-    max_steps: int = 150,
+    max_steps: int = 60,
     tolerance: float = 1e-4,
 ) -> Maximum:
     """Maximise Σ weights · log_rows(params) inside low ≤ params ≤ high.
@@ -61,14 +62,11 @@ def maximise(
         scale = jnp.maximum(jnp.diagonal(information), 1e-8)
         matrix = jnp.where(free[:, None] & free[None, :], information, 0.0)
         matrix = matrix + jnp.diag(jnp.where(free, damping * scale + 1e-9, 1.0))
-        factor = jax.scipy.linalg.cho_factor(matrix)
-        step = jax.scipy.linalg.cho_solve(factor, gradient)
+        step = jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(matrix), gradient)
         return step, jnp.sum(step * gradient)
 
     def body(state):
-        params, value, gradient, information, damping, steps, _ = state
-        step, _ = newton_step(params, gradient, information, damping)
-        trial = jnp.clip(params + jnp.clip(step, -LONGEST_STEP, LONGEST_STEP), low, high)
+        trial, params, value, gradient, information, damping, _, steps = state
         trial_value, trial_gradient, trial_information = evaluate(trial)
         better = trial_value > value
         params = jnp.where(better, trial, params)
@@ -76,14 +74,29 @@ def maximise(
         gradient = jnp.where(better, trial_gradient, gradient)
         information = jnp.where(better, trial_information, information)
         damping = jnp.where(better, damping / 5, jnp.maximum(damping * 4, 1e-4))
+        step, _ = newton_step(params, gradient, information, damping)
         _, gain = newton_step(params, gradient, information, jnp.zeros_like(damping))
-        return params, value, gradient, information, damping, steps + 1, (gain <= tolerance) | (damping > 1e8)
+        trial = jnp.clip(params + jnp.clip(step, -LONGEST_STEP, LONGEST_STEP), low, high)
+        return trial, params, value, gradient, information, damping, gain, steps + 1
+
+    def unfinished(state):
+        return (state[6] > tolerance) & (state[5] < HOPELESS) & (state[7] < max_steps)
 
     start = jnp.clip(start, low, high)
-    value, gradient, information = evaluate(start)
-    first = (start, value, gradient, information, jnp.full_like(value, 0.1), jnp.asarray(0), jnp.asarray(False))
-    last = jax.lax.while_loop(lambda s: ~s[6] & (s[5] < max_steps), body, first)
-    params, value, gradient, information = last[:4]
-    _, gain = newton_step(params, gradient, information, jnp.zeros_like(value))
-    converged = (gain <= tolerance) & jnp.isfinite(value)
-    return Maximum(params, value, information, blocked(params, gradient), converged)
+    worst = jnp.asarray(-jnp.inf, start.dtype)
+    damping = jnp.ones_like(worst)
+    # the start is the first trial, so that the likelihood stands in the compiled program once
+    first = (
+        start,
+        start,
+        worst,
+        jnp.zeros_like(start),
+        jnp.eye(len(start), dtype=start.dtype),
+        damping,
+        -worst,
+        0,
+    )
+    _, params, value, gradient, information, _, gain, _ = jax.lax.while_loop(unfinished, body, first)
+    return Maximum(
+        params, value, information, blocked(params, gradient), (gain <= tolerance) & jnp.isfinite(value)
+    )
