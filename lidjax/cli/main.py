@@ -14,7 +14,7 @@ from pathlib import Path
 from lidjax import __version__
 from lidjax.errors import InputError
 
-COMMAND_MODULES = ("sweeps",)
+COMMAND_MODULES = ("sweeps", "evaluations")
 
 EPILOG = """\
 a first run:
