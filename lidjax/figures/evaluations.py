@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from lidjax.figures.style import new_figure, paper_style, sequential
 from lidjax.fit.counts.backtest import Row
 from lidjax.fit.counts.baselines import curve_points, pass_curve
-from lidjax.fit.counts.families import logistic_log_density
+from lidjax.fit.counts.families import bent_logistic_log_density
 from lidjax.fit.counts.population import resample
 from lidjax.fit.counts.quadrature import COARSE
 from lidjax.fit.counts.report import GroupReport
@@ -52,7 +52,9 @@ def density_band(report: GroupReport) -> tuple[np.ndarray, np.ndarray, np.ndarra
     params = resample(report.posterior, DRAWS, np.random.default_rng(0))
     x = np.asarray(COARSE.nodes)
     rate = 1 / (1 + np.exp(-x))
-    density = np.array([np.exp(np.asarray(logistic_log_density(jnp.asarray(row), COARSE))) for row in params])
+    density = np.array(
+        [np.exp(np.asarray(bent_logistic_log_density(jnp.asarray(row), COARSE))) for row in params]
+    )
     density = density * np.log(10) / (1 - rate)  # dx = d(log p)/(1-p)
     shown = (rate > 1e-9) & (rate < 0.99)
     low, middle, high = np.quantile(density[:, shown], [0.05, 0.5, 0.95], axis=0)

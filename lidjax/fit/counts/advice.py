@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from lidjax.fit.counts.families import logistic_log_density
+from lidjax.fit.counts.families import bent_logistic_log_density
 from lidjax.fit.counts.likelihood import pad_rows
 from lidjax.fit.counts.population import Posterior, resample
 from lidjax.fit.counts.quadrature import COARSE, CountRows, Grid, likelihood_rows
@@ -34,7 +34,7 @@ def next_attempts(
     """Rank problems by what `more` attempts at each would teach about mean pass@k of these problems."""
     params = resample(posterior, DRAWS, np.random.default_rng(0))
     density = np.mean(
-        [np.exp(np.asarray(logistic_log_density(jnp.asarray(row), grid))) for row in params], axis=0
+        [np.exp(np.asarray(bent_logistic_log_density(jnp.asarray(row), grid))) for row in params], axis=0
     )
     weight = pad_rows(rows).likelihood[: len(rows.n)] * density
     weight = weight / weight.sum(axis=1, keepdims=True)

@@ -43,18 +43,18 @@ def fit_power_law(n, c) -> tuple[float, float]:
     return float(np.exp(intercept)), float(-slope)
 
 
-def least_squares_forecast(n, c, target) -> Float[np.ndarray, " k"]:
+def least_squares_forecast(n, c, target):
     a, b = fit_power_law(n, c)
     return np.exp(-a * np.asarray(target, dtype=float) ** -b)
 
 
-def beta_binomial_forecast(n, c, target) -> Float[np.ndarray, " k"]:
+def beta_binomial_forecast(n, c, target):
     rows = count_rows(n, c)
     fit = fit_family(BETA, rows)
     return beta_pass_at_k(*np.exp(np.asarray(fit.params)), target)
 
 
-def discretised_beta_forecast(n, c, target) -> Float[np.ndarray, " k"]:
+def discretised_beta_forecast(n, c, target):
     first = 1 / n.max()
     edges = np.append(0.0, np.geomspace(first, 1.0, BINS)) if first < 1 else np.array([0.0, 1.0])
     share, _ = np.histogram(c / n, edges)
@@ -68,7 +68,7 @@ def discretised_beta_forecast(n, c, target) -> Float[np.ndarray, " k"]:
     return beta_pass_at_k(*np.exp(min(fits, key=lambda fit: fit.fun).x), target)
 
 
-def beta_pass_at_k(a, b, target) -> Float[np.ndarray, " k"]:
+def beta_pass_at_k(a, b, target):
     k = np.asarray(target, dtype=float)
     return -np.expm1(betaln(a, b + k) - betaln(a, b))
 

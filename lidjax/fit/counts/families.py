@@ -66,7 +66,8 @@ def scaled_beta_log_density(params: Float[Array, "3"], grid: Grid) -> Float[Arra
     a, b = jnp.exp(params[0]), jnp.exp(params[1])
     last = jnp.clip(jnp.searchsorted(nodes, jax.lax.stop_gradient(params[2])), 1, len(nodes) - 1) - 1
     edge = 0.5 * (nodes[last] + nodes[last + 1])
-    inside = jnp.arange(len(nodes)) <= last
+    place = jnp.arange(len(nodes), dtype=last.dtype)
+    inside = place <= last
     log_p, log_q = log_rates(grid)
     log_u = jnp.where(inside, log_p - jax.nn.log_sigmoid(edge), -1.0)
     log_rest = jnp.log(-jnp.expm1(log_u))
@@ -74,7 +75,7 @@ def scaled_beta_log_density(params: Float[Array, "3"], grid: Grid) -> Float[Arra
     low_rest = jnp.log(-jnp.expm1(jax.nn.log_sigmoid(low) - jax.nn.log_sigmoid(edge)))
     # the last cell holds ∫ u^a (1-u)^(b-1) dx over (low, edge), with u^a and dx/du taken at its node
     cell = b * low_rest - jnp.log(b) - log_u[last] - jnp.log(edge - low)
-    shape = jnp.where(jnp.arange(len(nodes)) == last, cell, (b - 1) * log_rest)
+    shape = jnp.where(place == last, cell, (b - 1) * log_rest)
     return normalise(jnp.where(inside, a * log_u + shape + log_q, -1e4 - nodes), grid)
 
 
@@ -99,6 +100,23 @@ def logistic_log_density(params: Float[Array, "4"], grid: Grid) -> Float[Array, 
     x0, (a, b, q) = params[0], jnp.exp(params[1:])
     z = jnp.asarray(grid.nodes) - x0
     return normalise(a * z - (a + b) / q * jnp.logaddexp(0.0, q * z), grid)
+
+
+DEPTH = 5.0  # where the lower slope of the bent logistic is named: a factor e^5 = 150 below the knee
+
+
+def bent_logistic_log_density(params: Float[Array, "5"], grid: Grid) -> Float[Array, " g"]:
+    """The generalised logistic whose lower slope may grow with depth: log f = logistic - ½ κ softplus(x₀-x)².
+
+    params = (x₀, log s, log b, log q, logit r): at DEPTH below the knee the slope is s, of which the share r comes
+    from the growth, so a = (1-r) s and κ = r s/DEPTH. r = 0 is a power law for small p, r = 1 falls like a
+    logit-normal. A hundred attempts hardly tell them apart; what thousands will solve depends on it.
+    """
+    x0, (s, b, q), r = params[0], jnp.exp(params[1:4]), jax.nn.sigmoid(params[4])
+    z = jnp.asarray(grid.nodes) - x0
+    a = (1 - r) * s
+    bend = 0.5 * r * s / DEPTH * jax.nn.softplus(-z) ** 2
+    return normalise(a * z - (a + b) / q * jax.nn.softplus(q * z) - bend, grid)
 
 
 def with_zero(family: Family) -> Family:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import expit
 
-from lidjax.fit.counts.families import logistic_log_density
+from lidjax.fit.counts.families import bent_logistic_log_density
 from lidjax.fit.counts.likelihood import Table, pad_rows
 from lidjax.fit.counts.quadrature import COARSE, CountRows, Grid
 from lidjax.passk import failure_from_counts
@@ -38,9 +38,9 @@ class Forecast(NamedTuple):
 
 
 @jax.jit
-def cumulative_nodes(params: Float[jax.Array, "s 4"], table: Table, grid: Grid) -> Float[jax.Array, "s u g"]:
+def cumulative_nodes(params: Float[jax.Array, "s 5"], table: Table, grid: Grid) -> Float[jax.Array, "s u g"]:
     """Cumulative posterior weights of the nodes for each draw of the parameters and each row."""
-    density = jnp.exp(jax.vmap(partial(logistic_log_density, grid=grid))(params))
+    density = jnp.exp(jax.vmap(partial(bent_logistic_log_density, grid=grid))(params))
     total = jnp.cumsum(density[:, None, :] * jnp.asarray(table.likelihood)[None], axis=-1)
     return total / total[..., -1:]
 
@@ -48,7 +48,7 @@ def cumulative_nodes(params: Float[jax.Array, "s 4"], table: Table, grid: Grid) 
 def draw_rates(
     rng: np.random.Generator, params, rows: CountRows, grid: Grid = COARSE
 ) -> Float[np.ndarray, "s p"]:
-    """Success rates of all problems, one set for each of the equally weighted `params` (S, 4).
+    """Success rates of all problems, one set for each of the equally weighted `params` (S, 5).
 
     A node is drawn first, then a point near it with the weight of the exact likelihood and of the node's hat function, so
     that rates known better than the grid's step stay so.

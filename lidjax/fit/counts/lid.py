@@ -58,7 +58,7 @@ def deposit(x: Float[Array, "t b"], mass: Float[Array, "t b"]) -> Float[Array, "
     shares = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
     steps = jnp.arange(-1, 3)[:, None, None]
     masses = mass[None] * jnp.stack(shares) / 6
-    return jnp.zeros(len(BINS), x.dtype).at[cell.astype(int)[None] + steps].add(masses)
+    return jnp.zeros(len(BINS), x.dtype).at[cell.astype(int)[None] + steps.astype(int)].add(masses)
 
 
 LID = Family(

@@ -1,6 +1,6 @@
 """Groups of one file share what they can: the shape of their success densities scatters around a mean of the file.
 
-In group g the shape (log a, log b, log q) is normal around μ with COMMON_SPREAD, and μ is normal around the prior's mean, so that
+In group g the shape (log s, log b, log q, logit r) is normal around μ, and μ is normal around the prior's mean, so that
 each group alone has exactly the prior of the default model. μ is integrated out by importance sampling over the groups' own
 posterior points, so pooling costs no further likelihood.
 
@@ -43,7 +43,9 @@ def pool_shapes(posteriors: list[Posterior], *, prior: Prior | None = None, seed
         weights = special.softmax(np.concatenate(targets) - mixture)
         location = weights @ stacked
         spread = stacked - location
-        factor = np.linalg.cholesky(1.15 * (spread * weights[:, None]).T @ spread + 1e-6 * np.eye(3))
+        factor = np.linalg.cholesky(
+            1.15 * (spread * weights[:, None]).T @ spread + 1e-6 * np.eye(len(location))
+        )
         df = 6.0
     chosen = stacked[rng.choice(len(stacked), DRAWS, p=weights)]
     pooled = []
