@@ -12,7 +12,7 @@ from lidjax.fit.counts.population import Posterior, resample
 from lidjax.fit.counts.quadrature import COARSE, CountRows, Grid, likelihood_rows
 
 DRAWS = 100
-MOST_OUTCOMES = 33  # values of the count to come that are summed over; a longer range is thinned to these
+EVERY = 32  # counts to come up to here are summed one by one, above in blocks that grow by a tenth
 
 
 class Advice(NamedTuple):
@@ -40,10 +40,10 @@ def next_attempts(
     weight = weight / weight.sum(axis=1, keepdims=True)
     solved = -np.expm1(-k * np.logaddexp(0, grid.nodes))
     now = variance(weight, solved)
-    outcomes = np.unique(np.round(np.linspace(0, more, min(more + 1, MOST_OUTCOMES))).astype(np.int64))
+    outcomes, blocks = outcome_blocks(more)
     likelihood, log_scale = likelihood_rows(np.full(len(outcomes), more), outcomes, grid)
     # rows are integrals over a node's hat function: divided by its weight they are means of the likelihood there
-    chance = likelihood / np.asarray(grid.weights) * np.exp(log_scale)[:, None]
+    chance = likelihood / np.asarray(grid.weights) * (np.exp(log_scale) * blocks)[:, None]
     later = np.zeros(len(rows.n))
     norm = np.zeros(len(rows.n))
     for row in chance:
@@ -62,3 +62,12 @@ def next_attempts(
 def variance(weight, values) -> Float[np.ndarray, " u"]:
     mean = weight @ values
     return np.maximum(weight @ values**2 - mean**2, 0.0)
+
+
+def outcome_blocks(more: int) -> tuple[Int[np.ndarray, " o"], Float[np.ndarray, " o"]]:
+    """Counts 0..more to sum over: all small ones, then one in the middle of each block, with the blocks' lengths."""
+    edges = np.unique(
+        np.concatenate([np.arange(EVERY), np.round(EVERY * 1.1 ** np.arange(200)).astype(np.int64)])
+    )
+    edges = np.append(edges[edges <= more], more + 1)
+    return (edges[:-1] + edges[1:] - 1) // 2, np.diff(edges).astype(float)

@@ -14,7 +14,7 @@ from lidjax.fit.saturation import SaturationFit, fit_saturation
 from lidjax.fit.status import describe_status
 
 FEWEST_SUCCESSES = 20  # below, the posterior of the tail index is the prior
-SIMULATIONS = 4000
+SIMULATIONS = 1000
 
 
 class Training(NamedTuple):
@@ -89,25 +89,25 @@ def log_index(posterior: Posterior) -> tuple[float, float]:
     return float(mean), float(np.sqrt(posterior.weights @ (values - mean) ** 2))
 
 
-def monotone_p_value(values, errors, *, seed: int = 0) -> float:
+def monotone_p_value(values, errors, *, simulations: int = SIMULATIONS, seed: int = 0) -> float:
     """P-value of "never falls": weighted squared distance to the best rising curve, its null simulated at the flat curve
     (the least favourable one; Robertson, Wright and Dykstra 1988)."""
-    draws = np.random.default_rng(seed).standard_normal((SIMULATIONS, len(values))) * errors
+    draws = np.random.default_rng(seed).standard_normal((simulations, len(values))) * errors
     observed = rising_distance(values, errors)
     null = np.array([rising_distance(row, errors) for row in draws])
-    return float((1 + np.sum(null >= observed)) / (1 + SIMULATIONS))
+    return float((1 + np.sum(null >= observed)) / (1 + simulations))
 
 
-def flat_p_value(values, errors, *, seed: int = 0) -> float:
+def flat_p_value(values, errors, *, simulations: int = SIMULATIONS, seed: int = 0) -> float:
     """P-value of "the same everywhere" against "rises": how much of the spread a rising curve takes up."""
 
     def gain(row):
         centre = np.average(row, weights=errors**-2.0)
         return np.sum(((row - centre) / errors) ** 2) - rising_distance(row, errors)
 
-    draws = np.random.default_rng(seed).standard_normal((SIMULATIONS, len(values))) * errors
+    draws = np.random.default_rng(seed).standard_normal((simulations, len(values))) * errors
     null = np.array([gain(row) for row in draws])
-    return float((1 + np.sum(null >= gain(values))) / (1 + SIMULATIONS))
+    return float((1 + np.sum(null >= gain(values))) / (1 + simulations))
 
 
 def rising_distance(values, errors) -> float:

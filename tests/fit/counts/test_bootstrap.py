@@ -25,7 +25,7 @@ def counts():
 @pytest.mark.parametrize("over", ["problems", "attempts"])
 def test_replicates_are_the_fits_to_the_resampled_counts(counts, over):
     found = bootstrap(*counts, over=over, replicates=200 if over == "problems" else 6)
-    assert found.converged > 0.98
+    assert found.converged > 0.95
     for pair, params in zip(found.counts[:6], found.params[:6], strict=True):
         single = fit_family(BETA, count_rows(*pair))
         np.testing.assert_allclose(params, single.params, atol=0.02)  # a tenth of a standard error
@@ -41,7 +41,7 @@ def test_the_bootstrap_has_the_spread_of_the_information(counts):
 
 
 def test_an_unknown_bootstrap_is_named():
-    with pytest.raises(InputError, match="problem.*did you mean 'problems'"):
+    with pytest.raises(InputError, match=r"problem.*did you mean 'problems'"):
         bootstrap(np.array([3, 3]), np.array([1, 2]), over="problem")
 
 
