@@ -165,7 +165,7 @@ def backtest_command(args: argparse.Namespace) -> int:
 def _tracker(what: str):
     """A progress bar on stderr, which shows itself where there is more than one step."""
 
-    def track(steps: Sequence) -> Iterator:
+    def track(steps: Sequence[int]) -> Iterator[int]:
         from rich.console import Console
         from rich.progress import track as bar
 

@@ -14,6 +14,7 @@ from lidjax.data.evals.table import EvalData
 from lidjax.fit.counts.backtest import Row, summarise
 from lidjax.fit.counts.report import GroupReport
 from lidjax.fit.counts.training import Training
+from lidjax.fit.status import FitStatus
 
 PARAMETERS = ("beta", "delta", "c", "nu")
 
@@ -168,15 +169,14 @@ def print_overview(reports: Sequence[GroupReport], level: float, console: Consol
     table = Table(
         title=f"{reports[0].method} model, {level:.0%} intervals; ! marks findings", box=SIMPLE_HEAD
     )
-    for name in ("group", "problems", "n", "solved", "tail index", "K", "pass@K"):
-        table.add_column(name, justify="left" if name == "group" else "right", no_wrap=True)
+    for name in ("group", "n", "solved", "tail index", "K", "pass@K"):
+        table.add_column(name, justify="left" if name == "group" else "right", no_wrap=name != "group")
     for report in reports:
         group, forecast, tail = report.group, report.forecast, report.tails[-1]
         table.add_row(
             f"{'! ' if report.findings else ''}{group.name}",
-            str(len(group.problems)),
             f"{int(np.median(group.n)):,}",
-            str(np.sum(group.c > 0)),
+            f"{np.sum(group.c > 0)} of {len(group.problems)}",
             f"{tail.value:.2f} ({tail.lower:.2f}, {tail.upper:.2f})",
             f"{forecast.k[-1]:,}",
             f"{forecast.prediction[-1]:.3f} ({forecast.lower[-1]:.3f}, {forecast.upper[-1]:.3f})",
@@ -187,7 +187,7 @@ def print_overview(reports: Sequence[GroupReport], level: float, console: Consol
 
 
 def print_training(series: Training, column: str, console: Console) -> None:
-    table = Table(title=f"tail index of the default model against {column}: {series.series}", box=SIMPLE_HEAD)
+    table = Table(title=f"tail index against {column}: {series.series}", box=SIMPLE_HEAD)
     for name in (column, "tail index", "±"):
         table.add_column(name, justify="right")
     for size, index, error in zip(series.sizes, series.index, series.se, strict=True):
@@ -195,7 +195,7 @@ def print_training(series: Training, column: str, console: Console) -> None:
     console.print(table)
     console.print(f"  {series.verdict}", highlight=False)
     fit = series.saturation
-    if fit is not None and np.isfinite(float(fit.beta)):
+    if fit is not None and int(fit.status) <= FitStatus.NOT_IDENTIFIABLE:
         said = ", ".join(
             f"{symbol} = {float(getattr(fit, name)):.3g} ± {float(getattr(fit, f'{name}_se')):.2g}"
             + ("" if bool(fit.identifiable[i]) else " (not determined)")

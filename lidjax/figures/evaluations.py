@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.special import expit
 
 from lidjax.figures.style import new_figure, paper_style, sequential
 from lidjax.fit.counts.backtest import Row
@@ -14,6 +15,7 @@ from lidjax.fit.counts.population import resample
 from lidjax.fit.counts.quadrature import COARSE
 from lidjax.fit.counts.report import GroupReport
 from lidjax.fit.counts.training import Training
+from lidjax.fit.status import FitStatus
 
 MOST_GROUPS = 6
 DRAWS = 200
@@ -78,9 +80,11 @@ def training_figure(series: Sequence[Training], column: str) -> Figure:
                 label=line.series,
             )
             fit = line.saturation
-            if fit is not None and np.isfinite(float(fit.beta)):
+            if fit is not None and int(fit.status) <= FitStatus.NOT_IDENTIFIABLE:
                 smooth = np.geomspace(line.sizes[0], line.sizes[-1], 100)
-                curve = float(fit.beta) - float(fit.delta) / (1 + float(fit.c) * smooth ** float(fit.nu))
+                # c can be e^-200 and N^ν its inverse: only their product is a number
+                grown = np.log(float(fit.c)) + float(fit.nu) * np.log(smooth)
+                curve = float(fit.beta) - float(fit.delta) * expit(-grown)
                 axes.plot(smooth, curve, "--", lw=0.7, color=colour)
         axes.set(xscale="log", xlabel=column, ylabel=r"$\beta_{\rm eff}$ (default model)", ylim=(0, None))
         axes.legend(fontsize=6)

@@ -58,7 +58,7 @@ def backtest(
     models: bool = True,
     pool: bool = False,
     level: float = LEVEL,
-    track: Callable[[Sequence], Iterator] = iter,
+    track: Callable[[Sequence[int]], Iterator[int]] = iter,
 ) -> tuple[list[Row], list[str]]:
     """Rows of every method, and notes on groups left out. `track` wraps the seeds, for a progress bar."""
     if not 1 <= budget < target:
@@ -142,8 +142,8 @@ def score(
     rng = np.random.default_rng([seed, zlib.crc32(task.name.encode()), 1])
     rates = draw_rates(rng, resample(posterior, DRAWS, rng), rows)
     found = forecast_run(rng, rates, task.n, task.c, target, task.total, level=level)
-    values = (float(x[0]) for x in (found.prediction, found.lower, found.upper))
-    return Row(task.name, seed, budget, target, method, *values, task.truth)
+    middle, low, high = (float(x[0]) for x in (found.prediction, found.lower, found.upper))
+    return Row(task.name, seed, budget, target, method, middle, low, high, task.truth)
 
 
 class Summary(NamedTuple):
@@ -153,7 +153,7 @@ class Summary(NamedTuple):
     error: float
     bias: float
     coverage: float
-    count: int
+    forecasts: int
 
 
 def summarise(rows: Sequence[Row]) -> list[Summary]:

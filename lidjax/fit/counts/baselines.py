@@ -51,7 +51,7 @@ def least_squares_forecast(n, c, target):
 def beta_binomial_forecast(n, c, target):
     rows = count_rows(n, c)
     fit = fit_family(BETA, rows)
-    return beta_pass_at_k(*np.exp(np.asarray(fit.params)), target)
+    return beta_pass_at_k(*np.exp(np.asarray(fit.params)).tolist(), target)
 
 
 def discretised_beta_forecast(n, c, target):

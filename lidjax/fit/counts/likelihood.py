@@ -1,7 +1,7 @@
 """Maximum likelihood of a family on counts: the sum over problems, zero counts included, started from several points."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -91,7 +91,7 @@ def fit_family(family: Family, rows: CountRows, grid: Grid = FINE) -> FamilyFit:
 def refit_table(family: Family, grid: Grid, tables: Table, start) -> FamilyFit:
     """Fits to many data sets at once, each leaf of `tables` (R, ...) or shared, from `start` (p,) and points near it."""
     starts = jnp.stack([start, *(start + step for step in family.nearby)])
-    axes = Table(*(0 if leaf.ndim > rank else None for leaf, rank in zip(tables, (2, 1, 1, 1), strict=True)))
+    axes: Any = Table(*(0 if x.ndim > rank else None for x, rank in zip(tables, (2, 1, 1, 1), strict=True)))  # pyright: ignore
     return jax.vmap(lambda table: fit_family_cell(family, grid, table, starts), in_axes=(axes,))(tables)
 
 

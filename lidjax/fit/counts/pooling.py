@@ -9,6 +9,9 @@ offered, not the default. A shared difficulty a problem on top of it (a Gaussian
 measured too, and bought nothing on the real counts.
 """
 
+# pyright: reportPossiblyUnbound=false
+# (the loops over rounds run at least once)
+
 import numpy as np
 from scipy import special
 
@@ -35,7 +38,7 @@ def pool_shapes(posteriors: list[Posterior], *, prior: Prior | None = None, seed
     for step in range(ROUNDS):
         proposals.append((location, factor, df))
         drawn = draw_t(location, factor, df, seed=ROUNDS * seed + step)
-        evidence = sum(special.logsumexp(log_ratio(draws, drawn), axis=1) for draws in points)
+        evidence = np.sum([special.logsumexp(log_ratio(draws, drawn), axis=1) for draws in points], axis=0)
         means.append(drawn)
         targets.append(evidence + log_normal(drawn, centre, common))
         stacked = np.concatenate(means)

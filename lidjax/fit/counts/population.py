@@ -13,6 +13,9 @@ mixture weights; Cappé et al. 2004, Owen and Zhou 2000), four rounds of quasi-r
 sample size says whether to trust it.
 """
 
+# pyright: reportPossiblyUnbound=false
+# (the loops over rounds run at least once)
+
 from typing import NamedTuple
 
 import jax
@@ -96,7 +99,8 @@ def sample_posterior(
 
 def draw_t(location, factor, df: float, *, seed: int) -> Float[np.ndarray, "m d"]:
     """POINTS quasi-random points of a multivariate t."""
-    uniform = qmc.Sobol(len(location) + 1, seed=seed).random(POINTS)
+    sobol = qmc.Sobol(len(location) + 1, seed=seed)  # pyright: ignore[reportCallIssue]
+    uniform = sobol.random(POINTS)
     radius = np.sqrt(special.gammaincinv(df / 2, uniform[:, -1:]) * 2 / df)
     return location + (special.ndtri(uniform[:, :-1]) / radius) @ factor.T
 

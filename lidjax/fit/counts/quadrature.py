@@ -52,7 +52,7 @@ class CountRows(NamedTuple):
     c: Int[np.ndarray, " u"]
     likelihood: Float[np.ndarray, "u g"]
     log_scale: Float[np.ndarray, " u"]
-    index: Int[np.ndarray, " p"]
+    index: Int[np.ndarray, " p"]  # pyright: ignore[reportIncompatibleMethodOverride]
     multiplicity: Float[np.ndarray, " u"]
 
 

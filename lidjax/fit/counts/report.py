@@ -50,7 +50,7 @@ class GroupReport(NamedTuple):
 
 
 def report_groups(
-    data: EvalData, options: Options, *, track: Callable[[Sequence], Iterator] = iter
+    data: EvalData, options: Options, *, track: Callable[[Sequence[int]], Iterator[int]] = iter
 ) -> list[GroupReport]:
     """Fit every group. `track` wraps the groups, for a progress bar."""
     findings = check_evals(data)

@@ -26,7 +26,7 @@ class Training(NamedTuple):
     series: str
     sizes: Float[np.ndarray, " m"]
     groups: tuple[str, ...]
-    index: Float[np.ndarray, " m"]
+    index: Float[np.ndarray, " m"]  # pyright: ignore[reportIncompatibleMethodOverride]
     se: Float[np.ndarray, " m"]
     p_falls: float
     p_flat: float

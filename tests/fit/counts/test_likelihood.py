@@ -89,17 +89,22 @@ def test_lid_without_a_success_is_the_models_failure_probability(beta, c_delta, 
     np.testing.assert_allclose(ours, np.asarray(exact), rtol=0.025)
 
 
-def test_gradients_pass_through_the_quadrature():
+@pytest.mark.parametrize(
+    ("family", "params"),
+    [CASES[1], pytest.param(*CASES[3], marks=pytest.mark.slow)],  # the LID model takes seconds to compile
+    ids=lambda x: getattr(x, "name", ""),
+)
+def test_gradients_pass_through_the_quadrature(family, params):
     rows = count_rows(np.full(4, 30), np.array([0, 1, 4, 12]))
     table = Table(*map(jnp.asarray, pad_rows(rows)))
 
     @jax.jit
     def total(params):
-        return jnp.sum(table.multiplicity * row_log_likelihood(LID, params, FINE, table))
+        return jnp.sum(table.multiplicity * row_log_likelihood(family, params, FINE, table))
 
-    point = jnp.array([0.5, -2.0, 0.0])
+    point = jnp.array(params)
     slopes = jax.jit(jax.jacfwd(total))(point)
-    step = 1e-4 * np.eye(3)
+    step = 1e-4 * np.eye(len(point))
     differences = [(total(point + d) - total(point - d)) / 2e-4 for d in step]
     np.testing.assert_allclose(slopes, differences, rtol=1e-3, atol=1e-4)
 
