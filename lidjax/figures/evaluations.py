@@ -1,4 +1,5 @@
-"""Figures of evaluation logs: pass@k with its band, the density of success rates, β_eff against training, the back-test."""
+"""Figures of evaluation logs: pass@k with its band, the density of success rates, β_eff against training, the
+back-test."""
 
 from collections.abc import Sequence
 
@@ -22,7 +23,8 @@ DRAWS = 200
 
 
 def evaluation_figure(reports: Sequence[GroupReport]) -> Figure:
-    """pass@k (dots: unbiased, where the data reach; band: forecast of a run) and the density of log10 p, up to six groups."""
+    """pass@k (dots: unbiased, where the data reach; band: forecast of a run) and the density of log10 p, up to six
+    groups."""
     chosen = np.unique(np.linspace(0, len(reports) - 1, min(MOST_GROUPS, len(reports))).round().astype(int))
     with paper_style():
         figure, (left, right) = new_figure(2, width=3.2, height=2.6)

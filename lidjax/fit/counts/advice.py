@@ -16,9 +16,10 @@ EVERY = 32  # counts to come up to here are summed one by one, above in blocks t
 
 
 class Advice(NamedTuple):
-    """Per problem, best first: `order` (P,) and `gain` (P,), the expected fall of the variance of mean pass@K if this problem
-    got `more` attempts. `before` and `after` are standard deviations of pass@K now and with `more` attempts for the first
-    `chosen` problems, given the population: what is not known about the population itself is not in them."""
+    """Per problem, best first: `order` (P,) and `gain` (P,), the expected fall of the variance of mean pass@K if
+    this problem got `more` attempts. `before` and `after` are standard deviations of pass@K now and with `more`
+    attempts for the first `chosen` problems, given the population: what is not known about the population itself
+    is not in them."""
 
     order: Int[np.ndarray, " p"]
     gain: Float[np.ndarray, " p"]

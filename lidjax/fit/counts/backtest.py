@@ -1,7 +1,8 @@
 """Back-test: thin every problem to a budget, forecast pass@K from that alone, score against all the attempts.
 
-The truth is the unbiased pass@K of the full counts, so it has sampling noise of its own, and at K = n it is the share of problems
-solved; the interval of the default method is for that number, a run of n attempts of which the budget is a part.
+The truth is the unbiased pass@K of the full counts, so it has sampling noise of its own, and at K = n it is the
+share of problems solved; the interval of the default method is for that number, a run of n attempts of which the
+budget is a part.
 """
 
 import zlib
@@ -71,8 +72,8 @@ def backtest(
     if not groups:
         largest = max(int(group.n.max()) for group in data.groups)
         raise InputError(
-            f"no group has two problems with {target} attempts or more, as the truth of pass@{target} needs (the largest n "
-            f"is {largest})" + "".join(f"\n  {note}" for note in notes)
+            f"no group has two problems with {target} attempts or more, as the truth of pass@{target} needs (the "
+            f"largest n is {largest})" + "".join(f"\n  {note}" for note in notes)
         )
     rows = []
     for seed in track(range(seeds)):
@@ -122,7 +123,8 @@ def usable_groups(data: EvalData, budget: int, target: int) -> tuple[list[Group]
 
 
 def thin(group: Group, budget: int, target: int, seed: int) -> Task:
-    """Draw `budget` of each problem's attempts without putting back; the draw depends on the group's name and the seed."""
+    """Draw `budget` of each problem's attempts without putting back; the draw depends on the group's name and the
+    seed."""
     rng = np.random.default_rng([seed, zlib.crc32(group.name.encode())])
     c = rng.hypergeometric(group.c, group.n - group.c, budget)
     truth = float(np.mean(pass_at_k_from_counts(group.n, group.c, target)))

@@ -1,10 +1,11 @@
-"""The published kinds of estimator, to be compared with: a power law through the pass@k curve, beta fits to counts and to rates.
+"""The published kinds of estimator, to be compared with: a power law through the pass@k curve, beta fits to counts
+and to rates.
 
-least-squares    -log pass@k = a k^-b, a line by ordinary least squares in log-log through the unbiased estimates at k ≤ n
-                 (Brown et al. 2024, "Large language monkeys"; Hughes et al. 2024)
+least-squares    -log pass@k = a k^-b, a line by ordinary least squares in log-log through the unbiased estimates
+                 at k ≤ n (Brown et al. 2024, "Large language monkeys"; Hughes et al. 2024)
 beta-binomial    maximum likelihood on counts, pass@K = 1 - B(a, b+K)/B(a, b)
-discretised-beta maximum likelihood of a beta distribution on plug-in rates c/n sorted into bins, the zeros in the first bin
-                 [0, 1/n) (Schaeffer et al. 2025, "How do large language monkeys get their power (laws)?")
+discretised-beta maximum likelihood of a beta distribution on plug-in rates c/n sorted into bins, the zeros in
+                 the first bin [0, 1/n) (Schaeffer et al. 2025, "How do large language monkeys get their power (laws)?")
 
 Point forecasts only; none of them says how sure it is.
 """
@@ -51,7 +52,7 @@ def least_squares_forecast(n, c, target):
 def beta_binomial_forecast(n, c, target):
     rows = count_rows(n, c)
     fit = fit_family(BETA, rows)
-    return beta_pass_at_k(*np.exp(np.asarray(fit.params)).tolist(), target)
+    return beta_pass_at_k(float(np.exp(fit.params[0])), float(np.exp(fit.params[1])), target)
 
 
 def discretised_beta_forecast(n, c, target):
@@ -65,7 +66,8 @@ def discretised_beta_forecast(n, c, target):
 
     starts = ((-1.0, 2.0), (0.0, 5.0), (-1.0, 4.0))
     fits = [minimize(cost, start, method="Nelder-Mead", options={"maxiter": 2000}) for start in starts]
-    return beta_pass_at_k(*np.exp(min(fits, key=lambda fit: fit.fun).x), target)
+    a, b = np.exp(min(fits, key=lambda fit: fit.fun).x)
+    return beta_pass_at_k(a, b, target)
 
 
 def beta_pass_at_k(a, b, target):

@@ -1,8 +1,9 @@
 """Bootstrap of a family's parameters, all replicates in one vmapped program. Two kinds, which answer two questions.
 
 problems    the problems are drawn anew: these are a sample of a population of problems, and the population is meant
-attempts    every problem keeps its place and its attempts are drawn anew, c* ~ Binomial(n, c/n): this benchmark is meant.
-            A problem with c = 0 stays unsolved in every replicate, so the interval is too narrow at the hard end.
+attempts    every problem keeps its place and its attempts are drawn anew, c* ~ Binomial(n, c/n): this benchmark is
+            meant. A problem with c = 0 stays unsolved in every replicate, so the interval is too narrow at the
+            hard end.
 """
 
 from typing import NamedTuple
@@ -20,7 +21,8 @@ KINDS = ("problems", "attempts")
 
 
 class Resampled(NamedTuple):
-    """`params` (R, p) of the replicates, the optimiser's; `counts` their (n, c); `estimate` the tail index of the data."""
+    """`params` (R, p) of the replicates, the optimiser's; `counts` their (n, c); `estimate` the tail index of the
+    data."""
 
     over: str
     counts: list[tuple[np.ndarray, np.ndarray]]

@@ -1,7 +1,7 @@
 """Families of success distributions: densities of x = logit p on the grid, as functions of a few real parameters.
 
-A density of x with exp(a x) at its lower end is a density of p with p^(a-1): a is the tail index, and the share of problems
-unsolved after k attempts falls like k^-a. All families are normalised on the grid.
+A density of x with exp(a x) at its lower end is a density of p with p^(a-1): a is the tail index, and the share of
+problems unsolved after k attempts falls like k^-a. All families are normalised on the grid.
 """
 
 from collections.abc import Callable
@@ -59,8 +59,9 @@ def beta_log_density(params: Float[Array, "2"], grid: Grid) -> Float[Array, " g"
 def scaled_beta_log_density(params: Float[Array, "3"], grid: Grid) -> Float[Array, " g"]:
     """p = s u with u ~ Beta(a, b), params = (log a, log b, logit s): no problem is easier than s.
 
-    The density jumps at s, so s moves in steps, from the middle of one cell of the grid to the middle of another, and has
-    no gradient: a fit must start from many s. The half cell below s is integrated: ∫ (1-u)^(b-1) is finite for b < 1.
+    The density jumps at s, so s moves in steps, from the middle of one cell of the grid to the middle of another,
+    and has no gradient: a fit must start from many s. The half cell below s is integrated: ∫ (1-u)^(b-1) is finite
+    for b < 1.
     """
     nodes = jnp.asarray(grid.nodes)
     a, b = jnp.exp(params[0]), jnp.exp(params[1])

@@ -1,9 +1,10 @@
 """Forecasts of pass@K of the same problems from posterior draws, with the noise of what will be observed.
 
-Two intervals are told apart. The *latent* one is for pass@K of these problems itself, mean_i [1 - (1-p_i)^K]. The *predictive* one
-is for the number a run would report: the unbiased estimate from `total` attempts a problem, of which the n in hand are
-a part. It is wider by the luck of the attempts to come, and it is what a back-test is scored against. The prediction is
-the median: pass@K between 0 and 1 is skewed, and the median has the smallest mean absolute error.
+Two intervals are told apart. The *latent* one is for pass@K of these problems itself, mean_i [1 - (1-p_i)^K]. The
+*predictive* one is for the number a run would report: the unbiased estimate from `total` attempts a problem, of
+which the n in hand are a part. It is wider by the luck of the attempts to come, and it is what a back-test is
+scored against. The prediction is the median: pass@K between 0 and 1 is skewed, and the median has the smallest
+mean absolute error.
 """
 
 from functools import partial
@@ -50,8 +51,8 @@ def draw_rates(
 ) -> Float[np.ndarray, "s p"]:
     """Success rates of all problems, one set for each of the equally weighted `params` (S, 5).
 
-    A node is drawn first, then a point near it with the weight of the exact likelihood and of the node's hat function, so
-    that rates known better than the grid's step stay so.
+    A node is drawn first, then a point near it with the weight of the exact likelihood and of the node's hat
+    function, so that rates known better than the grid's step stay so.
     """
     table = pad_rows(rows)
     nodes, gaps = np.asarray(grid.nodes), np.diff(grid.nodes, prepend=grid.nodes[0], append=grid.nodes[-1])
@@ -85,7 +86,8 @@ def near_nodes(rows: CountRows, nodes, gaps) -> tuple[Float[np.ndarray, "u g q"]
 def forecast_run(rng: np.random.Generator, rates, n, c, k, total=None, *, level: float = 0.9) -> Forecast:
     """Forecast pass@k (K,) of one group from `rates` (S, P) and counts (P,), of a run of `total` attempts a problem.
 
-    `total` is a number, an array (P,), or None for "as many as K (or n, where that is more)". Attempts already made count.
+    `total` is a number, an array (P,), or None for "as many as K (or n, where that is more)". Attempts already
+    made count.
     """
     k = np.atleast_1d(np.asarray(k, dtype=np.int64))
     edges = [(1 - level) / 2, 0.5, (1 + level) / 2]

@@ -50,8 +50,8 @@ def lid_log_density(params: Float[Array, "3"], grid: Grid) -> Float[Array, " g"]
 
 
 def deposit(x: Float[Array, "t b"], mass: Float[Array, "t b"]) -> Float[Array, " bins"]:
-    """Share each mass among the four bins around its x by the cubic B-spline: twice differentiable in x, and the same as
-    convolving the density with that spline (standard deviation 0.58 of a bin)."""
+    """Share each mass among the four bins around its x by the cubic B-spline: twice differentiable in x, and the
+    same as convolving the density with that spline (standard deviation 0.58 of a bin)."""
     position = jnp.clip((x - BINS[0]) / BIN_WIDTH, 1.0, len(BINS) - 2.001)
     cell = jnp.floor(jax.lax.stop_gradient(position))
     t = position - cell

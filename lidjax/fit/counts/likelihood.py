@@ -1,4 +1,5 @@
-"""Maximum likelihood of a family on counts: the sum over problems, zero counts included, started from several points."""
+"""Maximum likelihood of a family on counts: the sum over problems, zero counts included, started from several
+points."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,8 +18,8 @@ SMALLEST_TABLE = 32
 
 
 class FamilyFit(NamedTuple):
-    """One fit: `params` (p,), the optimiser's; `log_likelihood` in nats, binomial coefficients included; `information` at
-    the maximum; `held`: which parameters stopped at their box; `converged`.
+    """One fit: `params` (p,), the optimiser's; `log_likelihood` in nats, binomial coefficients included;
+    `information` at the maximum; `held`: which parameters stopped at their box; `converged`.
     """
 
     params: Float[Array, " p"]
@@ -89,9 +90,11 @@ def fit_family(family: Family, rows: CountRows, grid: Grid = FINE) -> FamilyFit:
 
 @partial(jax.jit, static_argnums=0)
 def refit_table(family: Family, grid: Grid, tables: Table, start) -> FamilyFit:
-    """Fits to many data sets at once, each leaf of `tables` (R, ...) or shared, from `start` (p,) and points near it."""
+    """Fits to many data sets at once, each leaf of `tables` (R, ...) or shared, from `start` (p,) and points near
+    it."""
     starts = jnp.stack([start, *(start + step for step in family.nearby)])
-    axes: Any = Table(*(0 if x.ndim > rank else None for x, rank in zip(tables, (2, 1, 1, 1), strict=True)))  # pyright: ignore
+    batched = [0 if leaf.ndim > rank else None for leaf, rank in zip(tables, (2, 1, 1, 1), strict=True)]
+    axes: Any = Table(*batched)  # pyright: ignore[reportArgumentType]
     return jax.vmap(lambda table: fit_family_cell(family, grid, table, starts), in_axes=(axes,))(tables)
 
 

@@ -16,8 +16,8 @@ BY_NAME = {family.name: family for family in MODELS}
 
 
 class ModelFit(NamedTuple):
-    """One model on one group. `values` are its parameters by name, `aic` is 2p - 2 log L, `tail_index` the exponent of the
-    unsolved share as k → ∞ (NaN with an atom at zero, whose unsolved share does not vanish)."""
+    """One model on one group. `values` are its parameters by name, `aic` is 2p - 2 log L, `tail_index` the
+    exponent of the unsolved share as k → ∞ (NaN with an atom at zero, whose unsolved share does not vanish)."""
 
     family: Family
     fit: FamilyFit
@@ -49,7 +49,8 @@ def describe(family: Family, fit: FamilyFit) -> str:
 
 
 def model_pass_at_k(family: Family, params, rows: CountRows, k) -> Float[np.ndarray, " k"]:
-    """Expected pass@k (K,) of these problems under a fitted family: every problem through its posterior given its counts."""
+    """Expected pass@k (K,) of these problems under a fitted family: every problem through its posterior given its
+    counts."""
     table = pad_rows(rows)
     used = len(rows.n)
     nodes = np.asarray(row_posteriors(family, params, FINE, table))[:used]

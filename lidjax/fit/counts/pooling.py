@@ -1,15 +1,15 @@
 """Groups of one file share what they can: the shape of their success densities scatters around a mean of the file.
 
 In group g the shape (log s, log b, log q, logit r) is normal around μ, and μ is normal around the prior's mean, so that
-each group alone has exactly the prior of the default model. μ is integrated out by importance sampling over the groups' own
-posterior points, so pooling costs no further likelihood.
+each group alone has exactly the prior of the default model. μ is integrated out by importance sampling over the
+groups' own posterior points, so pooling costs no further likelihood.
 
-Measured (thinned GSM8K groups and synthetic sets): on the whole it does not forecast better than the groups do alone; it is
-offered, not the default. A shared difficulty a problem on top of it (a Gaussian copula, as item response models have) was
-measured too, and bought nothing on the real counts.
+Measured (thinned GSM8K groups and synthetic sets): on the whole it does not forecast better than the groups do
+alone; it is offered, not the default. A shared difficulty a problem on top of it (a Gaussian copula, as item
+response models have) was measured too, and bought nothing on the real counts.
 """
 
-# pyright: reportPossiblyUnbound=false
+# pyright: reportPossiblyUnboundVariable=false
 # (the loops over rounds run at least once)
 
 import numpy as np
@@ -22,7 +22,8 @@ DRAWS = 512
 
 
 def pool_shapes(posteriors: list[Posterior], *, prior: Prior | None = None, seed: int = 0) -> list[Posterior]:
-    """Posteriors of all groups given all counts, as equally weighted points; `posteriors` are those of the groups alone."""
+    """Posteriors of all groups given all counts, as equally weighted points; `posteriors` are those of the groups
+    alone."""
     prior = Prior() if prior is None else prior
     rng = np.random.default_rng(seed)
     centre, total = np.array(prior.mean[1:]), np.array(prior.scale[1:])
@@ -38,7 +39,8 @@ def pool_shapes(posteriors: list[Posterior], *, prior: Prior | None = None, seed
     for step in range(ROUNDS):
         proposals.append((location, factor, df))
         drawn = draw_t(location, factor, df, seed=ROUNDS * seed + step)
-        evidence = np.sum([special.logsumexp(log_ratio(draws, drawn), axis=1) for draws in points], axis=0)
+        each = [np.asarray(special.logsumexp(log_ratio(draws, drawn), axis=1)) for draws in points]
+        evidence = np.sum(each, axis=0)
         means.append(drawn)
         targets.append(evidence + log_normal(drawn, centre, common))
         stacked = np.concatenate(means)

@@ -9,11 +9,11 @@ The bend is small in the mean and free: a straight tail is as likely on GSM8K (e
 The knee is left nearly free. These are heuristic constants; the back-test says what they are worth.
 
 The posterior is sampled by adaptive importance sampling (a population Monte Carlo with t proposals, deterministic
-mixture weights; Cappé et al. 2004, Owen and Zhou 2000), four rounds of quasi-random points: no chains, and the effective
-sample size says whether to trust it.
+mixture weights; Cappé et al. 2004, Owen and Zhou 2000), four rounds of quasi-random points: no chains, and the
+effective sample size says whether to trust it.
 """
 
-# pyright: reportPossiblyUnbound=false
+# pyright: reportPossiblyUnboundVariable=false
 # (the loops over rounds run at least once)
 
 from typing import NamedTuple
@@ -114,8 +114,8 @@ def log_t(points, location, factor, df: float) -> Float[np.ndarray, " m"]:
 
 
 def temper(log_weight) -> Float[np.ndarray, " m"]:
-    """Normalised weights, raised to the largest power ≤ 1 at which FEWEST points count: the next proposal is then fitted to
-    more than a lucky point or two."""
+    """Normalised weights, raised to the largest power ≤ 1 at which FEWEST points count: the next proposal is then
+    fitted to more than a lucky point or two."""
     low, high, power = 0.0, 1.0, 1.0
     for _ in range(20):
         weights = special.softmax(power * log_weight)

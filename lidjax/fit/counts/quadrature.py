@@ -1,12 +1,12 @@
 """Likelihood of counts on a grid of x = logit p, ready for any density of success rates.
 
-A density f on the nodes stands for its linear interpolation, f(x) = Σ_g f_g φ_g(x) with hat functions φ_g. The likelihood of
-(n, c) is then linear in f,
+A density f on the nodes stands for its linear interpolation, f(x) = Σ_g f_g φ_g(x) with hat functions φ_g. The
+likelihood of (n, c) is then linear in f,
 
     P(c | n) = ∫ C(n,c) p^c (1-p)^(n-c) f(x) dx = Σ_g f_g R_g,      R_g = ∫ C(n,c) p^c (1-p)^(n-c) φ_g(x) dx,
 
-and R is integrated once, as finely as the counts ask for: a sharp likelihood (large c) costs nothing later. The error that is
-left is that of interpolating f, an eighth of the squared step times its curvature.
+and R is integrated once, as finely as the counts ask for: a sharp likelihood (large c) costs nothing later. The
+error that is left is that of interpolating f, an eighth of the squared step times its curvature.
 """
 
 from typing import NamedTuple
@@ -28,7 +28,8 @@ class Grid(NamedTuple):
 
 
 def make_grid(step: float) -> Grid:
-    """Rates from 1e-20 to 1 - 6e-6: `step` where a hundred or a million attempts see something, four times that outside."""
+    """Rates from 1e-20 to 1 - 6e-6: `step` where a hundred or a million attempts see something, four times that
+    outside."""
     parts = []
     for low, high, width in ((-46.0, -14.0, 4 * step), (-14.0, 6.0, step), (6.0, 12.0, 4 * step)):
         parts.append(np.linspace(low, high, round((high - low) / width), endpoint=False))

@@ -21,8 +21,9 @@ DRAWS = 400
 
 
 class Options(NamedTuple):
-    """What to compute: targets K (None: 1, 10, ... to a hundred times the largest n), level of the intervals, pooled shapes,
-    maximum-likelihood models, bootstrap ("problems", "attempts" or None) with its replicates, attempts to advise on."""
+    """What to compute: targets K (None: 1, 10, ... to a hundred times the largest n), level of the intervals,
+    pooled shapes, maximum-likelihood models, bootstrap ("problems", "attempts" or None) with its replicates,
+    attempts to advise on."""
 
     targets: tuple[int, ...] | None = None
     level: float = 0.9
@@ -35,8 +36,8 @@ class Options(NamedTuple):
 
 
 class GroupReport(NamedTuple):
-    """One group. `inside` (K,) is the unbiased pass@k where every problem has k attempts and the sampling allows it, else NaN;
-    `method` names what made the forecast: "default" or "pooled"."""
+    """One group. `inside` (K,) is the unbiased pass@k where every problem has k attempts and the sampling allows
+    it, else NaN; `method` names what made the forecast: "default" or "pooled"."""
 
     group: Group
     findings: list[Finding]
@@ -95,8 +96,8 @@ def inside_the_data(group: Group, targets, biased: bool) -> np.ndarray:
 
 
 def resample_group(group: Group, options: Options, biased: bool) -> Resampled | None:
-    """The bootstrap, where it means something: two problems or more, some solved, some attempts failed, and attempts that did
-    not stop at a success (replicates of such a run would need its stopping rule)."""
+    """The bootstrap, where it means something: two problems or more, some solved, some attempts failed, and
+    attempts that did not stop at a success (replicates of such a run would need its stopping rule)."""
     mixed = 0 < group.c.sum() < group.n.sum() and len(group.problems) > 1
     if options.over is None or not mixed or (biased and options.over == "attempts"):
         return None

@@ -1,8 +1,9 @@
 """Maximum likelihood of a few parameters in a box, one data set at a time; vmap it over starts and data sets.
 
-Each step solves with the sum of outer products of the rows' scores in the Hessian's place (Berndt, Hall, Hall and Hausman
-1974), plus a damping that falls on success and grows on failure (Levenberg-Marquardt). Only first derivatives, forward, are
-compiled: with exact Hessians one family took ten times as long to compile and was no more often converged.
+Each step solves with the sum of outer products of the rows' scores in the Hessian's place (Berndt, Hall, Hall and
+Hausman 1974), plus a damping that falls on success and grows on failure (Levenberg-Marquardt). Only first
+derivatives, forward, are compiled: with exact Hessians one family took ten times as long to compile and was no
+more often converged.
 """
 
 from collections.abc import Callable

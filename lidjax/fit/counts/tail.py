@@ -1,4 +1,5 @@
-"""The tail index by name of the estimator. On one set of counts they differ by half, so it is never just "the exponent".
+"""The tail index by name of the estimator. On one set of counts they differ by half, so it is never just "the
+exponent".
 
 slope-log-failure       -d log L_inf / d log k over the window [n/10, n] of the unbiased curve; L_inf(k) = 1 - pass@k
 slope-log-log-pass      b of -log pass@k = a k^-b by least squares over k ≤ n

@@ -18,10 +18,10 @@ SIMULATIONS = 1000
 
 
 class Training(NamedTuple):
-    """One series of groups that differ in training size alone. `index` (m,) is the default model's tail index (posterior
-    mean of log a, as exp), `se` (m,) its standard error. `p_falls` tests that the index never falls, `p_flat` that it is
-    the same everywhere (against rising): small values speak against that. `saturation` is the fit of Eq. 20, or None with
-    fewer than five sizes."""
+    """One series of groups that differ in training size alone. `index` (m,) is the default model's tail index
+    (posterior mean of log a, as exp), `se` (m,) its standard error. `p_falls` tests that the index never falls,
+    `p_flat` that it is the same everywhere (against rising): small values speak against that. `saturation` is the
+    fit of Eq. 20, or None with fewer than five sizes."""
 
     series: str
     sizes: Float[np.ndarray, " m"]
@@ -35,7 +35,8 @@ class Training(NamedTuple):
 
 
 def training_series(groups: Sequence[Group], column: str) -> dict[str, list[int]]:
-    """Positions of groups in each series, by training size. Fields that differ in every group (a name) set no series apart."""
+    """Positions of groups in each series, by training size. Fields that differ in every group (a name) set no
+    series apart."""
     fields = {name for group in groups for name in group.fields}
     if column not in fields:
         raise InputError(
@@ -90,8 +91,8 @@ def log_index(posterior: Posterior) -> tuple[float, float]:
 
 
 def monotone_p_value(values, errors, *, simulations: int = SIMULATIONS, seed: int = 0) -> float:
-    """P-value of "never falls": weighted squared distance to the best rising curve, its null simulated at the flat curve
-    (the least favourable one; Robertson, Wright and Dykstra 1988)."""
+    """P-value of "never falls": weighted squared distance to the best rising curve, its null simulated at the flat
+    curve (the least favourable one; Robertson, Wright and Dykstra 1988)."""
     draws = np.random.default_rng(seed).standard_normal((simulations, len(values))) * errors
     observed = rising_distance(values, errors)
     null = np.array([rising_distance(row, errors) for row in draws])

@@ -34,7 +34,8 @@ def test_replicates_are_the_fits_to_the_resampled_counts(counts, over):
 
 
 def test_the_bootstrap_has_the_spread_of_the_information(counts):
-    """Standard deviation of log a over 200 replicates, itself known to 5 %, against the model's own; 25 % apart at most."""
+    """Standard deviation of log a over 200 replicates, itself known to 5 %, against the model's own; 25 % apart at
+    most."""
     found = bootstrap(*counts, replicates=200)
     information = np.asarray(fit_family(BETA, count_rows(*counts)).information)
     assert found.params[:, 0].std() == pytest.approx(np.sqrt(np.linalg.inv(information)[0, 0]), rel=0.25)

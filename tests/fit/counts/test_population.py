@@ -32,7 +32,8 @@ def example():
 
 
 def test_the_posterior_is_that_of_plain_monte_carlo(example):
-    """65,536 draws from the prior, weighted by the likelihood; both means and the evidence within five standard errors."""
+    """65,536 draws from the prior, weighted by the likelihood; both means and the evidence within five standard
+    errors."""
     rows = count_rows(*example, COARSE)
     found = sample_posterior(rows)
     assert found.converged
@@ -52,7 +53,8 @@ def test_the_posterior_is_that_of_plain_monte_carlo(example):
 
 
 def test_rates_follow_their_exact_posterior(example):
-    """Given the population, the mean rate of a problem; 2000 draws, within five standard errors of direct quadrature."""
+    """Given the population, the mean rate of a problem; 2000 draws, within five standard errors of direct
+    quadrature."""
     rows = count_rows(*example, COARSE)
     params = np.array([-3.0, -1.0, 1.5, 0.0, -1.5])
     rates = draw_rates(np.random.default_rng(0), np.tile(params, (2000, 1)), rows)
@@ -95,8 +97,8 @@ def covered(prior_of_truth, prior, repeats):
 
 
 def test_intervals_cover_where_the_prior_is_right_and_not_where_it_is_wrong():
-    """60 populations from the prior: fewer than 47 or more than 60 of the intervals cover with probability 0.002. The control
-    has a prior that is sure of a light tail."""
+    """60 populations from the prior: fewer than 47 or more than 60 of the intervals cover with probability 0.002.
+    The control has a prior that is sure of a light tail."""
     assert 47 <= covered(Prior(), Prior(), 60) <= 60
     wrong = Prior(mean=(-4.0, 1.0, 1.5, 0.0, 2.0), scale=(3.0, 0.1, 0.5, 0.4, 0.1))
     assert covered(Prior(), wrong, 30) < 20
@@ -118,7 +120,8 @@ def test_extremes_give_one_sided_answers(c):
 
 
 def test_pooling_brings_groups_of_one_shape_together():
-    """Eight groups of one population: the pooled posterior of the lower slope is narrower, and the groups agree more."""
+    """Eight groups of one population: the pooled posterior of the lower slope is narrower, and the groups agree
+    more."""
     alone = []
     for seed in range(8):
         rng = np.random.default_rng(seed)

@@ -25,8 +25,8 @@ def test_series_are_told_apart_by_what_does_not_name_a_group():
 
 
 def test_p_values_are_level_under_the_null_and_small_under_its_opposite():
-    """400 flat series of five: a p-value below 0.1 comes in 40 ± 6 of them; four deviations allowed, one-sided for "never
-    falls", whose null is exact only here."""
+    """400 flat series of five: a p-value below 0.1 comes in 40 ± 6 of them; four deviations allowed, one-sided for
+    "never falls", whose null is exact only here."""
     rng = np.random.default_rng(0)
     errors = np.array([0.1, 0.2, 0.1, 0.3, 0.1])
     tests = (monotone_p_value, flat_p_value)
