@@ -40,8 +40,8 @@ TRUSTED = 100.0  # effective sample size below which the sample is said not to h
 class Prior(NamedTuple):
     """Independent normal priors of (knee x₀, log s, log b, log q, logit r): means and standard deviations."""
 
-    mean: tuple[float, ...] = (-4.0, -1.05, 1.5, 0.0, -2.5)
-    scale: tuple[float, ...] = (3.0, 0.45, 0.5, 0.4, 1.2)
+    mean: tuple[float, ...] = (-4.0, -1.2, 1.65, 0.3, -2.5)
+    scale: tuple[float, ...] = (3.0, 0.42, 0.6, 0.6, 1.2)
 
 
 class Posterior(NamedTuple):
