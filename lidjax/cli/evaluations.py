@@ -32,7 +32,7 @@ def register(commands: Any) -> None:
     fit.add_argument(
         "--training", metavar="COLUMN", help="column of training size: tail index against it, Eq. 20"
     )
-    fit.add_argument("--more", type=_count, default=100, help="attempts to advise on (default: 100)")
+    fit.add_argument("--more", type=_count, help="attempts to advise on (default: as many again)")
     fit.add_argument("--figure", type=Path, metavar="DIR", help="write the figures into this folder")
     fit.set_defaults(handler=fit_command)
 

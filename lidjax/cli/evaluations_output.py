@@ -85,6 +85,7 @@ def group_json(report: GroupReport) -> dict[str, Any]:
         "next_attempts": {
             "problems": [group.problems[i] for i in advice.order[: advice.chosen]],
             "attempts_each": advice.more,
+            "k": report.advice_k,
             "sd_before": advice.before,
             "sd_after": advice.after,
         },
@@ -117,17 +118,20 @@ def print_group(report: GroupReport, level: float, console: Console) -> None:
     )
     for finding in report.findings:
         console.print(f"! {finding.message}", style="yellow", highlight=False, markup=False)
-    table = Table(title=f"pass@k; {report.method} model, {level:.0%} interval of a run", box=SIMPLE_HEAD)
+    table = Table(
+        title=f"pass@k; {report.method} model, {level:.0%} interval (beyond n: of a run of k attempts)",
+        box=SIMPLE_HEAD,
+    )
     for name in ("k", "unbiased", "forecast", "interval"):
         table.add_column(name, justify="right")
     for i, k in enumerate(forecast.k):
-        inside = "beyond n" if np.isnan(report.inside[i]) else f"{report.inside[i]:.4f}"
-        table.add_row(
-            f"{k:,}",
-            inside,
-            f"{forecast.prediction[i]:.4f}",
-            f"{forecast.lower[i]:.3f} to {forecast.upper[i]:.3f}",
-        )
+        known = np.isfinite(report.inside[i])
+        inside = f"{report.inside[i]:.4f}" if known else "beyond n"
+        # of the attempts made, pass@k is a fact: what is uncertain is these problems' own
+        low, high = forecast.latent_lower[i], forecast.latent_upper[i]
+        if not known:
+            low, high = forecast.lower[i], forecast.upper[i]
+        table.add_row(f"{k:,}", inside, f"{forecast.prediction[i]:.4f}", f"{low:.4f} to {high:.4f}")
     console.print(table)
     if not report.posterior.converged:
         console.print("! the posterior sample is too thin to trust", style="yellow")
@@ -158,7 +162,7 @@ def print_group(report: GroupReport, level: float, console: Console) -> None:
     advice = report.advice
     names = ", ".join(group.problems[i] for i in advice.order[: advice.chosen])
     console.print(
-        f"next: {advice.more} attempts each at {names}: the spread of pass@{forecast.k[-1]:,} of these problems is "
+        f"next: {advice.more:,} attempts each at {names}: the spread of pass@{report.advice_k:,} of these problems is "
         f"expected to go from {advice.before:.4f} to {advice.after:.4f}",
         highlight=False,
         markup=False,

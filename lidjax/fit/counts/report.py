@@ -31,7 +31,7 @@ class Options(NamedTuple):
     models: bool = True
     over: str | None = "problems"
     replicates: int = 200
-    more: int = 100
+    more: int | None = None
     seed: int = 0
 
 
@@ -48,6 +48,7 @@ class GroupReport(NamedTuple):
     models: list[ModelFit]
     tails: list[TailIndex]
     advice: Advice
+    advice_k: int
 
 
 def report_groups(
@@ -76,9 +77,13 @@ def report_groups(
         if biased:
             tails = [tail for tail in tails if tail.estimator in ("beta-binomial", "default")]
         chosen = min(10, len(group.problems))
-        advice = next_attempts(posterior, counts[index], int(targets[-1]), more=options.more, chosen=chosen)
+        more = options.more or max(1, int(np.median(group.n)))
+        beyond = int(next((k for k in targets if k > group.n.max()), targets[-1]))
+        advice = next_attempts(posterior, counts[index], beyond, more=more, chosen=chosen)
         inside = inside_the_data(group, targets, biased)
-        reports.append(GroupReport(group, mine, method, posterior, forecast, inside, models, tails, advice))
+        reports.append(
+            GroupReport(group, mine, method, posterior, forecast, inside, models, tails, advice, beyond)
+        )
     return reports
 
 
