@@ -77,12 +77,15 @@ class Source(Protocol):
         ...
 
 
-def vmap_axes(cell, lengths: Mapping[str, int], carried: tuple[bool, ...] | None = None):
+def vmap_axes(
+    cell, lengths: Mapping[str, int], carried: tuple[bool, ...] | None = None, loops: tuple[str, ...] = ()
+):
     """Nest `vmap` over the named arguments of `cell`, outermost first, so results carry the axes in order.
 
     What does not depend on an axis is not batched over it: one draw of a design serves every β. Axes of
     length 1 are not mapped at all but put back at the end, so that loops over them keep a scalar bound.
     With `carried`, `cell` takes a second argument, an array that has the axes marked True, in order.
+    Axes named in `loops` are run one value after the other: less memory, where a cell fills the device by itself.
     """
     mapped = [name for name, length in lengths.items() if length > 1]
     singles = tuple(axis for axis, length in enumerate(lengths.values()) if length == 1)
@@ -97,11 +100,21 @@ def vmap_axes(cell, lengths: Mapping[str, int], carried: tuple[bool, ...] | None
         values = [x.reshape([lengths[name] for name in own if name in mapped]) for x in values]
         function = cell
         for name in reversed(mapped):
+            if name in loops:
+                function = _loop(function, name)
+                continue
             along = {key: 0 if key == name else None for key in args}
             function = jax.vmap(function, in_axes=(along, *(0 if has_axis[name] else None for _ in values)))
         return jax.tree.map(lambda x: jnp.expand_dims(x, singles), function(args, *values))
 
     return over_grid
+
+
+def _loop(function, name: str):
+    def looped(args):
+        return jax.lax.map(lambda value: function({**args, name: value}), args[name])
+
+    return looped
 
 
 def cell_status(lgen: np.ndarray, failure: np.ndarray) -> np.ndarray:

@@ -86,25 +86,25 @@ class SyntheticSource:
 
     def _lgen(self, coords: Mapping[str, np.ndarray], root) -> np.ndarray:
         """L_gen over (beta, alpha, ridge, sigma_eta, n, seed). Where cells need different kernels each runs on the
-        whole tile and the cells are picked afterwards; the spec's axes are ordered, so few tiles mix."""
+        N it serves, and the cells are picked afterwards."""
         (dim,) = coords["dim"].tolist()
         names = ("beta", "alpha", "ridge", "sigma_eta", "n")
         wanted = np.empty([len(coords[name]) for name in names], object)
         for index in np.ndindex(wanted.shape):
             values = {name: coords[name][i].item() for name, i in zip(names, index, strict=True)}
             wanted[index] = self.method_of(dim=dim, **values)
-        lengths = tuple((name, len(coords[name])) for name in AXES if name not in ("dim", "delta"))
-        picked: np.ndarray | None = None
+        names = [name for name in AXES if name not in ("dim", "delta")]
+        picked = np.full([len(coords[name]) for name in names], np.nan, self.dtype)
         for method in sorted(set(wanted.ravel().tolist())):
             mine = wanted == method
-            # lanes this kernel does not serve get an N that it does: their results are not used
-            served = mine.any(axis=(0, 1, 2, 3))
-            sizes = np.where(served, coords["n"], coords["n"][np.argmax(served)])
-            axes = self._arguments({**coords, "n": sizes})
+            served = mine.any(axis=(0, 1, 2, 3))  # an N that this kernel does not serve costs it nothing
+            part = {**coords, "n": coords["n"][served]}
+            lengths = tuple((name, len(part[name])) for name in names)
+            axes = self._arguments(part)
             del axes["delta"]
             result = np.asarray(lgen_program(dim, method, self.spec.model, lengths)(axes, root))
-            picked = result if picked is None else np.where(mine[..., None], result, picked)
-        assert picked is not None
+            chosen = mine[..., served, None]
+            picked[..., served, :] = np.where(chosen, result, picked[..., served, :])
         return picked
 
     def _failure(self, coords: Mapping[str, np.ndarray], lgen: np.ndarray, root) -> np.ndarray:
