@@ -89,7 +89,7 @@ def _exponents(beta, lgen, delta, sigma_eta, window, num_k, difficulty):
 def _tail_indices(exponent, lgen, delta, sigma_eta, window, num_k, difficulty):
     def cell(args):
         exponent, v, eps = args
-        log_beta = jnp.asarray(np.geomspace(*BETA_RANGE, SCAN), exponent.dtype)
+        log_beta = jnp.asarray(np.log(np.geomspace(*BETA_RANGE, SCAN)), exponent.dtype)
 
         def gap(log_beta):
             return _slope(jnp.exp(log_beta), v, eps, window, num_k, difficulty) - exponent
