@@ -72,9 +72,9 @@ def test_the_two_equilibria(against, kappa_a, b, exponent):
     np.testing.assert_allclose(balance_exponent(a, **law, against=against), exponent, rtol=1e-12)
     compute, order = np.array([1e18, 1e24])[:, None, None], np.array([np.inf, 1.0])[:, None]
     best = optima(against, compute=compute, exponent=a, order=order, **law)
-    np.testing.assert_allclose(best.exponent, exponent, atol=2e-3)
+    np.testing.assert_allclose(best.exponent, exponent, atol=5e-3)
     measured = np.diff(np.log(best.parameters), axis=0) / np.diff(np.log(compute), axis=0)
-    np.testing.assert_allclose(measured, exponent, atol=2e-3)
+    np.testing.assert_allclose(measured, exponent, atol=5e-3)
 
 
 def test_the_other_bottleneck_gives_another_exponent():
