@@ -128,7 +128,9 @@ def _unlearnt_mass(kind, resource, a, b, vocabulary=None):
         return jax.lax.stop_gradient(jnp.clip(at, start, end))
 
     split = place(jnp.maximum(1.0, at_end))
-    rising = _integral(lambda u: jnp.exp((1 - a) * u - log_z - q(u)), place(jnp.maximum(1.0, at_end) + DEAD), split)
+    rising = _integral(
+        lambda u: jnp.exp((1 - a) * u - log_z - q(u)), place(jnp.maximum(1.0, at_end) + DEAD), split
+    )
     far = jax.lax.stop_gradient(jnp.minimum(split + FADED / (a * (1 + b) - 1), end))
     lost = _integral(lambda u: jnp.exp((1 - a) * u - log_z) * -jnp.expm1(-q(u)), split, far)
     rest = jnp.exp((1 - a) * split - log_z) / (a - 1)

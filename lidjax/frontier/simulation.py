@@ -37,6 +37,8 @@ def missed_mass(
 
     k = 0 is the missed mass; k more attempts at a missed pattern fail with (1-p_j)^k.
     """
-    unseen = (first >= samples[:, None]).astype(probability.dtype)
-    fails = probability[:, None] * jnp.exp(jax.scipy.special.xlog1py(attempts[None, :], -probability[:, None]))
+    unseen = (first[None, :] >= samples[:, None]).astype(probability.dtype)
+    fails = probability[:, None] * jnp.exp(
+        jax.scipy.special.xlog1py(attempts[None, :], -probability[:, None])
+    )
     return jnp.matmul(unseen, fails, precision="highest")

@@ -81,7 +81,9 @@ class SweepStore:
                 attributes=_labels(name) | attributes,
             )
 
-        missed = {"long_name": "probability of the patterns not seen", "units": "1"} if "samples" in axes else {}
+        missed = (
+            {"long_name": "probability of the patterns not seen", "units": "1"} if "samples" in axes else {}
+        )
         array_of_cells("lgen", k.dtype, np.nan, None, **missed)
         array_of_cells("failure", k.dtype, np.nan, len(k))
         array_of_cells("status", "int8", int(CellStatus.PENDING), None, **codes)

@@ -25,7 +25,7 @@ def test_the_smooth_law_tends_to_the_largest_loss():
     for order in (2.0, 60.0):
         twin = sum(x**order for x in losses) ** (1 / order)
         np.testing.assert_allclose(bottleneck_loss(*losses, order=order), twin, rtol=1e-12)
-    with pytest.raises(InputError, match="order = 0.5"):
+    with pytest.raises(InputError, match=r"order = 0\.5"):
         bottleneck_loss(*losses, order=0.5)
 
 
@@ -63,7 +63,12 @@ def test_the_optimum_is_that_of_a_plain_search(against):
 
 @pytest.mark.parametrize(
     ("against", "kappa_a", "b", "exponent"),
-    [("data", 1.0, 1.0, 0.5), ("steps", 1.0, KAPLAN, 0.73), ("steps", KAPLAN, 1.0, 0.73), ("steps", 1.0, 1.0, 0.5)],
+    [
+        ("data", 1.0, 1.0, 0.5),
+        ("steps", 1.0, KAPLAN, 0.73),
+        ("steps", KAPLAN, 1.0, 0.73),
+        ("steps", 1.0, 1.0, 0.5),
+    ],
 )
 def test_the_two_equilibria(against, kappa_a, b, exponent):
     """N ∝ C^0.5 and N ∝ C^0.73, measured on the exact losses, for the largest loss and for the sum."""
