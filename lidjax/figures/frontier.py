@@ -141,7 +141,7 @@ def _plane(axes: Axes, a: float, b: float, batch: float) -> None:
         np.asarray(compute_optimum(compute, a, against=name, **law).parameters) for name in ("steps", "data")
     ]
     best = np.minimum(*sizes)
-    axes.plot(best, compute / 6 / best, "k", lw=1.6)
+    axes.plot(best, compute / 6 / best, "k", lw=1.6, label="compute-optimal")
     for size, name in zip(sizes, ("steps", "data"), strict=True):
         mine = np.flatnonzero(size == best)
         if len(mine):
