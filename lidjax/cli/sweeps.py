@@ -55,7 +55,8 @@ def register(commands: Any) -> None:
         "--figure",
         choices=("scaling", *BESIDE),
         default="scaling",
-        help="scaling: Figure 1, one STORE. Side by side for several: plane, the local exponent over (N, k) with the "
+        help="scaling: Figure 1, one STORE (of a [frontier] sweep its own figure). "
+        "Side by side for several: plane, the local exponent over (N, k) with the "
         "crossover; success, the law of one trial's success; exponents, slopes against min{β, γ}; protocols, L_inf(k) "
         "by the way trials are drawn",
     )
@@ -145,6 +146,10 @@ def plot_command(args: argparse.Namespace) -> int:
     from lidjax.sweep.store import open_results, store_path
 
     results = [open_results(store) for store in args.store]
+    if args.figure in BESIDE and any(data.attrs["kind"] == "frontier" for data in results):
+        raise InputError(
+            f"--figure {args.figure} is of LID sweeps; a [frontier] sweep has one figure: leave it out"
+        )
     folder = args.out or store_path(args.store[0]).parent / "figures"
     console = Console(stderr=True)
     if args.figure != "scaling":
@@ -225,6 +230,10 @@ def _print_summary(
     data: "xr.Dataset", as_json: bool, window: Any, from_n: float | None, extra: dict[str, Any]
 ) -> None:
     """β_eff(N) and the fit of Eq. 20, one block for each combination of the other axes."""
+    if data.attrs["kind"] == "frontier":
+        from lidjax.cli.frontier import print_coverage
+
+        return print_coverage(data, as_json, window, extra)
     from lidjax.summary import summarise
 
     summary = summarise(data, window=tuple(window) if window else None, from_n=from_n)
@@ -321,7 +330,11 @@ def _print_block(block: dict[str, Any], attrs: dict[str, Any], console: Any) -> 
 
 def _draw(data: "xr.Dataset", folder: Path, window: Any, from_n: float | None, console: Any) -> list[str]:
     """Write every figure of the results as PDF and PNG; returns the paths."""
-    from lidjax.figures import save, scaling_figure
+    from lidjax.figures import frontier_figure, save, scaling_figure
+
+    if data.attrs["kind"] == "frontier":
+        with console.status("drawing"):
+            return save(frontier_figure(data, window=window), folder, "frontier")
     from lidjax.summary import summarise
 
     summary = summarise(data, window=tuple(window) if window else None, from_n=from_n)

@@ -14,7 +14,7 @@ import numpy as np
 from lidjax.errors import InputError
 from lidjax.sweep.plan import Plan, check_resources, describe_device, make_plan
 from lidjax.sweep.source import Source, TileResult
-from lidjax.sweep.spec import FeaturesSpec, Spec, SyntheticSpec
+from lidjax.sweep.spec import FeaturesSpec, FrontierSpec, Spec, SyntheticSpec
 from lidjax.sweep.spec_file import law_of, load_spec, spec_to_dict
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ def open_source(spec: Spec) -> Source:
         from lidjax.sweep.synthetic import SyntheticSource
 
         return SyntheticSource(spec)
+    if isinstance(spec, FrontierSpec):
+        from lidjax.sweep.zipf import ZipfSource
+
+        return ZipfSource(spec)
     from lidjax.sweep.features import FeaturesSource
 
     return FeaturesSource(spec)
@@ -170,7 +174,7 @@ def _provenance(spec: Spec) -> dict[str, Any]:
     packages |= {"xarray": xarray.__version__, "zarr": zarr.__version__, "python": platform.python_version()}
     return {
         "spec": spec_to_dict(spec),
-        "kind": "features" if isinstance(spec, FeaturesSpec) else "synthetic",
+        "kind": {FeaturesSpec: "features", FrontierSpec: "frontier"}.get(type(spec), "synthetic"),
         "versions": packages,
         "device": describe_device(),
         "git_commit": _git_commit(),

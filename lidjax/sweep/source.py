@@ -1,4 +1,4 @@
-"""What the engine needs to know of a source of cells; `synthetic.py` and `features.py` are the two."""
+"""What the engine needs to know of a source of cells; `synthetic.py`, `features.py` and `zipf.py` are the three."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

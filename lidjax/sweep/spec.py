@@ -1,7 +1,7 @@
 """Sweep specs as frozen dataclasses: every value checked, every error naming its key.
 
-A spec with a [model] table sweeps the LID model (`SyntheticSpec`); one with a [features] table
-sweeps real features (`FeaturesSpec`). `spec_file` reads them from TOML.
+A spec with a [model] table sweeps the LID model (`SyntheticSpec`), one with a [features] table real features
+(`FeaturesSpec`), one with a [frontier] table draws from Zipf laws (`FrontierSpec`). `spec_file` reads them from TOML.
 """
 
 import dataclasses
@@ -126,6 +126,38 @@ class FeaturesGrid:
 
 
 @dataclass(frozen=True)
+class Frontier:
+    """Patterns drawn from a Zipf law (`lidjax.frontier`), simulated draw by draw."""
+
+    vocabulary: int = 100_000
+    """Number of patterns K; the simulated law is finite, and is compared with the finite one."""
+
+    def __post_init__(self) -> None:
+        in_range = 1 <= self.vocabulary <= 10**8
+        _require(in_range, "frontier.vocabulary", self.vocabulary, "from 1 to 10⁸ patterns")
+
+
+@dataclass(frozen=True)
+class FrontierGrid:
+    """Axes of a sweep of Zipf draws; every combination is a cell."""
+
+    samples: tuple[int, ...]
+    """Draws D; the smaller numbers of a seed are the first draws of the larger."""
+    exponent: Positive = (1.5,)
+    """a > 1 of p_k ∝ k^-a."""
+    k: Positive = (1.0,)
+    """Further attempts k at a missed pattern: expected failure is the missed mass after D + k draws."""
+    seed: tuple[int, ...] = (0,)
+    """One stream of draws each; exponents share its uniforms."""
+
+    def __post_init__(self) -> None:
+        _check_axis(self, "samples", lambda x: 1 <= x < 2**31 - 4096, "from 1 to 2³¹-4097")
+        _check_axis(self, "exponent", lambda x: x > 1, "greater than 1")
+        _check_axis(self, "k", lambda x: x >= 1, "at least 1")
+        _check_axis(self, "seed", lambda x: 0 <= x < 2**32, "from 0 to 2³²-1")
+
+
+@dataclass(frozen=True)
 class Run:
     """How the sweep runs. Only `root_key` and `dtype` change its numbers."""
 
@@ -200,7 +232,23 @@ class FeaturesSpec:
         )
 
 
-Spec = SyntheticSpec | FeaturesSpec
+@dataclass(frozen=True)
+class FrontierSpec:
+    """A sweep of draws from Zipf laws. `fit.window` is one of samples D."""
+
+    grid: FrontierGrid
+    frontier: Frontier
+    name: str = "sweep"
+    run: Run = field(default_factory=Run)
+    fit: Fit = field(default_factory=Fit)
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        # uniforms of float32 have 23 bits: patterns rarer than 1e-7 would never or far too often be drawn
+        _require(self.run.dtype == "float64", "run.dtype", self.run.dtype, "'float64' for a [frontier]")
+
+
+Spec = SyntheticSpec | FeaturesSpec | FrontierSpec
 
 
 def _check_axis(grid: Any, name: str, allowed: Any, words: str) -> None:

@@ -13,7 +13,10 @@ from typing import Any, get_args, get_origin
 import numpy as np
 
 from lidjax.errors import InputError, unknown_name
-from lidjax.sweep.spec import FeaturesSpec, Spec, SyntheticSpec
+from lidjax.sweep.spec import FeaturesSpec, FrontierSpec, Spec, SyntheticSpec
+
+KINDS = {"model": SyntheticSpec, "features": FeaturesSpec, "frontier": FrontierSpec}
+"""The table that says which kind of sweep a spec is."""
 
 
 def load_spec(path: str | Path) -> Spec:
@@ -39,13 +42,13 @@ def load_spec(path: str | Path) -> Spec:
 
 def spec_from_dict(table: dict[str, Any]) -> Spec:
     """Build a spec from nested dicts, as TOML or a store's manifest gives them."""
-    kinds = [name for name in ("model", "features") if name in table]
+    kinds = [name for name in KINDS if name in table]
     if len(kinds) != 1:
         raise InputError(
-            "a spec has exactly one of [model] (the LID model) and [features] (an .npz of real features); "
-            f"this one has {' and '.join(f'[{k}]' for k in kinds) or 'neither'}"
+            "a spec has exactly one of [model] (the LID model), [features] (an .npz of real features) and [frontier] "
+            f"(Zipf draws); this one has {' and '.join(f'[{k}]' for k in kinds) or 'neither'}"
         )
-    return _build(SyntheticSpec if kinds == ["model"] else FeaturesSpec, table, "")
+    return _build(KINDS[kinds[0]], table, "")
 
 
 def spec_to_dict(spec: Spec) -> dict[str, Any]:

@@ -29,6 +29,8 @@ DESCRIPTIONS = {
     "delta": ("δ, verifier tolerance", "units of y"),
     "scale": ("s, rescaling of Eq. 26", "1"),
     "n": ("N, training instances", "1"),
+    "exponent": ("a, exponent of the Zipf law", "1"),
+    "samples": ("D, draws from the Zipf law", "1"),
     "seed": ("training set", "1"),
     "split": ("train/validation split of a seed", "1"),
     "label": ("label draw of a seed within its split", "1"),
@@ -79,7 +81,10 @@ class SweepStore:
                 attributes=_labels(name) | attributes,
             )
 
-        array_of_cells("lgen", k.dtype, np.nan, None)
+        missed = (
+            {"long_name": "probability of the patterns not seen", "units": "1"} if "samples" in axes else {}
+        )
+        array_of_cells("lgen", k.dtype, np.nan, None, **missed)
         array_of_cells("failure", k.dtype, np.nan, len(k))
         array_of_cells("status", "int8", int(CellStatus.PENDING), None, **codes)
         # written last: a folder without it is not taken for a store
