@@ -22,6 +22,11 @@ from lidjax.fit import fit_two_tail_shared as fit_two_tail_shared
 from lidjax.fit import gamma_scaling as gamma_scaling
 from lidjax.fit import preferred_law as preferred_law
 from lidjax.fit import summarise_seeds as summarise_seeds
+from lidjax.frontier import bottleneck_loss as bottleneck_loss
+from lidjax.frontier import capacity_loss as capacity_loss
+from lidjax.frontier import compute_optimum as compute_optimum
+from lidjax.frontier import coverage_loss as coverage_loss
+from lidjax.frontier import optimisation_loss as optimisation_loss
 from lidjax.generalization import deterministic_lgen as deterministic_lgen
 from lidjax.generalization import sample_lgen as sample_lgen
 from lidjax.model import power_law_spectrum as power_law_spectrum
