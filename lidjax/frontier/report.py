@@ -37,9 +37,9 @@ def coverage_report(data: xr.Dataset, *, window: tuple[float, float] | None = No
         axes = ("exponent", "samples")
         out["exact"] = (axes, np.asarray(coverage_loss(d, a, spec["frontier"]["vocabulary"])))
         out["asymptote"] = (axes, np.asarray(coverage_asymptote(d, a)))
-        window = tuple(window or spec["fit"]["window"])
-        fit = effective_exponent(d[0], out["mean"].values, window=window)
+        low, high = window or spec["fit"]["window"]
+        fit = effective_exponent(d[0], out["mean"].values, window=(low, high))
         out["slope"] = ("exponent", np.asarray(fit.beta_eff))
         out["limit"] = ("exponent", 1 - 1 / data["exponent"].values)
-        out.attrs["window"] = list(window)
+        out.attrs["window"] = [low, high]
         return out

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from lidjax.errors import InputError
 from lidjax.laws.arguments import broadcast_floats
@@ -74,7 +75,7 @@ def check_law(exponent, vocabulary) -> None:
 
 def check(name: str, value, allowed, words: str) -> None:
     """InputError naming the first value that is not allowed; NaN is not."""
-    if isinstance(value, jax.core.Tracer):
+    if isinstance(value, Tracer):
         return
     values = np.asarray(value)
     bad = ~np.asarray(allowed(values))
