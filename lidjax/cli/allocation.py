@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lidjax.cli.output import to_json
+from lidjax.cli.output import table_console, to_json
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
@@ -265,10 +265,9 @@ def _draw(args, data, budgets, weights, prices, statistic, window, found) -> lis
 
 def _print(rows: list[dict[str, Any]], figures: list[str], statistic: str) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = table_console()
     exact = "exact" in rows[0]
     title = f"L_tot = R L_gen + L_inf, {statistic} over training sets"
     table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
