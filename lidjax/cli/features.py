@@ -2,12 +2,21 @@
 
 import argparse
 import json
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lidjax.cli.output import to_json
+from lidjax.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from lidjax.data.cifar10h import HumanLabels
+
+AXES = ("scale", "delta", "ridge")
 
 CIFAR10H = """\
 Reads cifar10_h of TensorFlow Datasets (no TensorFlow needed), runs a frozen ImageNet ResNet-18 in JAX, and writes the
@@ -40,6 +49,21 @@ def register(commands: Any) -> None:
     make.add_argument("--json", action="store_true", help="print JSON for programs")
     make.set_defaults(handler=cifar10h_command)
 
+    report = forms.add_parser(
+        "report",
+        help="what the instances of a sweep are like",
+        description="Of a sweep on real features: the tail of the label variance, its independence of the features, "
+        "L_gen against its deterministic equivalent, β_eff(N) by window of k, and which instances L_inf(k) comes from.",
+    )
+    report.add_argument("store", type=Path, metavar="STORE", help="output folder of a run")
+    report.add_argument("--features", type=Path, help="the feature file, where it is no longer in its place")
+    report.add_argument("--window", type=float, nargs=2, action="append", metavar=("K1", "K2"),
+                        help="window of k for β_eff; may be repeated")  # fmt: skip
+    for name in AXES:
+        report.add_argument(f"--{name}", type=float, help=f"value of grid.{name} (default: its first)")
+    report.add_argument("--json", action="store_true", help="print JSON for programs")
+    report.set_defaults(handler=report_command)
+
 
 def _count(text: str) -> int:
     value = int(text)
@@ -55,7 +79,7 @@ def cifar10h_command(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from lidjax import __version__
-    from lidjax.data.cifar10h import NAME, SPLIT, read_cifar10h
+    from lidjax.data.cifar10h import NAME, SPLIT
     from lidjax.data.extract import extract_features
     from lidjax.data.feature_file import check_writable, write_features
     from lidjax.data.resnet18 import PREPROCESSING, fold_batch_norm
@@ -64,7 +88,7 @@ def cifar10h_command(args: argparse.Namespace) -> int:
     console = Console(stderr=True)
     check_writable(args.out)
     weights = read_weights(args.weights)
-    data = read_cifar10h(args.data_dir, track=_tracker(console))
+    data = _read_labels(args.data_dir, console)
     start = time.perf_counter()
     features = extract_features(
         fold_batch_norm(weights.tensors), data.images, batch=args.batch, track=_tracker(console)
@@ -102,6 +126,75 @@ def cifar10h_command(args: argparse.Namespace) -> int:
             f"{facts['unanimous']:.1%}\nmade from {json.dumps(provenance['weights'])}"
         )
     return 0
+
+
+def report_command(args: argparse.Namespace) -> int:
+    """The readings of a store, and at several (s, δ, λ) how β_eff depends on them."""
+    from lidjax.cli.features_output import print_report
+    from lidjax.data.feature_file import read_features
+    from lidjax.real.report import WINDOWS, grid_report, real_report
+
+    data = _open_features(args.store)
+    features = read_features(args.features or data.attrs["spec"]["features"]["path"])
+    windows = tuple(map(tuple, args.window)) if args.window else WINDOWS
+    grid = grid_report(data, windows)
+    report = real_report(_one(data, args), features, windows=windows)
+    if args.json:
+        print(to_json({**report, "grid": grid}))
+    else:
+        print_report(report, grid, data.attrs["spec"])
+    return 0
+
+
+def draw_cifar10h(results: "list[xr.Dataset]", folder: Path, args: argparse.Namespace) -> list[str]:
+    """Figures 3 and 4 of one store, with the images of the data set; returns the paths."""
+    from rich.console import Console
+
+    from lidjax.figures import cifar10h_figure, examples_figure, save
+    from lidjax.summary import summarise
+
+    if len(results) != 1:
+        raise InputError(f"--figure cifar10h takes one STORE, not {len(results)}")
+    _check_kind(results[0], args.store[0])
+    if args.data_dir is None:
+        raise InputError("--figure cifar10h shows images: give the data set with --data-dir")
+    labels = _read_labels(args.data_dir, Console(stderr=True))
+    data = results[0].isel({name: [0] for name in AXES})
+    window = tuple(args.window) if args.window else None
+    summary = summarise(data, window=window, from_n=args.from_n).isel({name: 0 for name in AXES})
+    floor = data.attrs["spec"]["features"]["variance_floor"]
+    examples = examples_figure(labels, scale=data["scale"].item(), floor=floor)
+    return save(cifar10h_figure(summary, labels), folder, "cifar10h") + save(examples, folder, "examples")
+
+
+def _open_features(store: Path) -> "xr.Dataset":
+    from lidjax.sweep.store import open_results
+
+    data = open_results(store)
+    _check_kind(data, store)
+    return data
+
+
+def _check_kind(data: "xr.Dataset", store: Path) -> None:
+    if data.attrs["kind"] != "features":
+        raise InputError(f"{store}: a sweep of kind {data.attrs['kind']!r}; one on [features] is wanted")
+
+
+def _one(data: "xr.Dataset", args: argparse.Namespace) -> "xr.Dataset":
+    """The cells at the values asked for, or the first of each axis."""
+    for name in AXES:
+        values, wanted = data[name].values.tolist(), getattr(args, name)
+        if wanted is not None and wanted not in values:
+            raise InputError(f"--{name} {wanted:g}: the sweep has {', '.join(f'{x:g}' for x in values)}")
+        data = data.isel({name: [0 if wanted is None else values.index(wanted)]})
+    return data
+
+
+def _read_labels(data_dir: Path | None, console: Any) -> "HumanLabels":
+    from lidjax.data.cifar10h import read_cifar10h
+
+    logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS would like another decoder of images
+    return read_cifar10h(data_dir, track=_tracker(console))
 
 
 def _tracker(console: Any):

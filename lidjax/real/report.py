@@ -67,6 +67,35 @@ def windows_report(data: xr.Dataset, windows: tuple[tuple[float, float], ...]) -
     return rows
 
 
+def grid_report(
+    data: xr.Dataset, windows: tuple[tuple[float, float], ...] = WINDOWS
+) -> list[dict[str, Any]]:
+    """β_eff at the ends of N and at its lowest, for every (scale, delta, ridge) and window: how it depends on them."""
+    rows = []
+    for scale in range(data.sizes["scale"]):
+        for delta in range(data.sizes["delta"]):
+            for ridge in range(data.sizes["ridge"]):
+                part = data.isel(scale=[scale], delta=[delta], ridge=[ridge])
+                at = {name: part[name].item() for name in ("scale", "delta", "ridge")}
+                last = part["failure"].isel(n=-1).mean("seed").values.ravel()
+                for row in windows_report(part, windows):
+                    low = int(np.argmin(row["beta_eff"]))
+                    rows.append(
+                        {
+                            **at,
+                            "delta_eff": at["delta"] / at["scale"],
+                            "window": row["window"],
+                            "first": row["beta_eff"][0],
+                            "lowest": row["beta_eff"][low],
+                            "lowest_at": row["n"][low],
+                            "last": row["beta_eff"][-1],
+                            "last_interval": [row["beta_eff_low"][-1], row["beta_eff_high"][-1]],
+                            "floor": float(last[-1]),
+                        }
+                    )
+    return rows
+
+
 def lgen_report(data: xr.Dataset, features: FeatureSet) -> list[dict[str, Any]]:
     """L_gen(N) beside its deterministic equivalent on the empirical covariance; the error is over splits."""
     at = {name: data[name].item() for name in ("scale", "ridge")}
@@ -82,8 +111,8 @@ def lgen_report(data: xr.Dataset, features: FeatureSet) -> list[dict[str, Any]]:
     ]
 
 
-def shares_report(data: xr.Dataset, features: FeatureSet, k: np.ndarray) -> TailShares:
-    """Parts of L_inf(k; N), (splits, n, k), of the very cells of the store, computed again."""
+def shares_report(data: xr.Dataset, features: FeatureSet, n: np.ndarray, k: np.ndarray) -> TailShares:
+    """Parts of L_inf(k; N), (splits, n, k), of cells of the store, computed again from their keys."""
     spec = data.attrs["spec"]
     settings, labels = spec["features"], spec["features"]["labels_per_split"]
     arrays = jax.device_put(tuple(np.asarray(a) for a in features[:3]))
@@ -92,7 +121,7 @@ def shares_report(data: xr.Dataset, features: FeatureSet, k: np.ndarray) -> Tail
         _shares(
             split_key(spec["run"]["root_key"], split),
             *arrays,
-            n=jnp.asarray(data["n"].values),
+            n=jnp.asarray(n),
             num_labels=labels,
             k=jnp.asarray(k),
             **at,
@@ -116,7 +145,9 @@ def real_report(
         )
     with jax.enable_x64(True):
         k = data["k"].values.astype(float)
-        shares = shares_report(data, features, k)
+        sizes = data["n"].values
+        sizes = sizes[np.unique(np.linspace(0, len(sizes) - 1, 4).round().astype(int))]
+        shares = shares_report(data, features, sizes, k)
         own = (shares.own_unanimous + shares.own_ambiguous).mean(axis=(0, 1))
         rows = windows_report(data, windows)
         for row in rows:
@@ -129,19 +160,17 @@ def real_report(
             "difficulty": difficulty_report(features),
             "lgen": lgen_report(data, features),
             "windows": rows,
-            "shares": _share_rows(data, shares, k),
+            "shares": _share_rows(sizes, shares, k),
         }
 
 
-def _share_rows(data: xr.Dataset, shares: TailShares, k: np.ndarray) -> list[dict[str, Any]]:
-    """Shares at four N and every whole decade of k, with the standard error over splits."""
-    sizes = data["n"].values
-    chosen_n = np.unique(np.linspace(0, len(sizes) - 1, min(4, len(sizes))).round().astype(int))
+def _share_rows(sizes: np.ndarray, shares: TailShares, k: np.ndarray) -> list[dict[str, Any]]:
+    """Shares at every whole decade of k, with the standard error over splits."""
     decades = 10.0 ** np.arange(np.ceil(np.log10(k[0])), np.floor(np.log10(k[-1])) + 1)
     chosen_k = np.unique([int(np.argmin(np.abs(np.log(k / decade)))) for decade in decades])
     total = sum(shares)
     rows = []
-    for i in chosen_n:
+    for i in range(len(sizes)):
         for j in chosen_k:
             row: dict[str, Any] = {"n": int(sizes[i]), "k": float(k[j]), "failure": float(total[:, i, j].mean())}
             for name, part in zip(shares._fields, shares, strict=True):
