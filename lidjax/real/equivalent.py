@@ -10,6 +10,7 @@ Real features are neither Gaussian nor independent of v, so that this is close i
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
@@ -46,8 +47,8 @@ def equivalent_lgen(
     floor = task.residual / scale**2
     lgen = deterministic_lgen(
         np.asarray(n, float),
-        eigenvalues=task.eigenvalues,
-        theta=task.theta / scale,
+        eigenvalues=jnp.asarray(task.eigenvalues),
+        theta=jnp.asarray(task.theta / scale),
         noise_variance=noise_variance + floor,
         ridge=ridge,
     )
