@@ -132,17 +132,19 @@ def report_command(args: argparse.Namespace) -> int:
     """The readings of a store, and at several (s, δ, λ) how β_eff depends on them."""
     from lidjax.cli.features_output import print_report
     from lidjax.data.feature_file import read_features
-    from lidjax.real.report import WINDOWS, grid_report, real_report
+    from lidjax.real.report import WINDOWS, real_report
+    from lidjax.sweep.store import open_results
 
-    data = _open_features(args.store)
+    data = open_results(args.store)
+    _check_kind(data, args.store)
+    at = {name: _index(data, name, getattr(args, name)) for name in AXES}
     features = read_features(args.features or data.attrs["spec"]["features"]["path"])
     windows = tuple(map(tuple, args.window)) if args.window else WINDOWS
-    grid = grid_report(data, windows)
-    report = real_report(_one(data, args), features, windows=windows)
+    report = real_report(data, features, at=at, windows=windows)
     if args.json:
-        print(to_json({**report, "grid": grid}))
+        print(to_json(report))
     else:
-        print_report(report, grid, data.attrs["spec"])
+        print_report(report, data.attrs["spec"])
     return 0
 
 
@@ -167,27 +169,17 @@ def draw_cifar10h(results: "list[xr.Dataset]", folder: Path, args: argparse.Name
     return save(cifar10h_figure(summary, labels), folder, "cifar10h") + save(examples, folder, "examples")
 
 
-def _open_features(store: Path) -> "xr.Dataset":
-    from lidjax.sweep.store import open_results
-
-    data = open_results(store)
-    _check_kind(data, store)
-    return data
-
-
 def _check_kind(data: "xr.Dataset", store: Path) -> None:
     if data.attrs["kind"] != "features":
         raise InputError(f"{store}: a sweep of kind {data.attrs['kind']!r}; one on [features] is wanted")
 
 
-def _one(data: "xr.Dataset", args: argparse.Namespace) -> "xr.Dataset":
-    """The cells at the values asked for, or the first of each axis."""
-    for name in AXES:
-        values, wanted = data[name].values.tolist(), getattr(args, name)
-        if wanted is not None and wanted not in values:
-            raise InputError(f"--{name} {wanted:g}: the sweep has {', '.join(f'{x:g}' for x in values)}")
-        data = data.isel({name: [0 if wanted is None else values.index(wanted)]})
-    return data
+def _index(data: "xr.Dataset", name: str, wanted: float | None) -> int:
+    """Where a value stands on an axis; 0 if none is asked for."""
+    values = data[name].values.tolist()
+    if wanted is not None and wanted not in values:
+        raise InputError(f"--{name} {wanted:g}: the sweep has {', '.join(f'{x:g}' for x in values)}")
+    return 0 if wanted is None else values.index(wanted)
 
 
 def _read_labels(data_dir: Path | None, console: Any) -> "HumanLabels":

@@ -14,7 +14,7 @@ VERDICT = {
 }
 
 
-def print_report(report: dict[str, Any], grid: list[dict[str, Any]], spec: dict[str, Any]) -> None:
+def print_report(report: dict[str, Any], spec: dict[str, Any]) -> None:
     """Every reading as a table or a line."""
     console = Console()
     at = ", ".join(f"{name} = {value:g}" for name, value in report["at"].items())
@@ -23,8 +23,8 @@ def print_report(report: dict[str, Any], grid: list[dict[str, Any]], spec: dict[
     _lgen(report["lgen"], console)
     _windows(report["windows"], spec["fit"]["published"], console)
     _shares(report["shares"], console)
-    if len({(row["scale"], row["delta"], row["ridge"]) for row in grid}) > 1:
-        _grid(grid, console)
+    if len(report["grid"]) > len(report["windows"]):
+        _grid(report["grid"], console)
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -119,6 +119,6 @@ def _grid(rows: list[dict[str, Any]], console: Console) -> None:
             f"{row['first']:.3f}",
             f"{row['lowest']:.3f} ({row['lowest_at']:,})",
             _with_margin(row["last"], *row["last_interval"]),
-            f"{row['floor']:.3f}",
+            f"{row['last_failure']:.3f}",
         )
     console.print(table)

@@ -20,6 +20,9 @@ from lidjax.sweep.features import split_key
 WINDOWS = ((10.0, 100.0), (10.0, 1000.0), (30.0, 3000.0), (100.0, 10_000.0))
 QUANTILES = (0.5, 0.75, 0.9, 0.99, 1.0)
 
+AXES = ("scale", "delta", "ridge")
+BETA_EFF = ("beta_eff", "beta_eff_low", "beta_eff_high")
+
 _shares = jax.jit(split_shares, static_argnames=("num_labels", "num_validation"))
 
 
@@ -43,56 +46,54 @@ def difficulty_report(data: FeatureSet) -> dict[str, Any]:
     }
 
 
-def windows_report(data: xr.Dataset, windows: tuple[tuple[float, float], ...]) -> list[dict[str, Any]]:
-    """β_eff(N) with its interval in each window of k that the sweep covers, for one (scale, delta, ridge)."""
+def window_summaries(data: xr.Dataset, windows: tuple[tuple[float, float], ...] = WINDOWS) -> list[xr.Dataset]:
+    """The summary (`lidjax.summary.summarise`) of a whole sweep in each window of k that it covers."""
     k = data["k"].values
+    covered = [(low, high) for low, high in windows if np.sum((k >= low) & (k <= high)) >= 3]
+    return [summarise(data, window=window) for window in covered]
+
+
+def windows_report(summaries: list[xr.Dataset]) -> list[dict[str, Any]]:
+    """β_eff(N) with its interval in each window of k, for one (scale, delta, ridge), and the plateau of Eq. 20."""
     rows = []
-    for low, high in windows:
-        if np.sum((k >= low) & (k <= high)) < 3:
-            continue
-        summary = summarise(data, window=(low, high))
-        columns = {
-            name: summary[name].values.ravel().tolist()
-            for name in ("beta_eff", "beta_eff_low", "beta_eff_high")
+    for summary in summaries:
+        fit = {
+            "plateau": summary["saturation"],
+            "plateau_se": summary["saturation_se"],
+            "plateau_identifiable": summary["identifiable"],
         }
-        plateau = {
-            name: summary[source].sel(parameter="beta").item()
-            for name, source in (
-                ("plateau", "saturation"),
-                ("plateau_se", "saturation_se"),
-                ("identifiable", "identifiable"),
-            )
-        }
-        rows.append({"window": [low, high], "n": summary["n"].values.tolist(), **columns, **plateau})
+        rows.append(
+            {
+                "window": summary.attrs["window"],
+                "n": summary["n"].values.tolist(),
+                **{name: summary[name].values.ravel().tolist() for name in BETA_EFF},
+                **{name: values.sel(parameter="beta").item() for name, values in fit.items()},
+            }
+        )
     return rows
 
 
-def grid_report(
-    data: xr.Dataset, windows: tuple[tuple[float, float], ...] = WINDOWS
-) -> list[dict[str, Any]]:
-    """β_eff at the ends of N and at its lowest, for every (scale, delta, ridge) and window: how it depends on them."""
+def grid_report(data: xr.Dataset, summaries: list[xr.Dataset]) -> list[dict[str, Any]]:
+    """β_eff at the ends of N and at its lowest for every (scale, delta, ridge) and window: how it depends on them."""
     rows = []
-    for scale in range(data.sizes["scale"]):
-        for delta in range(data.sizes["delta"]):
-            for ridge in range(data.sizes["ridge"]):
-                part = data.isel(scale=[scale], delta=[delta], ridge=[ridge])
-                at = {name: part[name].item() for name in ("scale", "delta", "ridge")}
-                last = part["failure"].isel(n=-1).mean("seed").values.ravel()
-                for row in windows_report(part, windows):
-                    low = int(np.argmin(row["beta_eff"]))
-                    rows.append(
-                        {
-                            **at,
-                            "delta_eff": at["delta"] / at["scale"],
-                            "window": row["window"],
-                            "first": row["beta_eff"][0],
-                            "lowest": row["beta_eff"][low],
-                            "lowest_at": row["n"][low],
-                            "last": row["beta_eff"][-1],
-                            "last_interval": [row["beta_eff_low"][-1], row["beta_eff_high"][-1]],
-                            "floor": float(last[-1]),
-                        }
-                    )
+    for index in np.ndindex(*(data.sizes[name] for name in AXES)):
+        where = {name: [i] for name, i in zip(AXES, index, strict=True)}
+        part = data.isel(where)
+        last = float(part["failure"].isel(n=-1, k=-1).mean())
+        for row in windows_report([summary.isel(where) for summary in summaries]):
+            lowest = int(np.argmin(row["beta_eff"]))
+            rows.append(
+                {
+                    **{name: part[name].item() for name in AXES},
+                    "window": row["window"],
+                    "first": row["beta_eff"][0],
+                    "lowest": row["beta_eff"][lowest],
+                    "lowest_at": row["n"][lowest],
+                    "last": row["beta_eff"][-1],
+                    "last_interval": [row["beta_eff_low"][-1], row["beta_eff_high"][-1]],
+                    "last_failure": last,
+                }
+            )
     return rows
 
 
@@ -116,7 +117,7 @@ def shares_report(data: xr.Dataset, features: FeatureSet, n: np.ndarray, k: np.n
     spec = data.attrs["spec"]
     settings, labels = spec["features"], spec["features"]["labels_per_split"]
     arrays = jax.device_put(tuple(np.asarray(a) for a in features[:3]))
-    at = {name: data[name].item() for name in ("scale", "delta", "ridge")}
+    at = {name: data[name].item() for name in AXES}
     parts = [
         _shares(
             split_key(spec["run"]["root_key"], split),
@@ -134,33 +135,41 @@ def shares_report(data: xr.Dataset, features: FeatureSet, n: np.ndarray, k: np.n
 
 
 def real_report(
-    data: xr.Dataset, features: FeatureSet, *, windows: tuple[tuple[float, float], ...] = WINDOWS
+    data: xr.Dataset,
+    features: FeatureSet,
+    *,
+    at: dict[str, int],
+    windows: tuple[tuple[float, float], ...] = WINDOWS,
 ) -> dict[str, Any]:
-    """Every reading of a store at one (scale, delta, ridge), as JSON-ready data. Raises InputError where the feature
-    file is not the one that the store was made from."""
+    """Every reading of a store, as JSON-ready data: `grid` over all of it, the rest at the (scale, delta, ridge) of
+    indices `at`. Raises InputError where the feature file is not the one that the store was made from."""
     made_from = data.attrs["law"]["features_sha256"]
     if made_from != features.sha256:
         raise InputError(
             f"the results were made from a feature file with SHA-256 {made_from}, this one has {features.sha256}"
         )
     with jax.enable_x64(True):
-        k = data["k"].values.astype(float)
-        sizes = data["n"].values
+        summaries = window_summaries(data, windows)
+        grid = grid_report(data, summaries)
+        where = {name: [index] for name, index in at.items()}
+        data, summaries = data.isel(where), [summary.isel(where) for summary in summaries]
+        k, sizes = data["k"].values.astype(float), data["n"].values
         sizes = sizes[np.unique(np.linspace(0, len(sizes) - 1, 4).round().astype(int))]
         shares = shares_report(data, features, sizes, k)
         own = (shares.own_unanimous + shares.own_ambiguous).mean(axis=(0, 1))
-        rows = windows_report(data, windows)
+        rows = windows_report(summaries)
         for row in rows:
             slope = effective_exponent(k, np.maximum(own, 1e-300), window=tuple(row["window"])).beta_eff
             row["perfect_head"] = float(np.asarray(slope))
         return {
             "provenance": features.provenance or None,
-            "at": {name: data[name].item() for name in ("scale", "delta", "ridge")},
+            "at": {name: data[name].item() for name in AXES},
             "failure": data.attrs["spec"]["features"]["failure"],
             "difficulty": difficulty_report(features),
             "lgen": lgen_report(data, features),
             "windows": rows,
             "shares": _share_rows(sizes, shares, k),
+            "grid": grid,
         }
 
 

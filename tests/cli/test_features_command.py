@@ -126,7 +126,7 @@ def test_run_report_and_figures(folder, capsys):
     cells = data["failure"].sel(delta=0.5, n=last["n"]).sel(k=last["k"], method="nearest")
     assert last["failure"] == pytest.approx(cells.mean().item(), rel=1e-9)  # the very cells of the store
 
-    assert main(["features", "report", "runs/small"]) == 0
+    assert main(["features", "report", "runs/small", "--window", "1", "100"]) == 0
     printed = capsys.readouterr().out
     for words in ("tail of v", "deterministic equivalent", "β_eff over the grid", "bias: ambiguous"):
         assert words in printed
