@@ -30,7 +30,9 @@ penultimate features with the mean and variance of each image's human labels. Ne
 
 def register(commands: Any) -> None:
     """Add the command and its two forms to the parser."""
-    features = commands.add_parser("features", help="real instances as a feature file, and what they are like")
+    features = commands.add_parser(
+        "features", help="real instances as a feature file, and what they are like"
+    )
     forms = features.add_subparsers(dest="form", metavar="FORM", required=True)
     make = forms.add_parser(
         "cifar10h",

@@ -60,7 +60,9 @@ def register(commands: Any) -> None:
         "crossover; success, the law of one trial's success; exponents, slopes against min{β, γ}; protocols, L_inf(k) "
         "by the way trials are drawn",
     )
-    plot.add_argument("--data-dir", type=Path, help="CIFAR-10H as TensorFlow Datasets writes it, for its images")
+    plot.add_argument(
+        "--data-dir", type=Path, help="CIFAR-10H as TensorFlow Datasets writes it, for its images"
+    )
 
 
 def _spec_command(commands: Any, name: str, handler: Any, text: str) -> argparse.ArgumentParser:

@@ -87,7 +87,9 @@ def check_labels(data: HumanLabels, where: Any) -> HumanLabels:
     are not those of the images."""
     split = np.char.startswith(data.ids, f"{SPLIT}_")
     if not split.all():
-        raise InputError(f"{where}: holds {str(data.ids[~split][0])!r}; only the {SPLIT} images have human labels")
+        raise InputError(
+            f"{where}: holds {str(data.ids[~split][0])!r}; only the {SPLIT} images have human labels"
+        )
     if len(set(data.ids.tolist())) != len(data.ids):
         raise InputError(f"{where}: an image stands there twice")
     probabilities = data.probabilities

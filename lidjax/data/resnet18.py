@@ -15,7 +15,10 @@ from jaxtyping import Array, Float, UInt8
 from lidjax.data.weights import STAGES
 
 INPUT_SIZE = 224
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, the values the weights were trained with
+MEAN, STD = (
+    (0.485, 0.456, 0.406),
+    (0.229, 0.224, 0.225),
+)  # of ImageNet, the values the weights were trained with
 EPSILON = 1e-5  # of batch norm, PyTorch's default
 PREPROCESSING = (
     f"bilinear to {INPUT_SIZE}x{INPUT_SIZE} with half-pixel centres, in float32 from uint8/255; "

@@ -14,7 +14,9 @@ from scipy.stats import rankdata
 
 PERMUTATIONS = 199
 HELD_OUT = 0.2
-RIDGE = 1e-3  # of the mean squared error, on features of unit variance; its value decides power, not the level
+RIDGE = (
+    1e-3  # of the mean squared error, on features of unit variance; its value decides power, not the level
+)
 
 
 class IndependenceTest(NamedTuple):

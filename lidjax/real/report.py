@@ -46,7 +46,9 @@ def difficulty_report(data: FeatureSet) -> dict[str, Any]:
     }
 
 
-def window_summaries(data: xr.Dataset, windows: tuple[tuple[float, float], ...] = WINDOWS) -> list[xr.Dataset]:
+def window_summaries(
+    data: xr.Dataset, windows: tuple[tuple[float, float], ...] = WINDOWS
+) -> list[xr.Dataset]:
     """The summary (`lidjax.summary.summarise`) of a whole sweep in each window of k that it covers."""
     k = data["k"].values
     covered = [(low, high) for low, high in windows if np.sum((k >= low) & (k <= high)) >= 3]
@@ -181,7 +183,11 @@ def _share_rows(sizes: np.ndarray, shares: TailShares, k: np.ndarray) -> list[di
     rows = []
     for i in range(len(sizes)):
         for j in chosen_k:
-            row: dict[str, Any] = {"n": int(sizes[i]), "k": float(k[j]), "failure": float(total[:, i, j].mean())}
+            row: dict[str, Any] = {
+                "n": int(sizes[i]),
+                "k": float(k[j]),
+                "failure": float(total[:, i, j].mean()),
+            }
             for name, part in zip(shares._fields, shares, strict=True):
                 share = part[:, i, j] / total[:, i, j]
                 row[name] = float(share.mean())

@@ -26,7 +26,12 @@ class TailShares(NamedTuple):
 
 
 def tail_shares(
-    k: Num[Array, " k"], bias: Float[Array, "v labels"], variance: Float[Array, " v"], *, variance_floor, delta
+    k: Num[Array, " k"],
+    bias: Float[Array, "v labels"],
+    variance: Float[Array, " v"],
+    *,
+    variance_floor,
+    delta,
 ) -> TailShares:
     """Parts of the mean of (1 - s_i)^k over instances and label draws, for `bias` ŷ - m of each and their `variance`."""
     precision = (1 / (variance + variance_floor))[:, None]
@@ -66,8 +71,6 @@ def split_shares(
 
     def parts(prediction):
         bias = prediction[:, :1] / scale + prediction[:, 1:] - (split.mean_val / scale)[:, None]
-        return tail_shares(
-            k, bias, split.variance_val, variance_floor=variance_floor, delta=delta / scale
-        )
+        return tail_shares(k, bias, split.variance_val, variance_floor=variance_floor, delta=delta / scale)
 
     return TailShares(*jax.lax.map(parts, predictions))

@@ -15,7 +15,7 @@ from lidjax.errors import InputError
 
 FRACTIONS = (0.2, 0.1, 0.05, 0.02)  # of the sample, largest values
 LEAST = 20  # values in a tail, for an interval to mean something
-RESAMPLES = 2000
+RESAMPLES = 1000
 
 
 class TailIndex(NamedTuple):

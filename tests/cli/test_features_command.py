@@ -141,7 +141,10 @@ def test_a_report_on_something_else_is_refused(folder, capsys):
     arrays = dict(np.load("features.npz"))
     np.savez("changed.npz", **arrays | {"mean": arrays["mean"] + 1})
     for arguments, words in (
-        (["features", "report", "runs/other", "--features", "changed.npz"], "were made from a feature file with SHA-256"),
+        (
+            ["features", "report", "runs/other", "--features", "changed.npz"],
+            "were made from a feature file with SHA-256",
+        ),
         (["features", "report", "runs/other", "--delta", "0.3"], "--delta 0.3: the sweep has 0.05, 0.5"),
         (["features", "report", "nowhere"], "no results there"),
         (["plot", "runs/other", "--figure", "cifar10h"], "give the data set with --data-dir"),

@@ -67,7 +67,9 @@ def write_tfds(
     file = folder / f"{name}-{split}.array_record-00000-of-00001"
     writer = ArrayRecordWriter(str(file), "group_size:1")
     for index in np.random.default_rng(1).permutation(len(rows)):
-        row = rows[index] | {"image": _png(rows[index]["image"])}  # TFDS itself would want TensorFlow to encode it
+        row = rows[index] | {
+            "image": _png(rows[index]["image"])
+        }  # TFDS itself would want TensorFlow to encode it
         writer.write(features.serialize_example(features.encode_example(row)))
     writer.close()
     shard = {"name": split, "numBytes": str(file.stat().st_size), "shardLengths": [str(len(rows))]}

@@ -31,7 +31,9 @@ def features():
 
 def test_features_are_those_of_pytorch(features):
     expected = np.array(PINNED["features"])
-    np.testing.assert_allclose(features[:2, :: PINNED["every"]], expected, atol=CLOSE * expected.max(), rtol=0)
+    np.testing.assert_allclose(
+        features[:2, :: PINNED["every"]], expected, atol=CLOSE * expected.max(), rtol=0
+    )
     assert features.dtype == np.float32
     assert features.shape == (5, 512)
 
@@ -79,7 +81,9 @@ def test_weights_that_come_folded_get_no_epsilon():
     plain = (tensors["conv1.weight"] * tensors["bn1.weight"][:, None, None, None]).transpose(2, 3, 1, 0)
     np.testing.assert_allclose(layer.kernel, plain, rtol=2e-7)
     tensors["bn1.running_mean"] = np.full(64, 1e-3, np.float32)  # then somebody did estimate them
-    np.testing.assert_allclose(fold_batch_norm(tensors)["conv1"].kernel, plain / np.sqrt(1 + EPSILON), rtol=2e-7)
+    np.testing.assert_allclose(
+        fold_batch_norm(tensors)["conv1"].kernel, plain / np.sqrt(1 + EPSILON), rtol=2e-7
+    )
 
 
 def test_two_devices_give_the_features_of_one(features, tmp_path):
@@ -129,7 +133,10 @@ def test_weights_are_read_as_they_are_and_the_classifier_is_left(tmp_path):
     [
         ({"layer2.0.downsample.0.weight": None}, "no layer2.0.downsample.0.weight: torchvision's names"),
         ({"layer5.0.conv1.weight": np.ones(3)}, "layer5.0.conv1.weight not of a ResNet-18"),
-        ({"conv1.weight": np.ones((64, 3, 3, 3))}, r"conv1.weight has shape \(64, 3, 3, 3\), a ResNet-18 has"),
+        (
+            {"conv1.weight": np.ones((64, 3, 3, 3))},
+            r"conv1.weight has shape \(64, 3, 3, 3\), a ResNet-18 has",
+        ),
         ({"bn1.bias": np.full(64, np.nan)}, "bn1.bias .* finite"),
         ({"bn1.bias": np.ones(64, np.int32)}, "bn1.bias .int32. must hold finite real numbers"),
         ({"bn1.running_var": np.full(64, -1.0)}, "bn1.running_var is negative"),
