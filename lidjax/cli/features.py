@@ -165,7 +165,7 @@ def draw_cifar10h(results: "list[xr.Dataset]", folder: Path, args: argparse.Name
     labels = _read_labels(args.data_dir, Console(stderr=True))
     data = results[0].isel({name: [0] for name in AXES})
     window = tuple(args.window) if args.window else None
-    summary = summarise(data, window=window, from_n=args.from_n).isel({name: 0 for name in AXES})
+    summary = summarise(data, window=window, from_n=args.from_n).isel(dict.fromkeys(AXES, 0))
     floor = data.attrs["spec"]["features"]["variance_floor"]
     examples = examples_figure(labels, scale=data["scale"].item(), floor=floor)
     return save(cifar10h_figure(summary, labels), folder, "cifar10h") + save(examples, folder, "examples")

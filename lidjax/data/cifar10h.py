@@ -141,11 +141,15 @@ def _by_name(tfds: Any) -> Any:
         builder.download_and_prepare()
     except Exception as error:  # no network, no TensorFlow, no disk: TFDS has no common kind
         raise InputError(
-            f"{NAME} {VERSION} cannot be downloaded and prepared ({type(error).__name__}: {str(error).splitlines()[0]}). "
+            f"{NAME} {VERSION} cannot be downloaded and prepared ({type(error).__name__}: {first_line(error)}). "
             "TensorFlow Datasets needs the network for it, and once `pip install tensorflow pandas`; reading needs "
             "neither: give a prepared folder with --data-dir"
         ) from None
     return builder
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["no reason given"])[0]
 
 
 def _open_split(builder: Any, folder: Path) -> Any:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lidjax.data.cifar10h import EXTRA
+from lidjax.data.cifar10h import EXTRA, first_line
 from lidjax.errors import InputError
 
 HUB = "timm/resnet18.tv_in1k"
@@ -103,6 +103,6 @@ def _download() -> Path:
         return Path(huggingface_hub.hf_hub_download(HUB, "model.safetensors"))
     except Exception as error:  # the hub's client has its own kinds for no network, no file and no space
         raise InputError(
-            f"{HUB} cannot be downloaded ({type(error).__name__}: {str(error).splitlines()[0]}): give a local "
+            f"{HUB} cannot be downloaded ({type(error).__name__}: {first_line(error)}): give a local "
             "safetensors file with --weights"
         ) from None

@@ -43,7 +43,7 @@ def linear_task(features: np.ndarray, mean: np.ndarray) -> LinearTask:
 def equivalent_lgen(
     task: LinearTask, n: ArrayLike, *, noise_variance: float, ridge: float, scale: float
 ) -> np.ndarray:
-    """L_gen at training sizes `n` in rescaled units; `noise_variance` = v̄ + ε_v, `ridge` λ and `scale` s as in Eq. 26-28."""
+    """L_gen at training sizes `n` in rescaled units; `noise_variance` v̄ + ε_v, `ridge` λ, `scale` s of Eq. 26-28."""
     floor = task.residual / scale**2
     lgen = deterministic_lgen(
         np.asarray(n, float),

@@ -33,7 +33,7 @@ def tail_shares(
     variance_floor,
     delta,
 ) -> TailShares:
-    """Parts of the mean of (1 - s_i)^k over instances and label draws, for `bias` ŷ - m of each and their `variance`."""
+    """Parts of the mean of (1 - s_i)^k over instances and label draws, from the `bias` ŷ - m and the `variance`."""
     precision = (1 / (variance + variance_floor))[:, None]
     log_miss = log_miss_probability(bias, precision, delta=delta, sigma_eta=1.0)
     own_miss = log_miss_probability(jnp.zeros_like(precision), precision, delta=delta, sigma_eta=1.0)

@@ -19,7 +19,7 @@ RESAMPLES = 1000
 
 
 class TailIndex(NamedTuple):
-    """The largest `count` values, above `threshold`: β from Hill's estimate and the extreme value index ξ, with intervals."""
+    """The largest `count` values, above `threshold`: β by Hill and the extreme value index ξ, with intervals."""
 
     fraction: float
     count: int
@@ -37,7 +37,7 @@ def tail_index(values: np.ndarray, fraction: float, *, level: float = 0.95, seed
 
     β = 2a, a = count/Σ log(v_i/threshold) (Hill 1975); its interval is exact for a Pareto tail, where the sum is
     Gamma(count)/a. ξ is the moment estimator (Dekkers, Einmahl and de Haan 1989), consistent for either sign, with a
-    bootstrap interval over the excesses. Raises InputError where the tail holds under 20 values or reaches into the zeros.
+    bootstrap interval over the excesses. Raises InputError where the tail holds under 20 values or reaches the zeros.
     """
     ordered = np.sort(np.asarray(values, float))[::-1]
     count = int(fraction * len(ordered))

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from data.made_up_tfds import made_up_rows, write_tfds
 from formula_weights import formula_weights
+from made_up_tfds import made_up_rows, write_tfds
 
 from lidjax.cli import main
 
@@ -95,8 +95,13 @@ def test_bad_input_is_one_message_and_exit_code_2(options, words, capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["features"], ["features", "fly"], ["features", "cifar10h"], ["features", "cifar10h", "--out", "x.npz", "--batch", "0"]],
-)  # fmt: skip
+    [
+        ["features"],
+        ["features", "fly"],
+        ["features", "cifar10h"],
+        ["features", "cifar10h", "--out", "x.npz", "--batch", "0"],
+    ],
+)
 def test_a_wrong_call_exits_with_2(arguments):
     with pytest.raises(SystemExit) as stop:
         main(arguments)
@@ -143,7 +148,7 @@ def test_a_report_on_something_else_is_refused(folder, capsys):
     for arguments, words in (
         (
             ["features", "report", "runs/other", "--features", "changed.npz"],
-            "were made from a feature file with SHA-256",
+            "made from a feature file with SHA-256",
         ),
         (["features", "report", "runs/other", "--delta", "0.3"], "--delta 0.3: the sweep has 0.05, 0.5"),
         (["features", "report", "nowhere"], "no results there"),

@@ -149,7 +149,7 @@ def test_other_weights_are_refused_by_name(tmp_path, changes, words):
 
 def test_files_that_are_not_safetensors_are_refused(tmp_path):
     (tmp_path / "w.pth").write_bytes(b"\x80\x04pickled")
-    with pytest.raises(InputError, match="pickled weights .* are refused"):
+    with pytest.raises(InputError, match=r"pickled weights .* are refused"):
         read_weights(tmp_path / "w.pth")
     with pytest.raises(InputError, match="no such file"):
         read_weights(tmp_path / "none.safetensors")
