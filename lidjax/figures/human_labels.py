@@ -21,7 +21,7 @@ def cifar10h_figure(summary: xr.Dataset, labels: HumanLabels) -> Figure:
     """
     with paper_style():
         figure = Figure(figsize=(7.5, 4.4), layout="constrained")
-        top, bottom = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+        top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.15, 1)).flat
         scaling_panels(list(np.atleast_1d(top.subplots(1, 3))), summary)
         scale, delta = (summary[name].item() for name in ("scale", "delta"))
         floor = summary.attrs["spec"]["features"]["variance_floor"]
@@ -41,7 +41,7 @@ def examples_figure(labels: HumanLabels, *, scale: float = 1.0, floor: float = 1
         count = len(EXAMPLE_QUANTILES)
         figure = Figure(figsize=(6.2, 1.15 * count), layout="constrained")
         heights = [1.0] * (count - 1) + [1.35]  # the last row has the names of the classes
-        rows = figure.subfigures(count, 1, height_ratios=heights)
+        rows = figure.subfigures(count, 1, squeeze=False, height_ratios=heights).flat
         for row, quantile in zip(rows, EXAMPLE_QUANTILES, strict=True):
             index = at_quantile(labels.variance, quantile)
             axes = list(row.subplots(1, 3, width_ratios=(0.7, 1.2, 1.2)))

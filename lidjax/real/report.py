@@ -133,7 +133,7 @@ def shares_report(data: xr.Dataset, features: FeatureSet, n: np.ndarray, k: np.n
         )
         for split in np.unique(data["split"].values).tolist()
     ]
-    return TailShares(*(np.stack(columns) for columns in zip(*parts, strict=True)))
+    return TailShares(*(jnp.stack(columns) for columns in zip(*parts, strict=True)))
 
 
 def real_report(
@@ -179,7 +179,8 @@ def _share_rows(sizes: np.ndarray, shares: TailShares, k: np.ndarray) -> list[di
     """Shares at every whole decade of k, with the standard error over splits."""
     decades = 10.0 ** np.arange(np.ceil(np.log10(k[0])), np.floor(np.log10(k[-1])) + 1)
     chosen_k = np.unique([int(np.argmin(np.abs(np.log(k / decade)))) for decade in decades])
-    total = sum(shares)
+    parts = {name: np.asarray(part) for name, part in zip(shares._fields, shares, strict=True)}
+    total = np.sum(list(parts.values()), axis=0)
     rows = []
     for i in range(len(sizes)):
         for j in chosen_k:
@@ -188,7 +189,7 @@ def _share_rows(sizes: np.ndarray, shares: TailShares, k: np.ndarray) -> list[di
                 "k": float(k[j]),
                 "failure": float(total[:, i, j].mean()),
             }
-            for name, part in zip(shares._fields, shares, strict=True):
+            for name, part in parts.items():
                 share = part[:, i, j] / total[:, i, j]
                 row[name] = float(share.mean())
                 many = len(share) > 1

@@ -19,10 +19,10 @@ RESAMPLES = 1000
 
 
 class TailIndex(NamedTuple):
-    """The largest `count` values, above `threshold`: β by Hill and the extreme value index ξ, with intervals."""
+    """The largest `size` values, above `threshold`: β by Hill and the extreme value index ξ, with intervals."""
 
     fraction: float
-    count: int
+    size: int
     threshold: float
     beta: float
     beta_low: float
@@ -57,7 +57,7 @@ def tail_index(values: np.ndarray, fraction: float, *, level: float = 0.95, seed
     xi_low, xi_high = np.quantile(_moment_estimate(excess[picks]), [low, high])
     return TailIndex(
         fraction=fraction,
-        count=count,
+        size=count,
         threshold=float(threshold),
         beta=float(2 * count / excess.sum()),
         beta_low=float(2 * index[0]),
@@ -71,7 +71,7 @@ def tail_index(values: np.ndarray, fraction: float, *, level: float = 0.95, seed
 def _moment_estimate(excess: np.ndarray) -> np.ndarray:
     """ξ = M₁ + 1 - ½/(1 - M₁²/M₂), M_j the mean of the j-th power of the log excesses, along the last axis."""
     first, second = excess.mean(axis=-1), (excess**2).mean(axis=-1)
-    return first + 1 - 0.5 / (1 - first**2 / second)
+    return np.asarray(first + 1 - 0.5 / (1 - first**2 / second))
 
 
 def is_regularly_varying(tails: list[TailIndex]) -> bool | None:
