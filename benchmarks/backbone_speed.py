@@ -4,8 +4,8 @@
     python benchmarks/backbone_speed.py pytorch --weights resnet18.safetensors --out pytorch.npy
     python benchmarks/backbone_speed.py compare lidjax.npy pytorch.npy
 
-Each side needs its own library and safetensors only, so they may live in different environments. A time covers resizing,
-normalising and the network, for PyTorch in the faster of its two memory layouts; compilation is apart. The fastest
+Each side needs its own library and safetensors only, so they may live in different environments. A time covers
+resizing, normalising and the network, for PyTorch in the faster of its two memory layouts; compilation is apart. The fastest
 batch of the repeats counts: others on the machine only ever add time.
 """
 
@@ -75,9 +75,7 @@ def pytorch_features(weights: str) -> Callable[[np.ndarray], np.ndarray]:
             if isinstance(layer, nn.BatchNorm2d):
                 layer.eps = 0.0
     network = network.eval().to(memory_format=torch.channels_last)
-    mean, std = (
-        torch.tensor(a)[None, :, None, None] for a in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    )
+    mean, std = (torch.tensor(a)[None, :, None, None] for a in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
     def features(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
@@ -89,7 +87,9 @@ def pytorch_features(weights: str) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("side", choices=("lidjax", "pytorch", "compare"))
     parser.add_argument("files", nargs="*", help="the two files of `compare`")
     parser.add_argument("--weights", help="safetensors of a ResNet-18")

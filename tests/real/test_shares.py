@@ -22,7 +22,8 @@ def test_the_parts_are_their_definitions():
     rng = np.random.default_rng(0)
     variance = np.where(rng.random(50) < 0.4, 0, rng.exponential(size=50))
     bias = rng.normal(size=(50, 3)) * 0.3
-    parts = tail_shares(K, jnp.asarray(bias), jnp.asarray(variance), variance_floor=FLOOR, delta=DELTA)
+    shares = jax.jit(lambda bias, v: tail_shares(K, bias, v, variance_floor=FLOOR, delta=DELTA))
+    parts = shares(bias, variance)
     for group, own, added in (
         (variance == 0, parts.own_unanimous, parts.bias_unanimous),
         (variance > 0, parts.own_ambiguous, parts.bias_ambiguous),
