@@ -5,8 +5,8 @@
     python benchmarks/backbone_speed.py compare lidjax.npy pytorch.npy
 
 Each side needs its own library and safetensors only, so they may live in different environments. A time covers
-resizing, normalising and the network, for PyTorch in the faster of its two memory layouts; compilation is apart. The fastest
-batch of the repeats counts: others on the machine only ever add time.
+resizing, normalising and the network, for PyTorch in the faster of its two memory layouts; compilation is apart. The
+fastest batch of the repeats counts: others on the machine only ever add time.
 """
 
 import argparse

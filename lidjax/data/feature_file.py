@@ -58,6 +58,12 @@ def read_features(path: str | Path) -> FeatureSet:
     )
 
 
+def shuffle_features(data: FeatureSet, seed: int) -> FeatureSet:
+    """The same with the features of each instance given to another: what they know is gone, their spectrum stays."""
+    rows = np.random.default_rng(seed).permutation(len(data.features))
+    return data._replace(features=data.features[rows])
+
+
 def write_features(path: str | Path, provenance: dict[str, Any], **arrays: np.ndarray) -> None:
     """Write a feature file, whole or not at all: `features` (m, d), `mean` and `variance` (m,), and more of m rows."""
     path = Path(path).expanduser()

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from lidjax.data.feature_file import FeatureSet
+from lidjax.data.feature_file import FeatureSet, shuffle_features
 from lidjax.errors import InputError
 from lidjax.fit import effective_exponent
 from lidjax.real.dependence import independence_test
@@ -150,6 +150,9 @@ def real_report(
         raise InputError(
             f"the results were made from a feature file with SHA-256 {made_from}, this one has {features.sha256}"
         )
+    spec = data.attrs["spec"]
+    if spec["features"].get("pairing") == "shuffled":
+        features = shuffle_features(features, spec["run"]["root_key"])
     with jax.enable_x64(True):
         summaries = window_summaries(data, windows)
         grid = grid_report(data, summaries)
@@ -166,7 +169,7 @@ def real_report(
         return {
             "provenance": features.provenance or None,
             "at": {name: data[name].item() for name in AXES},
-            "failure": data.attrs["spec"]["features"]["failure"],
+            "failure": spec["features"]["failure"],
             "difficulty": difficulty_report(features),
             "lgen": lgen_report(data, features),
             "windows": rows,

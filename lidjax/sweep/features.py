@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lidjax.data.feature_file import FeatureSet, read_features
+from lidjax.data.feature_file import FeatureSet, read_features, shuffle_features
 from lidjax.errors import InputError
 from lidjax.features import feature_split
 from lidjax.ridge import DECOMPOSE_FROM
@@ -58,6 +58,8 @@ class FeaturesSource:
 
     def __init__(self, spec: FeaturesSpec, data: FeatureSet | None = None):
         data = data or read_features(spec.features.path)
+        if spec.features.pairing == "shuffled":
+            data = shuffle_features(data, spec.run.root_key)
         self.spec = spec
         self.dtype = np.dtype(spec.run.dtype)
         self.axes = {name: np.asarray(getattr(spec.grid, name)) for name in AXES}

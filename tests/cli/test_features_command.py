@@ -124,12 +124,7 @@ def test_run_report_and_figures(folder, capsys):
     for row in report["shares"]:
         parts = [row[f"{part}_{group}"] for part in ("own", "bias") for group in ("unanimous", "ambiguous")]
         assert sum(parts) == pytest.approx(1, abs=1e-9)
-    import xarray as xr
-
-    data = xr.open_zarr("runs/small/results.zarr", consolidated=False)
-    last = report["shares"][-1]
-    cells = data["failure"].sel(delta=0.5, n=last["n"]).sel(k=last["k"], method="nearest")
-    assert last["failure"] == pytest.approx(cells.mean().item(), rel=1e-9)  # the very cells of the store
+    _shares_are_of_the_stored_cells(report, "runs/small", delta=0.5)
 
     assert main(["features", "report", "runs/small", "--window", "1", "100"]) == 0
     printed = capsys.readouterr().out
@@ -141,8 +136,26 @@ def test_run_report_and_figures(folder, capsys):
     assert names == ["cifar10h.pdf", "cifar10h.png", "examples.pdf", "examples.png"]
 
 
-def test_a_report_on_something_else_is_refused(folder, capsys):
-    assert main(["run", "small.toml", "--no-plot", "--out", "runs/other"]) == 0
+def _shares_are_of_the_stored_cells(report, store, *, delta):
+    import xarray as xr
+
+    data = xr.open_zarr(f"{store}/results.zarr", consolidated=False)
+    last = report["shares"][-1]
+    cells = data["failure"].sel(delta=delta, n=last["n"]).sel(k=last["k"], method="nearest")
+    assert last["failure"] == pytest.approx(cells.mean().item(), rel=1e-9)
+
+
+def test_a_report_on_shuffled_features_and_what_it_refuses(folder, capsys):
+    shuffled = ["--out", "runs/other", "--features.pairing", "shuffled"]
+    assert main(["run", "small.toml", "--no-plot", *shuffled]) == 0
+    capsys.readouterr()
+    assert main(["features", "report", "runs/other", "--window", "1", "100", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (
+        report["difficulty"]["independence"]["all"]["p_value"] > 0.01
+    )  # √v is a feature, of another instance
+    _shares_are_of_the_stored_cells(report, "runs/other", delta=0.05)
+
     arrays = dict(np.load("features.npz"))
     np.savez("changed.npz", **arrays | {"mean": arrays["mean"] + 1})
     for arguments, words in (
