@@ -45,9 +45,7 @@ def register(commands: Any) -> None:
     )
     make.add_argument("--weights", type=Path, help="safetensors of a ResNet-18, torchvision's names")
     make.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="the feature file to write")
-    make.add_argument(
-        "--batch", type=_count, default=64, help="images a device at a time (default: %(default)s)"
-    )
+    make.add_argument("--batch", type=_count, help="images a device at a time (default: 64)")
     make.add_argument("--json", action="store_true", help="print JSON for programs")
     make.set_defaults(handler=cifar10h_command)
 
@@ -82,7 +80,7 @@ def cifar10h_command(args: argparse.Namespace) -> int:
 
     from lidjax import __version__
     from lidjax.data.cifar10h import NAME, SPLIT
-    from lidjax.data.extract import extract_features
+    from lidjax.data.extract import BATCH, extract_features
     from lidjax.data.feature_file import check_writable, write_features
     from lidjax.data.resnet18 import PREPROCESSING, fold_batch_norm
     from lidjax.data.weights import read_weights
@@ -93,7 +91,7 @@ def cifar10h_command(args: argparse.Namespace) -> int:
     data = _read_labels(args.data_dir, console)
     start = time.perf_counter()
     features = extract_features(
-        fold_batch_norm(weights.tensors), data.images, batch=args.batch, track=_tracker(console)
+        fold_batch_norm(weights.tensors), data.images, batch=args.batch or BATCH, track=_tracker(console)
     )
     seconds = time.perf_counter() - start
     provenance = {

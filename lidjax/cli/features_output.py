@@ -1,5 +1,6 @@
 """What `lidjax features report` prints."""
 
+import json
 import math
 from typing import Any
 
@@ -19,6 +20,13 @@ def print_report(report: dict[str, Any], spec: dict[str, Any]) -> None:
     console = Console()
     at = ", ".join(f"{name} = {value:g}" for name, value in report["at"].items())
     console.print(f"{spec['name']}: {at}", highlight=False)
+    if report["provenance"]:
+        made = json.loads(report["provenance"])
+        console.print(
+            f"features: {made['data']['name']} {made['data']['version']}, {made['backbone']}, weights "
+            f"{made['weights']['source']} (SHA-256 {made['weights']['sha256'][:12]}…)",
+            highlight=False,
+        )
     _difficulty(report["difficulty"], console)
     _lgen(report["lgen"], console)
     _windows(report["windows"], spec["fit"]["published"], console)
@@ -90,7 +98,7 @@ def _with_margin(value: float, low: float, high: float) -> str:
 
 
 def _short(k: float) -> str:
-    return f"{k:g}" if k < 10_000 else f"1e{math.log10(k):g}"
+    return f"{k:.3g}" if k < 1000 else f"{k:.0f}" if k < 10_000 else f"1e{math.log10(k):.3g}"
 
 
 def _shares(rows: list[dict[str, Any]], console: Console) -> None:
@@ -99,18 +107,18 @@ def _shares(rows: list[dict[str, Any]], console: Console) -> None:
     table = _table(
         "shares of L_inf(k; N) in %: own, what a perfect head would leave; bias, what this one's error adds\n"
         f"(standard errors over splits up to {100 * largest:.1f})",
-        *("N", "k", "L_inf", "own: ambiguous", "unanimous", "bias: ambiguous", "unanimous"),
+        *("N", "k", "L_inf", "own, v > 0", "own, v = 0", "bias, v > 0", "bias, v = 0"),
     )
     for row in rows:
         cells = [f"{100 * row[name]:.1f}" for name in columns]
-        table.add_row(f"{row['n']:,}", f"{row['k']:.4g}", f"{row['failure']:.3f}", *cells)
+        table.add_row(f"{row['n']:,}", _short(row["k"]), f"{row['failure']:.3f}", *cells)
     console.print(table)
 
 
 def _grid(rows: list[dict[str, Any]], console: Console) -> None:
     table = _table(
-        "β_eff over the grid",
-        *("s", "δ", "ridge", "window", "first N", "lowest (at N)", "last N", "L_inf, last k"),
+        "β_eff over the grid; L_inf at the last k and N",
+        *("s", "δ", "ridge", "window", "first N", "lowest (N)", "last N", "L_inf"),
     )
     for row in rows:
         table.add_row(

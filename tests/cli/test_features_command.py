@@ -128,7 +128,7 @@ def test_run_report_and_figures(folder, capsys):
 
     assert main(["features", "report", "runs/small", "--window", "1", "100"]) == 0
     printed = capsys.readouterr().out
-    for words in ("tail of v", "deterministic equivalent", "β_eff over the grid", "bias: ambiguous"):
+    for words in ("tail of v", "deterministic equivalent", "β_eff over the grid", "bias, v > 0"):
         assert words in printed
 
     assert main(["plot", "runs/small", "--figure", "cifar10h", "--data-dir", "tfds"]) == 0
