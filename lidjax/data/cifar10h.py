@@ -136,8 +136,8 @@ def _from_folder(tfds: Any, data_dir: Path) -> Any:
 
 def _by_name(tfds: Any) -> Any:
     """The builder of the public data set, downloaded and prepared the first time."""
-    builder = tfds.builder(f"{NAME}/{VERSION}", file_format="array_record")
     try:
+        builder = tfds.builder(f"{NAME}:{VERSION}", file_format="array_record")
         builder.download_and_prepare()
     except Exception as error:  # no network, no TensorFlow, no disk: TFDS has no common kind
         raise InputError(

@@ -132,3 +132,27 @@ def test_the_real_data_are_as_published(real_data):
 
     with pytest.raises(InputError, match="in another order"):
         check_labels(shuffled, "here")
+
+
+def test_by_name_a_prepared_set_is_read_and_a_failure_says_what_tfds_wants(folder, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    found = tfds.builder_from_directory(folder / "cifar10_h" / "1.0.0")
+    monkeypatch.setattr(found, "download_and_prepare", lambda: None)  # it is there
+    asked = []
+    monkeypatch.setattr(tfds, "builder", lambda name, **options: asked.append(name) or found)
+    assert len(read_cifar10h().images) == 30
+    assert asked == ["cifar10_h:1.0.0"]
+
+    def fails(name, **options):
+        raise ModuleNotFoundError("No module named 'tensorflow'")
+
+    monkeypatch.setattr(tfds, "builder", fails)
+    with pytest.raises(InputError, match="once `pip install tensorflow pandas`.* --data-dir"):
+        read_cifar10h()
+
+
+def test_without_the_extra_the_error_names_it(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(InputError, match=r"pip install 'lidjax\[cifar10h\]'"):
+        read_cifar10h(folder)
