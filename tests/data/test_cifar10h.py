@@ -148,7 +148,7 @@ def test_by_name_a_prepared_set_is_read_and_a_failure_says_what_tfds_wants(folde
         raise ModuleNotFoundError("No module named 'tensorflow'")
 
     monkeypatch.setattr(tfds, "builder", fails)
-    with pytest.raises(InputError, match="once `pip install tensorflow pandas`.* --data-dir"):
+    with pytest.raises(InputError, match=r"once `pip install tensorflow pandas`.* --data-dir"):
         read_cifar10h()
 
 
