@@ -52,12 +52,16 @@ def register(commands: Any) -> None:
     plot.add_argument("--out", type=Path, help="folder of the figures (default: the first STORE's figures)")
     plot.add_argument(
         "--figure",
-        choices=("scaling", *BESIDE),
+        choices=("scaling", "cifar10h", *BESIDE),
         default="scaling",
         help="scaling: Figure 1, one STORE (of a [frontier] sweep its own figure). "
+        "cifar10h: Figures 3 and 4, one STORE and --data-dir. "
         "Side by side for several: plane, the local exponent over (N, k) with the "
         "crossover; success, the law of one trial's success; exponents, slopes against min{β, γ}; protocols, L_inf(k) "
         "by the way trials are drawn",
+    )
+    plot.add_argument(
+        "--data-dir", type=Path, help="CIFAR-10H as TensorFlow Datasets writes it, for its images"
     )
 
 
@@ -151,7 +155,11 @@ def plot_command(args: argparse.Namespace) -> int:
         )
     folder = args.out or store_path(args.store[0]).parent / "figures"
     console = Console(stderr=True)
-    if args.figure != "scaling":
+    if args.figure == "cifar10h":
+        from lidjax.cli.features import draw_cifar10h
+
+        paths = draw_cifar10h(results, folder, args)
+    elif args.figure != "scaling":
         paths = _draw_beside(args.figure, results, folder, console)
     elif len(results) == 1:
         paths = _draw(results[0], folder, args.window, args.from_n, console)

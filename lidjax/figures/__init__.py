@@ -4,6 +4,8 @@ from lidjax.figures.allocation import allocation_figure as allocation_figure
 from lidjax.figures.allocation import phase_figure as phase_figure
 from lidjax.figures.allocation import regret_figure as regret_figure
 from lidjax.figures.frontier import frontier_figure as frontier_figure
+from lidjax.figures.human_labels import cifar10h_figure as cifar10h_figure
+from lidjax.figures.human_labels import examples_figure as examples_figure
 from lidjax.figures.scaling import scaling_figure as scaling_figure
 from lidjax.figures.style import save as save
 from lidjax.figures.tails import exponents_figure as exponents_figure

@@ -16,15 +16,22 @@ CURVES = 6  # values of N in the middle panel
 def scaling_figure(summary: xr.Dataset) -> Figure:
     """Draw the three panels from a summary (`lidjax.summary.summarise`) with no axes left but `n` and `k`."""
     with paper_style():
-        figure, (left, centre, right) = new_figure(3)
-        facts = _facts(summary)
-        _training(left, summary, facts)
-        _inference(centre, summary, facts)
-        _exponent(right, summary, facts)
+        figure, panels = new_figure(3)
+        facts = scaling_panels(panels, summary)
         fixed = [rf"$\beta={facts['beta']:g}$"] if "beta" in facts else []
         fixed += [rf"$d={facts['dim']:.0f}$"]
         figure.suptitle(f"{summary.attrs['spec']['name']}:  " + ",  ".join(fixed), fontsize=9)
     return figure
+
+
+def scaling_panels(panels: list[Axes], summary: xr.Dataset) -> dict[str, Any]:
+    """Draw the three panels on axes of another figure; returns the scalars of the sweep."""
+    left, centre, right = panels
+    facts = _facts(summary)
+    _training(left, summary, facts)
+    _inference(centre, summary, facts)
+    _exponent(right, summary, facts)
+    return facts
 
 
 def _facts(summary: xr.Dataset) -> dict[str, Any]:

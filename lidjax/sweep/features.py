@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lidjax.data.feature_file import FeatureSet, read_features
+from lidjax.data.feature_file import FeatureSet, read_features, shuffle_features
 from lidjax.errors import InputError
 from lidjax.features import feature_split
 from lidjax.ridge import DECOMPOSE_FROM
@@ -45,6 +45,11 @@ def compiled_tile(features: Features, lengths: tuple[tuple[str, int], ...]):
     return jax.jit(tile)
 
 
+def split_key(root_key: int, split: int):
+    """The key of a split, from its own number."""
+    return jax.random.fold_in(jax.random.key(root_key, impl="threefry2x32"), split)
+
+
 class FeaturesSource:
     """The grid of a `FeaturesSpec` as tiles: a tile holds every N and every label draw of its splits, for
     the training sets of a split are nested and its labels share a factorisation."""
@@ -53,6 +58,8 @@ class FeaturesSource:
 
     def __init__(self, spec: FeaturesSpec, data: FeatureSet | None = None):
         data = data or read_features(spec.features.path)
+        if spec.features.pairing == "shuffled":
+            data = shuffle_features(data, spec.run.root_key)
         self.spec = spec
         self.dtype = np.dtype(spec.run.dtype)
         self.axes = {name: np.asarray(getattr(spec.grid, name)) for name in AXES}
@@ -104,8 +111,7 @@ class FeaturesSource:
         assert len(splits) == 1
         lengths = tuple((name, len(coords[name])) for name in ("ridge", "delta", "scale"))
         axes = {name: coords[name].astype(self.dtype) for name, _ in lengths}
-        root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
-        key = jax.random.fold_in(root, int(splits[0]))
+        key = split_key(self.spec.run.root_key, int(splits[0]))
         tile = compiled_tile(dataclasses.replace(self.spec.features, path="any"), lengths)
         n = jnp.asarray(coords["n"])  # of JAX's own integer width
         lgen, failure = map(np.asarray, tile(axes, key, n, self.k, self.on_device))

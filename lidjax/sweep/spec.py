@@ -55,6 +55,8 @@ class Features:
     """ε_v of Eq. 27, added to every variance."""
     failure: Literal["instances", "draws"] = "instances"
     """L_inf(k) as the mean of (1-s)^k over held-out instances, or the all-fail indicator of k plain draws."""
+    pairing: Literal["own", "shuffled"] = "own"
+    """An instance with its own features, or with another one's: a control that knows nothing of the instances."""
 
     def __post_init__(self) -> None:
         _check_choices(self, "features")

@@ -40,6 +40,13 @@ def test_loss_falls_with_training(feature_spec):
     assert lgen[-1] < lgen[1]  # N = 80 against N = 10, d = 6
 
 
+def test_shuffled_features_know_nothing_and_keep_the_labels(feature_spec):
+    own = run_sweep(feature_spec)
+    shuffled = run_sweep(edit(feature_spec, "features", pairing="shuffled"))
+    assert shuffled["lgen"].sel(n=80).mean() > 5 * own["lgen"].sel(n=80).mean()  # the mean was linear in them
+    assert shuffled.attrs["noise_variance"] == own.attrs["noise_variance"]
+
+
 @pytest.mark.parametrize(
     ("table", "values", "words"),
     [
