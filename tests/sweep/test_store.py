@@ -104,7 +104,7 @@ def test_foreign_folders_are_not_touched(small_spec, tmp_path):
 
 def test_a_path_that_cannot_be_a_folder_is_refused_before_anything_runs(small_spec, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(run_module, "compute_tile", lambda *_: pytest.fail("a tile ran"))
+    monkeypatch.setattr(run_module, "TileComputer", lambda *_: pytest.fail("a tile ran"))
     with pytest.raises(InputError, match="cannot be written"):
         run_sweep(small_spec, out=tmp_path / "file" / "out")
 

@@ -1,0 +1,71 @@
+"""Which share of a sweep this process has: said by the user, by a SLURM job array, or by `jax.distributed`.
+
+Shares need no talk while they work. Processes that know of each other meet twice: when they start, and when the first
+waits for the others to end.
+"""
+
+import os
+from collections.abc import Mapping
+
+import jax
+
+from lidjax.errors import InputError
+from lidjax.sweep.lock import Share
+
+START_TIMEOUT = 300  # seconds until a process that does not come is given up
+SILENCE = 20  # seconds without a sign of life until a process counts as dead
+
+
+def parse_share(text: str) -> Share:
+    """`2/8` is the second of eight."""
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal()):
+        raise InputError(f"--shard {text!r}: must be I/N, such as 2/8 for the second of eight")
+    if not 1 <= int(index) <= int(count):
+        raise InputError(f"--shard {text!r}: I is from 1 to {count}")
+    return Share(int(index) - 1, int(count))
+
+
+def array_share(environment: Mapping[str, str] = os.environ) -> Share | None:
+    """The share of a task of a SLURM job array (`sbatch --array=1-8`); None outside of one."""
+    names = ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_MAX", "SLURM_ARRAY_TASK_COUNT")
+    if names[0] not in environment:
+        return None
+    try:
+        task, first, last, count = (int(environment[name]) for name in names)
+    except (KeyError, ValueError):
+        raise InputError(f"a SLURM job array sets {', '.join(names)} to numbers; here one is not") from None
+    if last - first + 1 != count:
+        raise InputError(
+            f"the job array has {count} tasks between {first} and {last}: number them without gaps, --array={first}-"
+            f"{first + count - 1}"
+        )
+    return Share(task - first, count)
+
+
+def join_processes(environment: Mapping[str, str] = os.environ) -> Share:
+    """Meet the other processes of a job (`jax.distributed.initialize`) and take the share that goes with this one's number.
+
+    SLURM, Open MPI, GKE and TPU pods tell JAX what it needs; elsewhere JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
+    JAX_PROCESS_ID do.
+    """
+    own = {}
+    try:
+        for argument, name in (("num_processes", "JAX_NUM_PROCESSES"), ("process_id", "JAX_PROCESS_ID")):
+            if name in environment:
+                own[argument] = int(environment[name])
+    except ValueError:
+        raise InputError(f"{name} = {environment[name]!r}: must be a number") from None
+    # a process that dies takes no other with it: what it leaves undone, the next run does
+    jax.config.update("jax_enable_recoverability", True)
+    try:
+        jax.distributed.initialize(
+            **own, initialization_timeout=START_TIMEOUT, heartbeat_timeout_seconds=SILENCE, shutdown_timeout_seconds=SILENCE
+        )
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise InputError(
+            f"--distributed: the processes did not meet: {str(error).splitlines()[0]}\nunder SLURM start them with srun; elsewhere "
+            "set JAX_COORDINATOR_ADDRESS (host:port of process 0), JAX_NUM_PROCESSES and JAX_PROCESS_ID for each; "
+            "or use --shard I/N, which needs no coordinator"
+        ) from None
+    return Share(jax.process_index(), jax.process_count())
