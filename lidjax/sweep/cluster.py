@@ -5,14 +5,18 @@ waits for the others to end.
 """
 
 import os
+import time
 from collections.abc import Mapping
 
 import jax
 
 from lidjax.errors import InputError
-from lidjax.sweep.lock import Share
+from lidjax.sweep.lock import Share, is_held
+from lidjax.sweep.place import Place
+from lidjax.sweep.store import SweepStore
 
 START_TIMEOUT = 300  # seconds until a process that does not come is given up
+START_GRACE = 15  # seconds that a process has for its first sign of work, after this one has ended its own
 SILENCE = 20  # seconds without a sign of life until a process counts as dead
 
 
@@ -44,28 +48,55 @@ def array_share(environment: Mapping[str, str] = os.environ) -> Share | None:
 
 
 def join_processes(environment: Mapping[str, str] = os.environ) -> Share:
-    """Meet the other processes of a job (`jax.distributed.initialize`) and take the share that goes with this one's number.
+    """Meet the other processes of a job (`jax.distributed.initialize`) and take the share of this one's number.
 
     SLURM, Open MPI, GKE and TPU pods tell JAX what it needs; elsewhere JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
     JAX_PROCESS_ID do.
     """
-    own = {}
-    try:
-        for argument, name in (("num_processes", "JAX_NUM_PROCESSES"), ("process_id", "JAX_PROCESS_ID")):
-            if name in environment:
-                own[argument] = int(environment[name])
-    except ValueError:
-        raise InputError(f"{name} = {environment[name]!r}: must be a number") from None
+    count, number = (_number(environment, name) for name in ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID"))
     # a process that dies takes no other with it: what it leaves undone, the next run does
     jax.config.update("jax_enable_recoverability", True)
     try:
         jax.distributed.initialize(
-            **own, initialization_timeout=START_TIMEOUT, heartbeat_timeout_seconds=SILENCE, shutdown_timeout_seconds=SILENCE
+            num_processes=count,
+            process_id=number,
+            initialization_timeout=START_TIMEOUT,
+            heartbeat_timeout_seconds=SILENCE,
+            shutdown_timeout_seconds=SILENCE,
         )
     except (ValueError, RuntimeError, TypeError) as error:
         raise InputError(
-            f"--distributed: the processes did not meet: {str(error).splitlines()[0]}\nunder SLURM start them with srun; elsewhere "
-            "set JAX_COORDINATOR_ADDRESS (host:port of process 0), JAX_NUM_PROCESSES and JAX_PROCESS_ID for each; "
-            "or use --shard I/N, which needs no coordinator"
+            f"--distributed: the processes did not meet: {str(error).splitlines()[0]}\n"
+            "under SLURM start them with srun; elsewhere set JAX_COORDINATOR_ADDRESS (host:port of process 0), "
+            "JAX_NUM_PROCESSES and JAX_PROCESS_ID for each; or use --shard I/N, which needs no coordinator"
         ) from None
     return Share(jax.process_index(), jax.process_count())
+
+
+def _number(environment: Mapping[str, str], name: str) -> int | None:
+    text = environment.get(name)
+    if text is not None and not text.isdecimal():
+        raise InputError(f"{name} = {text!r}: must be a number")
+    return None if text is None else int(text)
+
+
+def wait_for_others(place: Place, share: Share) -> int:
+    """Wait until the other shares are done or their processes are gone; returns how many cells are missing.
+
+    What the store and its locks say is all that is asked: no process has to answer.
+    """
+    others = [Share(index, share.count) for index in range(share.count) if index != share.index]
+    patience = time.monotonic() + START_GRACE
+    while True:
+        at_work = [other for other in others if is_held(place, other)]
+        missing = missing_cells(place)
+        if not missing or (not at_work and time.monotonic() > patience):
+            return missing
+        while any(is_held(place, other) for other in at_work):
+            time.sleep(0.5)
+        time.sleep(0.5)
+
+
+def missing_cells(place: Place) -> int:
+    """How many cells of the place's store are not computed yet, by any share."""
+    return int(SweepStore.open(place.zarr_store(), place.store_name).pending().sum())

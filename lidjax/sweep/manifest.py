@@ -117,13 +117,10 @@ def check_manifest(manifest: Mapping[str, Any], where: str) -> None:
         raise InputError(f"{where}: not a store of format {FORMAT!r}: {why}{found!r}")
     if found != FORMAT:
         return
-    axes, order = manifest.get("axes"), manifest.get("order")
-    tables = [manifest.get(key) for key in ("axes", "order", "tile", "k", "coordinates", "law", "spec")]
-    good = (
-        all(isinstance(table, dict) for table in tables)
-        and isinstance(axes, dict)
-        and isinstance(order, dict)
-    )
+    keys = ("axes", "order", "tile", "k", "coordinates", "law")
+    tables: dict[str, Any] = {key: manifest.get(key) for key in keys}
+    good = all(isinstance(table, dict) for table in tables.values())
+    axes, order = (tables[key] if good else {} for key in ("axes", "order"))
     good = good and all(_is_axis(name, values) for name, values in axes.items())
     good = good and all(sorted(at) == list(range(len(axes.get(name, ())))) for name, at in order.items())
     good = good and all(

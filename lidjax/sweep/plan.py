@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -17,6 +17,16 @@ from lidjax.sweep.source import Cost, Source
 from lidjax.sweep.spec import Run
 
 GIB = 2**30
+
+
+MIXED = 0.05  # old values that may share a tile with new ones, as a part of the new; a heuristic
+
+
+class Extends(NamedTuple):
+    """The store that a plan adds to: its chunk, and its lengths so far."""
+
+    chunk: Mapping[str, int]
+    lengths: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -78,13 +88,13 @@ def make_plan(
     *,
     rates: Rates | None = None,
     tile: Mapping[str, int] | None = None,
-    chunk: Mapping[str, int] | None = None,
+    extends: Extends | None = None,
     devices: list[Any] | None = None,
 ) -> Plan:
     """Cut the grid of `source` into tiles within the memory (on each device) and time that `run` allows one.
 
-    `tile` overrides the cut (a store that is continued keeps its own); with `chunk` a tile is made of whole chunks
-    of that shape (a store that is extended). Raises InputError where a single cell does not fit.
+    `tile` overrides the cut (a store that is continued keeps its own); with `extends`, tiles are made of whole chunks
+    of that store and keep its old cells apart from the new. Raises InputError where a single cell does not fit.
     """
     rates = rates or calibrate(run.dtype)
     devices = usable_devices() if devices is None else devices
@@ -92,8 +102,8 @@ def make_plan(
     rates = rates.times(parallel if source.shardable else 1)
     budget = run.memory_gib * GIB * (len(devices) if source.shardable else 1)
     lengths = {name: len(values) for name, values in source.axes.items()}
-    if tile is None and chunk is not None:
-        tile = _grow(source, run, lengths, rates, budget, chunk)
+    if tile is None and extends is not None:
+        tile = _grow(source, run, lengths, rates, budget, extends)
     elif tile is None:
         tile = _cut(source, run, lengths, rates, budget)
     tile_cost = source.tile_cost(tile)
@@ -174,21 +184,21 @@ def _cut(source: Source, run: Run, lengths: Mapping[str, int], rates: Rates, bud
 
 
 def _grow(
-    source: Source,
-    run: Run,
-    lengths: Mapping[str, int],
-    rates: Rates,
-    budget: float,
-    chunk: Mapping[str, int],
+    source: Source, run: Run, lengths: Mapping[str, int], rates: Rates, budget: float, extends: Extends
 ) -> dict[str, int]:
-    """Double axes, the last to be cut first, from one chunk for as long as a tile fits."""
-    tile = {name: min(chunk[name], length) for name, length in lengths.items()} | source.fixed_tile
+    """Double axes, the last to be cut first, from one chunk for as long as a tile fits and holds few old cells: what
+    shares a tile with new cells is computed again and thrown away."""
+    tile = {name: min(extends.chunk[name], length) for name, length in lengths.items()} | source.fixed_tile
     for name in reversed(source.split_order):
+        old, new = extends.lengths[name], lengths[name] - extends.lengths[name]
         while tile[name] < lengths[name] and name not in source.fixed_tile:
             larger = {**tile, name: min(2 * tile[name], lengths[name])}
+            mixed = old % larger[name] if new else 0
             cost = source.tile_cost(larger)
             if cost.bytes > budget or rates.seconds(cost) > run.tile_seconds:
                 return tile
+            if mixed > max(MIXED * new, old % tile[name]):
+                break
             tile = larger
     return tile
 

@@ -10,7 +10,7 @@ from lidjax.errors import InputError
 from lidjax.sweep.lock import RunLock, Share, setup_lock
 from lidjax.sweep.manifest import Layout, extended, storage_axes
 from lidjax.sweep.place import Place
-from lidjax.sweep.plan import Plan, check_resources, make_plan
+from lidjax.sweep.plan import Extends, Plan, check_resources, make_plan
 from lidjax.sweep.provenance import provenance_of
 from lidjax.sweep.source import Source
 from lidjax.sweep.spec import Spec
@@ -94,7 +94,8 @@ def _store_and_plan(
     if all(len(values) == len(store.manifest["axes"][name]) for name, values in source.axes.items()):
         return store, make_plan(source, spec.run, tile=store.tile)
     _require_alone(lock, place, "extend the store")
-    plan = make_plan(source, spec.run, chunk=store.chunk)
+    before = {name: len(values) for name, values in store.manifest["axes"].items()}
+    plan = make_plan(source, spec.run, extends=Extends(store.chunk, before))
     check_resources(plan, place)
     store.update(
         extended(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 import zarr
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from lidjax.errors import InputError
 from lidjax.status import CellStatus
@@ -157,7 +158,7 @@ class SweepStore:
             chunks=chunks,
             dtype=dtype,
             fill_value=fill,
-            compressors=(zarr.codecs.ZstdCodec(level=0), zarr.codecs.Crc32cCodec()),
+            compressors=(ZstdCodec(level=0), Crc32cCodec()),
             dimension_names=dims,
             attributes=_labels(name) | attributes,
         )

@@ -1,0 +1,23 @@
+"""A source whose cells are plain NumPy: nothing to compile, and every bit of a cell follows from its own values."""
+
+import numpy as np
+
+from lidjax.sweep.source import TileResult, cell_status
+from lidjax.sweep.synthetic import AXES, SyntheticSource
+
+
+class NumpySource(SyntheticSource):
+    """Cells that are arithmetic of their coordinates; `computed` counts tiles, `cells` the coordinates seen."""
+
+    shardable = ()
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.tiles = []
+
+    def evaluate(self, coords, split=None):
+        self.tiles.append({name: values.copy() for name, values in coords.items()})
+        grids = np.meshgrid(*(coords[name].astype(float) for name in AXES), indexing="ij")
+        lgen = sum((i + 1) * np.sqrt(grid + 1) for i, grid in enumerate(grids))
+        failure = 1 / (1 + lgen[..., None] * self.k)
+        return TileResult(lgen, failure, cell_status(lgen, failure))
