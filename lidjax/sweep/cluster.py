@@ -1,7 +1,7 @@
 """Which share of a sweep this process has: said by the user, by a SLURM job array, or by `jax.distributed`.
 
-Shares need no talk while they work. Processes that know of each other meet twice: when they start, and when the first
-waits for the others to end.
+Shares need no talk while they work: processes meet when they start, to be numbered, and the first looks at the store
+and its locks to see that the others have ended.
 """
 
 import os
@@ -17,7 +17,6 @@ from lidjax.sweep.store import SweepStore
 
 START_TIMEOUT = 300  # seconds until a process that does not come is given up
 START_GRACE = 15  # seconds that a process has for its first sign of work, after this one has ended its own
-SILENCE = 20  # seconds without a sign of life until a process counts as dead
 
 
 def parse_share(text: str) -> Share:
@@ -54,23 +53,23 @@ def join_processes(environment: Mapping[str, str] = os.environ) -> Share:
     JAX_PROCESS_ID do.
     """
     count, number = (_number(environment, name) for name in ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID"))
-    # a process that dies takes no other with it: what it leaves undone, the next run does
-    jax.config.update("jax_enable_recoverability", True)
     try:
         jax.distributed.initialize(
             num_processes=count,
             process_id=number,
             initialization_timeout=START_TIMEOUT,
-            heartbeat_timeout_seconds=SILENCE,
-            shutdown_timeout_seconds=SILENCE,
         )
+        share = Share(jax.process_index(), jax.process_count())
+        # Parted at once: nothing is left to say, and a process that dies later takes no other with it, whereas
+        # JAX's coordinator ends all that are still connected.
+        jax.distributed.shutdown()
     except (ValueError, RuntimeError, TypeError) as error:
         raise InputError(
             f"--distributed: the processes did not meet: {str(error).splitlines()[0]}\n"
             "under SLURM start them with srun; elsewhere set JAX_COORDINATOR_ADDRESS (host:port of process 0), "
             "JAX_NUM_PROCESSES and JAX_PROCESS_ID for each; or use --shard I/N, which needs no coordinator"
         ) from None
-    return Share(jax.process_index(), jax.process_count())
+    return share
 
 
 def _number(environment: Mapping[str, str], name: str) -> int | None:

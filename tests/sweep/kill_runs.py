@@ -55,11 +55,9 @@ def begun() -> int:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    return {
-        str(p.relative_to(out)): p.read_bytes()
-        for p in sorted((out / "results.zarr").rglob("*"))
-        if p.is_file()
-    }
+    """Every file of the store but the manifest, which also says in what state the checkout was."""
+    files = (p for p in sorted((out / "results.zarr").rglob("*")) if p.is_file())
+    return {str(p.relative_to(out)): p.read_bytes() for p in files if p.parent.name != "results.zarr"}
 
 
 def chunks_done(out: Path) -> int:
@@ -89,9 +87,10 @@ for trial in range(count):
     out = folder / f"run{trial}"
     (folder / "begun").unlink(missing_ok=True)
     pid = start(out)
-    while not (out / ".lock").exists():
+    moment = moments.randrange(total)  # while this tile is computed or written, or the store is made
+    while begun() < moment or not (out / ".lock").exists():
         time.sleep(0.001)
-    time.sleep(moments.uniform(0, run_seconds))
+    time.sleep(moments.uniform(0, run_seconds / total))
     os.kill(pid, signal.SIGKILL)
     killed = os.WIFSIGNALED(os.waitpid(pid, 0)[1])
     result["kills"] += killed
