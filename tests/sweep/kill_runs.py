@@ -2,7 +2,7 @@
 
     python tests/sweep/kill_runs.py SPEC.toml FOLDER COUNT SEED
 
-Each run is a process of its own, forked before JAX starts. Prints one JSON line: how many kills, how many of them hit
+Each run is a process of its own, forked before JAX starts. Prints a JSON line after each: how many kills, how many of them hit
 a run that was neither untouched nor done, tiles lost at most, stores that differ.
 """
 
@@ -101,13 +101,9 @@ for trial in range(count):
     result["resume_failed"] += os.waitpid(start(out), 0)[1] != 0
     result["differ"] += contents(out) != whole
     shutil.rmtree(out)
-print(
-    json.dumps(
-        result
-        | {
-            "tiles": total,
-            "run_seconds": round(run_seconds, 2),
-            "seconds": round(time.perf_counter() - start_time),
-        }
-    )
-)
+    result |= {
+        "tiles": total,
+        "run_seconds": round(run_seconds, 2),
+        "seconds": round(time.perf_counter() - start_time),
+    }
+    print(json.dumps(result), flush=True)

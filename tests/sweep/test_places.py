@@ -59,7 +59,7 @@ def make_extend_and_damage(url, sources):
     assert len(sources[-1].tiles) == 1
     with pytest.raises(InputError, match=r"grid\.seed"):
         run_sweep(SPEC, out=url)
-    assert not [name for name in place.names(".lock")]
+    assert not place.names(".lock")
     return data
 
 
