@@ -2,8 +2,8 @@
 
     python tests/sweep/kill_runs.py SPEC.toml FOLDER COUNT SEED
 
-Each run is a process of its own, forked before JAX starts. Prints a JSON line after each: how many kills, how many of them hit
-a run that was neither untouched nor done, tiles lost at most, stores that differ.
+Each run is a process of its own, forked before JAX starts. Prints a JSON line after each: how many kills, how many of
+them hit a run that was neither untouched nor done, tiles lost at most, stores that differ.
 """
 
 import json
