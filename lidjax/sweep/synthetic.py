@@ -152,9 +152,13 @@ class SyntheticSource:
     def total_cost(self) -> Cost:
         shape = {name: len(values) for name, values in self.axes.items()} | {"n": 1, "dim": 1}
         total = Cost()
+        sizes = self.axes["n"][np.linspace(0, len(self.axes["n"]) - 1, PRICED).astype(int)]
+        share = len(self.axes["n"]) / PRICED
+        if len(self.axes["n"]) <= PRICED:
+            sizes, share = self.axes["n"], 1.0
         for dim in self.axes["dim"].tolist():
-            for n in self.axes["n"].tolist():
-                total = total + self._cells_cost(n, dim, shape)
+            for n in sizes.tolist():
+                total = total + self._cells_cost(n, dim, shape) * share
         if self.spec.model.failure == "quadrature":
             curves = shape["beta"] * shape["sigma_eta"] * shape["delta"]
             total = total + Cost(evaluations=curves * cost_of_curves(len(self.k), DECADES))
@@ -196,6 +200,8 @@ class SyntheticSource:
         return cost + Cost(bytes=(k + 2) * item) * cells
 
 
+PRICED = 200
+"""Values of N whose cost is looked at, where there are more."""
 INTERPOLATION = 2.0
 """Evaluations that one interpolated L_inf(k) is counted as."""
 DECADES = 3.0
