@@ -170,7 +170,7 @@ class Run:
     dtype: Literal["float64", "float32"] = "float64"
     """Precision of the kernels."""
     memory_gib: float = 1.0
-    """What one tile may take, in GiB."""
+    """What one tile may take on each device, in GiB."""
     tile_seconds: float = 2.0
     """Tiles are cut so that none should take much longer: what an interruption can lose."""
 
