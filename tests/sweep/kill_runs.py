@@ -83,8 +83,8 @@ result = {
     "most_tiles_lost": 0,
     "partial_files": 0,
 }
-for trial in range(count):
-    out = folder / f"run{trial}"
+while result["kills"] < count:
+    out = folder / "killed"
     (folder / "begun").unlink(missing_ok=True)
     pid = start(out)
     moment = moments.randrange(total)  # while this tile is computed or written, or the store is made
