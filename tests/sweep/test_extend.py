@@ -168,7 +168,7 @@ def test_real_cells_keep_their_bits(small_spec, tmp_path):
 values = st.lists(st.integers(0, 9), min_size=1, max_size=5, unique=True)
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(values, values), min_size=1, max_size=4), st.integers(1, 3), st.integers(1, 3))
 def test_any_chain_of_extensions_ends_where_one_run_would(tmp_path_factory, chain, chunk_n, chunk_seed):
     out = tmp_path_factory.mktemp("chain") / "out"
