@@ -73,6 +73,8 @@ def _store_and_plan(
     spec: Spec, source: Source, place: Place, resume: bool, law: dict, lock: RunLock
 ) -> tuple[SweepStore, Plan]:
     """Go on with the store of the place, extend it, or make one."""
+    if place.has_store():
+        place.check_inside()
     if place.has_store() and not resume:
         SweepStore.open(place.zarr_store(), place.store_name)  # what is removed is a store and nothing else
         _require_alone(lock, place, "start the store anew")
@@ -80,7 +82,6 @@ def _store_and_plan(
     if not place.has_store():
         plan = make_plan(source, spec.run)
         return _create(place.zarr_store(), spec, source, plan, law), plan
-    place.check_inside()
     store = SweepStore.open(place.zarr_store(), place.store_name)
     try:
         store.check_law(law)

@@ -329,6 +329,8 @@ def test_a_link_in_a_store_leads_nowhere(sources, tmp_path, what):
     path.symlink_to(elsewhere)
     before = sorted((p, p.read_bytes()) for p in elsewhere.rglob("*") if p.is_file())
     with pytest.raises(InputError, match="symbolic link"):
+        run_sweep(SPEC, out=out, resume=False)
+    with pytest.raises(InputError, match="symbolic link"):
         run_sweep(spec_of(n=(10, 20, 30, 40, 50), seed=tuple(range(6)), tile_seconds=1e-9), out=out)
     assert sorted((p, p.read_bytes()) for p in elsewhere.rglob("*") if p.is_file()) == before
 
