@@ -170,6 +170,8 @@ class SweepStore:
     def write(self, tile: Mapping[str, slice], result: TileResult, pending: np.ndarray | None = None) -> None:
         """Write the cells of a tile that `pending` marks (over the tile; default all), chunk by chunk, status last.
         Cells that are there already keep every bit."""
+        shape = self.group["status"].shape  # type: ignore[union-attr]
+        tile = {name: slice(*part.indices(n)) for (name, part), n in zip(tile.items(), shape, strict=True)}
         corner = [part.start for part in tile.values()]
         with zarr.config.set(
             {"array.write_empty_chunks": True}

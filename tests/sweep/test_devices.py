@@ -154,6 +154,7 @@ def test_the_command_line_sets_the_flag_whatever_the_user_did(monkeypatch, flags
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2500)
 def test_twenty_runs_on_two_devices_all_end():
     """The batched Cholesky that hung in 9 of 17 runs with default flags (d = 512), with the command line's settings."""
     code = """
