@@ -17,29 +17,10 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from lidjax.errors import InputError
 from lidjax.status import CellStatus
+from lidjax.sweep.labels import labels_of
 from lidjax.sweep.manifest import FORMAT, OWN, check_law, check_manifest, make_manifest
 from lidjax.sweep.place import LocalPlace, place_of
 from lidjax.sweep.source import TileResult, cell_status
-
-DESCRIPTIONS = {
-    "beta": ("β, near-zero index of the difficulty prior", "1"),
-    "alpha": ("α, spectral exponent", "1"),
-    "dim": ("d, number of features", "1"),
-    "ridge": ("ρ, ridge of Eq. 6", "squared units of x"),
-    "sigma_eta": ("σ_η, noise scale", "units of y"),
-    "delta": ("δ, verifier tolerance", "units of y"),
-    "scale": ("s, rescaling of Eq. 26", "1"),
-    "n": ("N, training instances", "1"),
-    "exponent": ("a, exponent of the Zipf law", "1"),
-    "samples": ("D, draws from the Zipf law", "1"),
-    "seed": ("training set", "1"),
-    "split": ("train/validation split of a seed", "1"),
-    "label": ("label draw of a seed within its split", "1"),
-    "k": ("k, attempts", "1"),
-    "lgen": ("L_gen, generalisation loss", "squared units of y"),
-    "failure": ("L_inf(k), pass@k failure probability", "1"),
-    "status": ("status code of the cell", "1"),
-}
 
 CELL_ARRAYS = ("lgen", "failure", "status")
 
@@ -140,7 +121,7 @@ class SweepStore:
             chunks=values.shape,
             dtype=values.dtype,
             dimension_names=[axis],
-            attributes=_labels(name),
+            attributes=labels_of(name),
             overwrite=True,
         )
         array[:] = values
@@ -160,7 +141,7 @@ class SweepStore:
             fill_value=fill,
             compressors=(ZstdCodec(level=0), Crc32cCodec()),
             dimension_names=dims,
-            attributes=_labels(name) | attributes,
+            attributes=labels_of(name) | attributes,
         )
 
     def pending(self) -> np.ndarray:
@@ -247,8 +228,3 @@ def open_results(location: str | Path) -> xr.Dataset:
                 f"{location}: {bad:,} chunks are damaged; the run's own command computes them again"
             )
     return store.dataset()
-
-
-def _labels(name: str) -> dict[str, Any]:
-    long_name, units = DESCRIPTIONS[name]
-    return {"long_name": long_name, "units": units}
