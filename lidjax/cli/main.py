@@ -53,10 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        words = {
+            errno.ENOSPC: "the disk is full",
+            errno.EDQUOT: "the quota is used up",
+            errno.EFBIG: "a file would be larger than allowed",
+            errno.EROFS: "the file system is read-only",
+            errno.EACCES: "permission denied",
+        }.get(error.errno or 0)
+        if words is None:
             raise
-        print(f"lidjax: the disk is full ({error.filename or 'no file named'})", file=sys.stderr)
-        print("lidjax: what was written stands; with room made, the same command goes on", file=sys.stderr)
+        print(f"lidjax: {words} ({error.filename or 'no file named'})", file=sys.stderr)
+        print("lidjax: what was written stands; with that mended, the same command goes on", file=sys.stderr)
         return 1
 
 
@@ -67,7 +74,7 @@ def _prepare_jax() -> None:
     several = (
         "xla_force_host_platform_device_count" in flags or os.environ.get("JAX_NUM_CPU_DEVICES", "1") != "1"
     )
-    if several and "xla_cpu_multi_thread_eigen" not in flags:
+    if several:  # of several settings XLA takes the last
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
 
     import jax

@@ -8,6 +8,7 @@ from lidjax.cli.output import to_json
 if TYPE_CHECKING:
     import xarray as xr
 
+    from lidjax.sweep.forecast import Forecast
     from lidjax.sweep.plan import Plan
 
 
@@ -25,7 +26,7 @@ def say_failures(data: "xr.Dataset", console: Any) -> int:
     return failed
 
 
-def plan_table(plan: "Plan") -> dict[str, Any]:
+def plan_table(plan: "Plan", measured: "Forecast | None") -> dict[str, Any]:
     return {
         "cells": plan.num_cells,
         "axes": dict(plan.lengths),
@@ -37,13 +38,18 @@ def plan_table(plan: "Plan") -> dict[str, Any]:
         "evaluations": plan.work.evaluations,
         "tile_bytes": plan.tile_bytes,
         "store_bytes": plan.store_bytes,
-        "seconds": plan.seconds,
+        "seconds": measured.seconds if measured else plan.seconds,
+        "compile_seconds": measured.compile_seconds if measured else None,
+        "peak_bytes": measured.peak_bytes if measured else None,
+        "measured_tiles": measured.tiles if measured else 0,
         "device": plan.device,
+        "devices_a_tile": plan.split.parts if plan.split else 1,
+        "tile_bytes_a_device": plan.bytes_per_device,
         "warnings": list(plan.warnings),
     }
 
 
-def print_plan(plan: "Plan", name: str) -> None:
+def print_plan(plan: "Plan", measured: "Forecast | None", name: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -55,11 +61,18 @@ def print_plan(plan: "Plan", name: str) -> None:
         "tiles": f"{plan.num_tiles:,} of {tile}",
         "work": f"{plan.work.flops:.2g} flops, {plan.work.draws:.2g} random draws, "
         f"{plan.work.evaluations:.2g} evaluations",
-        "memory a tile": f"{plan.tile_bytes / 2**20:,.1f} MiB",
+        "memory": f"about {plan.bytes_per_device / 2**20:,.1f} MiB a tile"
+        + (" and device" if plan.split else ""),
         "store": f"at most {plan.store_bytes / 2**20:,.1f} MiB",
-        "time": f"about {_duration(plan.seconds)}, and compiling",
-        "device": plan.device,
+        "time": f"roughly {_duration(plan.seconds)}, and compiling",
+        "devices": plan.device + (f", a tile cut along {plan.split.axis}" if plan.split else ""),
     }
+    if measured:
+        rows["memory"] += f"; {measured.peak_bytes / 2**20:,.0f} MiB in all"
+        rows["time"] = (
+            f"{_duration(measured.seconds)}, and up to {_duration(measured.compile_seconds)} to compile "
+            f"({measured.tiles} of {plan.num_tiles:,} tiles were measured)"
+        )
     for key, value in rows.items():
         table.add_row(key, value)
     Console().print(table)

@@ -12,6 +12,7 @@ from lidjax.data.feature_file import FeatureSet, read_features, shuffle_features
 from lidjax.errors import InputError
 from lidjax.features import feature_split
 from lidjax.ridge import DECOMPOSE_FROM
+from lidjax.sweep.mesh import Split
 from lidjax.sweep.source import Cost, TileResult, cell_status, vmap_axes
 from lidjax.sweep.spec import Features, FeaturesSpec
 
@@ -54,6 +55,7 @@ class FeaturesSource:
     """The grid of a `FeaturesSpec` as tiles: a tile holds every N and every label draw of its splits, for
     the training sets of a split are nested and its labels share a factorisation."""
 
+    shardable = ()
     split_order = ("scale", "delta", "ridge")
 
     def __init__(self, spec: FeaturesSpec, data: FeatureSet | None = None):
@@ -104,7 +106,7 @@ class FeaturesSource:
             "3e-2 for |N/d - 1| < 0.15, and lost at N = d; compare with float64 on yours"
         ]
 
-    def evaluate(self, coords: Mapping[str, np.ndarray]) -> TileResult:
+    def evaluate(self, coords: Mapping[str, np.ndarray], split: Split | None = None) -> TileResult:
         """One tile: the label draws of one split."""
         per_split = self.spec.features.labels_per_split
         splits = np.unique(coords["seed"] // per_split)

@@ -1,7 +1,7 @@
 """Progress of a sweep, once a tile, on stderr: a bar on a terminal, a line now and then in a log."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -33,8 +33,7 @@ class RateColumn(ProgressColumn):
 def tracker(console: Console):
     """A `track` for `run_sweep`: rate and time left on `console`."""
 
-    def track(waiting: Iterable[Any], plan: Plan, done: int) -> Iterator[Any]:
-        tiles = list(waiting)
+    def track(tiles: Any, plan: Plan, done: int) -> Iterator[Any]:
         if done:
             console.print(f"{done:,} of {plan.num_cells:,} cells are in the store already", highlight=False)
         cells = (plan.num_cells - done) / max(len(tiles), 1)
@@ -43,7 +42,7 @@ def tracker(console: Console):
     return track
 
 
-def _bar(tiles: list[Any], cells: float, console: Console) -> Iterator[Any]:
+def _bar(tiles: Any, cells: float, console: Console) -> Iterator[Any]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -59,7 +58,7 @@ def _bar(tiles: list[Any], cells: float, console: Console) -> Iterator[Any]:
             progress.advance(task)
 
 
-def _lines(tiles: list[Any], cells: float, console: Console) -> Iterator[Any]:
+def _lines(tiles: Any, cells: float, console: Console) -> Iterator[Any]:
     start = last = time.monotonic()
     for index, tile in enumerate(tiles, start=1):
         yield tile

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lidjax.status import CellStatus
+from lidjax.sweep.mesh import Split
 
 
 class TileResult(NamedTuple):
@@ -44,6 +45,11 @@ class Source(Protocol):
     """Tile lengths that this source does not leave to the plan."""
 
     @property
+    def shardable(self) -> tuple[str, ...]:
+        """Axes along which a tile may be cut over devices, the best first; none where it runs on one."""
+        ...
+
+    @property
     def split_order(self) -> tuple[str, ...]:
         """Axes to cut first when a tile is too large."""
         ...
@@ -60,8 +66,8 @@ class Source(Protocol):
         """What a person should know before running this, a sentence each."""
         ...
 
-    def evaluate(self, coords: Mapping[str, np.ndarray]) -> TileResult:
-        """Compute the tile spanned by `coords` (one array an axis)."""
+    def evaluate(self, coords: Mapping[str, np.ndarray], split: Split | None = None) -> TileResult:
+        """Compute the tile spanned by `coords` (one ascending array an axis), cut over devices by `split`."""
         ...
 
     def provenance(self) -> dict[str, str]:

@@ -90,13 +90,17 @@ class SyntheticGrid:
     """One independent training set each."""
 
     def __post_init__(self) -> None:
-        for name in ("n", "dim"):
-            _check_axis(self, name, lambda x: x >= 1, "at least 1")
-        for name in ("k",):
-            _check_axis(self, name, lambda x: x >= 1, "at least 1")
+        _check_axis(self, "n", lambda x: 1 <= x < 2**63, "at least 1, below 2⁶³")
+        _check_axis(self, "dim", lambda x: 1 <= x <= 10**6, "at least 1, at most 10⁶")
+        _check_axis(self, "k", lambda x: x >= 1, "at least 1")
         for name in ("beta", "sigma_eta", "delta"):
             _check_axis(self, name, lambda x: x > 0, "greater than 0")
-        _check_axis(self, "alpha", lambda x: x > -1, "greater than -1 (α > 0 for a summable spectrum)")
+        _check_axis(
+            self,
+            "alpha",
+            lambda x: -1 < x <= 20,
+            "greater than -1 (α > 0 for a summable spectrum), at most 20",
+        )
         _check_axis(self, "ridge", lambda x: x >= 0, "at least 0")
         _check_axis(self, "seed", lambda x: 0 <= x < 2**32, "from 0 to 2³²-1")
 
@@ -119,7 +123,7 @@ class FeaturesGrid:
     """A train/validation split plus a label draw each."""
 
     def __post_init__(self) -> None:
-        _check_axis(self, "n", lambda x: x >= 1, "at least 1")
+        _check_axis(self, "n", lambda x: 1 <= x < 2**31, "at least 1, below 2³¹")
         _check_axis(self, "k", lambda x: x >= 1, "at least 1")
         for name in ("delta", "scale"):
             _check_axis(self, name, lambda x: x > 0, "greater than 0")
@@ -168,7 +172,7 @@ class Run:
     dtype: Literal["float64", "float32"] = "float64"
     """Precision of the kernels."""
     memory_gib: float = 1.0
-    """What one tile may take, in GiB."""
+    """What one tile may take on each device, in GiB."""
     tile_seconds: float = 2.0
     """Tiles are cut so that none should take much longer: what an interruption can lose."""
 
@@ -259,6 +263,13 @@ def _check_axis(grid: Any, name: str, allowed: Any, words: str) -> None:
         raise InputError(f"grid.{name} is empty: an axis has at least one value")
     for value in values:
         _require(math.isfinite(value) and allowed(value), f"grid.{name}", value, words)
+        squares = value == 0 or 1e-100 <= abs(value) <= 1e100
+        _require(
+            squares,
+            f"grid.{name}",
+            value,
+            "between 1e-100 and 1e100 in size: larger or smaller, its square is no number",
+        )
     if len(set(values)) != len(values):
         raise InputError(f"grid.{name} = {list(values)}: a value stands there twice")
 

@@ -15,6 +15,7 @@ import numpy as np
 from lidjax.errors import InputError, unknown_name
 from lidjax.sweep.spec import FeaturesSpec, FrontierSpec, Spec, SyntheticSpec
 
+LONGEST = 1_000_000  # values of an axis
 KINDS = {"model": SyntheticSpec, "features": FeaturesSpec, "frontier": FrontierSpec}
 """The table that says which kind of sweep a spec is."""
 
@@ -135,10 +136,13 @@ def _expand_axis(value: Any, kind: type, key: str) -> list[Any]:
         raise InputError(f"{key} = {value!r}: {name} takes {form}")
     numbers = [_number(float, x, key) for x in arguments]
     if name == "range":
-        return list(range(_number(int, numbers[0], key), _number(int, numbers[1], key)))
+        start, stop = (_number(int, x, key) for x in numbers)
+        if stop - start > LONGEST:
+            raise InputError(f"{key} = {value!r}: an axis has at most {LONGEST:,} values")
+        return list(range(start, stop))
     low, high, count = numbers
-    if count != int(count) or not 2 <= count <= 10_000_000:
-        raise InputError(f"{key} = {value!r}: count must be a whole number, 2 or more")
+    if count != int(count) or not 2 <= count <= LONGEST:
+        raise InputError(f"{key} = {value!r}: count must be a whole number from 2 to {LONGEST:,}")
     if name == "logspace" and not 0 < low < high:
         raise InputError(f"{key} = {value!r}: logspace wants 0 < lo < hi")
     spaced = (np.geomspace if name == "logspace" else np.linspace)(low, high, int(count))

@@ -11,6 +11,7 @@ from lidjax.generalization import CellMethod, resolve_method
 from lidjax.model import power_law_spectrum, power_law_teacher
 from lidjax.ridge import DECOMPOSE_FROM
 from lidjax.sweep.curves import cost_of_curves, curves_for
+from lidjax.sweep.mesh import Split
 from lidjax.sweep.precision import float32_warnings
 from lidjax.sweep.source import Cost, TileResult, cell_status
 from lidjax.sweep.spec import Model, SyntheticSpec
@@ -46,6 +47,7 @@ def _host_model(dim: int, alpha: float, decay: float) -> tuple[np.ndarray, np.nd
 class SyntheticSource:
     """The grid of a `SyntheticSpec` as tiles."""
 
+    shardable = ("seed", "n")  # training sets: all that cells share lies within one
     split_order = ("n", "seed", "alpha", "ridge", "beta", "sigma_eta", "delta")
 
     def __init__(self, spec: SyntheticSpec):
@@ -74,17 +76,17 @@ class SyntheticSource:
         """The kernel that serves a cell; it depends on the cell's own values only."""
         return cell_method(self.spec.model, beta, alpha, dim, ridge, sigma_eta, n)
 
-    def evaluate(self, coords: Mapping[str, np.ndarray]) -> TileResult:
+    def evaluate(self, coords: Mapping[str, np.ndarray], split: Split | None = None) -> TileResult:
         """One tile, by two programs: L_gen, then L_inf(k) given it."""
         root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
-        lgen = self._lgen(coords, root)
-        failure = self._failure(coords, lgen, root)
+        lgen = self._lgen(coords, root, split)
+        failure = self._failure(coords, lgen, root, split)
         shape = tuple(len(coords[name]) for name in AXES)
         lgen = np.broadcast_to(np.expand_dims(lgen, (AXES.index("dim"), AXES.index("delta"))), shape)
         failure = np.expand_dims(failure, AXES.index("dim"))
         return TileResult(lgen, failure, cell_status(lgen, failure))
 
-    def _lgen(self, coords: Mapping[str, np.ndarray], root) -> np.ndarray:
+    def _lgen(self, coords: Mapping[str, np.ndarray], root, split: Split | None) -> np.ndarray:
         """L_gen over (beta, alpha, ridge, sigma_eta, n, seed). Where cells need different kernels each runs on the
         N it serves, and the cells are picked afterwards."""
         (dim,) = coords["dim"].tolist()
@@ -98,16 +100,22 @@ class SyntheticSource:
         for method in sorted(set(wanted.ravel().tolist())):
             mine = wanted == method
             served = mine.any(axis=(0, 1, 2, 3))  # an N that this kernel does not serve costs it nothing
-            part = {**coords, "n": coords["n"][served]}
+            sizes = coords["n"][served]
+            if split is not None and split.axis == "n":
+                sizes = np.pad(sizes, (0, split.padded(len(sizes)) - len(sizes)), mode="edge")
+            part = {**coords, "n": sizes}
             lengths = tuple((name, len(part[name])) for name in names)
             axes = self._arguments(part)
             del axes["delta"]
-            result = np.asarray(lgen_program(dim, method, self.spec.model, lengths)(axes, root))
+            result = np.asarray(lgen_program(dim, method, self.spec.model, lengths, split)(axes, root))
+            result = result[..., : served.sum(), :]
             chosen = mine[..., served, None]
             picked[..., served, :] = np.where(chosen, result, picked[..., served, :])
         return picked
 
-    def _failure(self, coords: Mapping[str, np.ndarray], lgen: np.ndarray, root) -> np.ndarray:
+    def _failure(
+        self, coords: Mapping[str, np.ndarray], lgen: np.ndarray, root, split: Split | None
+    ) -> np.ndarray:
         """L_inf(k) over (beta, alpha, ridge, sigma_eta, delta, n, seed, k)."""
         model = self.spec.model
         if model.failure == "quadrature":
@@ -122,7 +130,7 @@ class SyntheticSource:
             return failure
         (dim,) = coords["dim"].tolist()
         lengths = tuple((name, len(coords[name])) for name in AXES if name != "dim")
-        program = sampled_failure_program(dim, model, lengths)
+        program = sampled_failure_program(dim, model, lengths, split)
         return np.asarray(program(self._arguments(coords), lgen, self.k, root))
 
     def _arguments(self, coords: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -144,9 +152,13 @@ class SyntheticSource:
     def total_cost(self) -> Cost:
         shape = {name: len(values) for name, values in self.axes.items()} | {"n": 1, "dim": 1}
         total = Cost()
+        sizes = self.axes["n"][np.linspace(0, len(self.axes["n"]) - 1, PRICED).astype(int)]
+        share = len(self.axes["n"]) / PRICED
+        if len(self.axes["n"]) <= PRICED:
+            sizes, share = self.axes["n"], 1.0
         for dim in self.axes["dim"].tolist():
-            for n in self.axes["n"].tolist():
-                total = total + self._cells_cost(n, dim, shape)
+            for n in sizes.tolist():
+                total = total + self._cells_cost(n, dim, shape) * share
         if self.spec.model.failure == "quadrature":
             curves = shape["beta"] * shape["sigma_eta"] * shape["delta"]
             total = total + Cost(evaluations=curves * cost_of_curves(len(self.k), DECADES))
@@ -188,6 +200,8 @@ class SyntheticSource:
         return cost + Cost(bytes=(k + 2) * item) * cells
 
 
+PRICED = 200
+"""Values of N whose cost is looked at, where there are more."""
 INTERPOLATION = 2.0
 """Evaluations that one interpolated L_inf(k) is counted as."""
 DECADES = 3.0

@@ -23,6 +23,7 @@ from lidjax.passk import (
     sample_instances,
 )
 from lidjax.ridge import DECOMPOSE_FROM
+from lidjax.sweep.mesh import Split, on_mesh, part_lengths
 from lidjax.sweep.source import vmap_axes
 from lidjax.sweep.spec import Model
 
@@ -52,7 +53,7 @@ def cell_keys(root, dim: int, size: TrainingSize, seed):
 
 
 @functools.lru_cache(maxsize=64)
-def lgen_program(dim: int, method: CellMethod, model: Model, lengths: Lengths):
+def lgen_program(dim: int, method: CellMethod, model: Model, lengths: Lengths, split: Split | None = None):
     """Jitted `(axes, root) -> L_gen` over the axes of `lengths`: one program for each shape and session, for what
     varies over a grid is an argument."""
 
@@ -79,9 +80,9 @@ def lgen_program(dim: int, method: CellMethod, model: Model, lengths: Lengths):
                 solver=solver,
             )
 
-        return vmap_axes(cell, dict(lengths), loops=loops)(axes)
+        return vmap_axes(cell, part_lengths(dict(lengths), split), loops=loops)(axes)
 
-    return jax.jit(tile)
+    return on_mesh(tile, split, (None,), tuple(name for name, _ in lengths))
 
 
 def proposal_success(key, sample, model: Model, *, delta, sigma_eta):
@@ -96,7 +97,7 @@ def proposal_success(key, sample, model: Model, *, delta, sigma_eta):
 
 
 @functools.lru_cache(maxsize=64)
-def sampled_failure_program(dim: int, model: Model, lengths: Lengths):
+def sampled_failure_program(dim: int, model: Model, lengths: Lengths, split: Split | None = None):
     """Jitted `(axes, lgen, k, root) -> L_inf(k)` by test instances, plain draws (Sec. 4.2) or proposals (App. B.4).
 
     `lgen` has the axes of `lengths` without delta.
@@ -118,8 +119,9 @@ def sampled_failure_program(dim: int, model: Model, lengths: Lengths):
                 return instance_failure(k, success=success).failure
             return instance_failure(k, log_miss=log_miss_probability(sample.bias, sample.tau, **tail)).failure
 
-        return vmap_axes(cell, dict(lengths), carried=tuple(name != "delta" for name, _ in lengths))(
-            axes, lgen
-        )
+        carried = tuple(name != "delta" for name, _ in lengths)
+        return vmap_axes(cell, part_lengths(dict(lengths), split), carried=carried)(axes, lgen)
 
-    return jax.jit(tile)
+    names = tuple(name for name, _ in lengths)
+    without_delta = tuple(name for name in names if name != "delta")
+    return on_mesh(tile, split, (without_delta, None, None), names)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lidjax.frontier import first_seen, missed_mass
+from lidjax.sweep.mesh import Split, on_mesh, part_lengths
 from lidjax.sweep.source import Cost, TileResult, cell_status, vmap_axes
 from lidjax.sweep.spec import FrontierSpec
 
@@ -19,7 +20,7 @@ AXES = ("exponent", "samples", "seed")
 
 
 @functools.lru_cache(maxsize=64)
-def compiled_tile(vocabulary: int, lengths: tuple[tuple[str, int], ...]):
+def compiled_tile(vocabulary: int, lengths: tuple[tuple[str, int], ...], split: Split | None):
     """The jitted tile of a shape: every number of samples of its exponents and seeds."""
 
     def tile(axes, samples, attempts, root):
@@ -30,14 +31,15 @@ def compiled_tile(vocabulary: int, lengths: tuple[tuple[str, int], ...]):
             first = first_seen(jax.random.fold_in(root, args["seed"]), probability, jnp.max(samples))
             return missed_mass(first, probability, samples, attempts)
 
-        return vmap_axes(cell, dict(lengths))(axes)
+        return vmap_axes(cell, part_lengths(dict(lengths), split))(axes)
 
-    return jax.jit(tile)
+    return on_mesh(tile, split, (None, None, None), tuple(name for name, _ in lengths))
 
 
 class ZipfSource:
     """The grid of a `FrontierSpec` as tiles; a tile holds every D, for the samples of a seed are nested."""
 
+    shardable = ("seed", "exponent")
     split_order = ("seed", "exponent")
 
     def __init__(self, spec: FrontierSpec):
@@ -60,13 +62,13 @@ class ZipfSource:
     def warnings(self) -> list[str]:
         return []
 
-    def evaluate(self, coords: Mapping[str, np.ndarray]) -> TileResult:
+    def evaluate(self, coords: Mapping[str, np.ndarray], split: Split | None = None) -> TileResult:
         """One tile in one program; k = 0 is the missed mass itself."""
         lengths = tuple((name, len(coords[name])) for name in ("exponent", "seed"))
         axes = {"exponent": coords["exponent"].astype(self.dtype), "seed": coords["seed"].astype(np.uint32)}
         attempts = np.concatenate([np.zeros(1, self.dtype), self.k])
         root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
-        program = compiled_tile(self.spec.frontier.vocabulary, lengths)
+        program = compiled_tile(self.spec.frontier.vocabulary, lengths, split)
         missed = np.asarray(program(axes, coords["samples"].astype(np.int32), attempts, root))
         missed = np.moveaxis(missed, 2, 1)  # (exponent, samples, seed, k)
         lgen, failure = missed[..., 0], missed[..., 1:]

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from sweep.numpy_source import NumpySource
 
+from lidjax.sweep import run as run_module
 from lidjax.sweep.spec import (
     Features,
     FeaturesGrid,
@@ -63,3 +65,16 @@ def feature_spec(feature_file) -> FeaturesSpec:
         ),
         fit=Fit(window=(1.0, 1000.0)),
     )
+
+
+@pytest.fixture
+def sources(monkeypatch):
+    """Runs compute plain NumPy cells; every source that they open, in order."""
+    opened = []
+
+    def open_source(spec):
+        opened.append(NumpySource(spec))
+        return opened[-1]
+
+    monkeypatch.setattr(run_module, "open_source", open_source)
+    return opened

@@ -10,8 +10,10 @@ from lidjax.generalization import lgen_cell
 from lidjax.model import power_law_spectrum, power_law_teacher
 from lidjax.passk import pass_at_k_failure
 from lidjax.status import CellStatus
-from lidjax.sweep.plan import Rates, make_plan
-from lidjax.sweep.run import compute_tile, run_sweep
+from lidjax.sweep.calibrate import Rates
+from lidjax.sweep.compute import compute_tile
+from lidjax.sweep.plan import make_plan
+from lidjax.sweep.run import run_sweep
 from lidjax.sweep.spec import Model, SyntheticGrid, SyntheticSpec
 from lidjax.sweep.synthetic import SyntheticSource
 from lidjax.sweep.synthetic_cells import TRACES, TrainingSize, cell_keys

@@ -2,13 +2,16 @@
 
 import dataclasses
 import itertools
+import shutil
 
 import numpy as np
 import pytest
 
 from lidjax.errors import InputError
 from lidjax.sweep import plan as plan_module
-from lidjax.sweep.plan import Rates, check_resources, make_plan
+from lidjax.sweep.calibrate import Rates, calibrate
+from lidjax.sweep.place import place_of
+from lidjax.sweep.plan import check_resources, make_plan
 from lidjax.sweep.spec import Run, SyntheticGrid, SyntheticSpec
 from lidjax.sweep.synthetic import SyntheticSource
 
@@ -68,10 +71,10 @@ def test_more_memory_than_the_machine_has_is_refused_with_the_number(small_spec,
 
 
 def test_more_disk_than_there_is_is_refused_with_the_number(small_spec, tmp_path, monkeypatch):
-    usage = plan_module.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(plan_module.shutil, "disk_usage", lambda _: usage._replace(free=10))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10))
     with pytest.raises(InputError, match="24 cells and 9 values of k takes up to"):
-        check_resources(plan_of(small_spec), tmp_path / "new" / "folder")
+        check_resources(plan_of(small_spec), place_of(tmp_path / "new" / "folder"))
 
 
 def test_work_grows_with_the_grid(small_spec):
@@ -81,7 +84,7 @@ def test_work_grows_with_the_grid(small_spec):
 
 
 def test_calibration_measures_positive_rates():
-    rates = plan_module.calibrate(Run().dtype, repeats=1)
+    rates = calibrate(Run().dtype, repeats=1)
     assert min(rates.flops, rates.draws, rates.evaluations) > 1e4
 
 

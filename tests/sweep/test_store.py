@@ -2,12 +2,7 @@
 
 import dataclasses
 import json
-import signal
-import subprocess
-import sys
-import textwrap
 
-import numpy as np
 import pytest
 import xarray as xr
 
@@ -104,7 +99,7 @@ def test_foreign_folders_are_not_touched(small_spec, tmp_path):
 
 def test_a_path_that_cannot_be_a_folder_is_refused_before_anything_runs(small_spec, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(run_module, "compute_tile", lambda *_: pytest.fail("a tile ran"))
+    monkeypatch.setattr(run_module, "TileComputer", lambda *_: pytest.fail("a tile ran"))
     with pytest.raises(InputError, match="cannot be written"):
         run_sweep(small_spec, out=tmp_path / "file" / "out")
 
@@ -128,44 +123,3 @@ def test_a_store_of_another_format_is_refused(small_spec, tmp_path):
     store.group.attrs["format"] = "lidjax sweep 0"
     with pytest.raises(InputError, match="lidjax sweep 0"):
         open_results(tmp_path / "out")
-
-
-KILLED = """
-import os, signal, sys
-from lidjax.sweep.run import run_sweep
-from lidjax.sweep.spec_file import load_spec
-
-def track(waiting, plan, done):
-    for index, tile in enumerate(waiting):
-        if index == int(sys.argv[3]):
-            os.kill(os.getpid(), signal.SIGKILL)
-        yield tile
-
-run_sweep(load_spec(sys.argv[1]), out=sys.argv[2], track=track)
-"""
-
-
-@pytest.mark.slow
-def test_a_killed_process_loses_nothing_it_had_written(tmp_path):
-    spec = tmp_path / "spec.toml"
-    spec.write_text(
-        textwrap.dedent("""
-        [model]
-        [grid]
-        n = [4, 20, 100]
-        k = [1, 10, 100]
-        dim = 8
-        seed = [0, 1]
-        [run]
-        tile_seconds = 1e-9
-        """)
-    )
-    whole = run_sweep(spec, out=tmp_path / "whole")
-    for tiles in (1, 4):
-        killed = subprocess.run(
-            [sys.executable, "-c", KILLED, spec, tmp_path / "killed", str(tiles)], check=False
-        )
-        assert killed.returncode == -signal.SIGKILL
-    resumed = run_sweep(spec, out=tmp_path / "killed")
-    for name in ("lgen", "failure", "status"):
-        np.testing.assert_array_equal(resumed[name], whole[name])

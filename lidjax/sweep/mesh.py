@@ -1,0 +1,112 @@
+"""The devices of this host as a mesh of one axis, and programs that run one part of a tile on each.
+
+Only devices that this process owns are used: processes of a cluster share no tile and need no collectives.
+"""
+
+import math
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+AXIS = "cells"
+SAFE_FLAG = "--xla_cpu_multi_thread_eigen=false"
+
+
+class Split(NamedTuple):
+    """Cut a tile along one of its axes, in equal parts, over the devices of a mesh."""
+
+    axis: str
+    mesh: Mesh
+
+    @property
+    def parts(self) -> int:
+        return self.mesh.size
+
+    def padded(self, length: int) -> int:
+        """The smallest multiple of the number of devices that holds `length`."""
+        return -(-length // self.parts) * self.parts
+
+
+def usable_devices() -> list[Any]:
+    """The devices that a tile is cut over.
+
+    Several CPU devices share XLA's thread pool, which can then deadlock: in 9 of 17 runs of a batched Cholesky on two
+    of them, in none of 10 with `--xla_cpu_multi_thread_eigen=false`. Without that flag, which has to be set before JAX
+    starts, one device is used and a warning says so. The command line sets it.
+    """
+    devices = jax.local_devices()
+    if (
+        len(devices) > 1
+        and devices[0].platform == "cpu"
+        and not eigen_is_safe(os.environ.get("XLA_FLAGS", ""))
+    ):
+        warnings.warn(
+            f"{len(devices)} CPU devices and one is used: XLA can deadlock on several unless "
+            f"XLA_FLAGS has {SAFE_FLAG} before JAX starts",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return devices[:1]
+    return devices
+
+
+def eigen_is_safe(flags: str) -> bool:
+    """Whether XLA_FLAGS turn multi-threaded Eigen off; of several settings the last counts."""
+    settings = [flag for flag in flags.split() if flag.startswith("--xla_cpu_multi_thread_eigen")]
+    return bool(settings) and settings[-1] == SAFE_FLAG
+
+
+def choose_split(shardable: tuple[str, ...], tile: Mapping[str, int], devices: list[Any]) -> Split | None:
+    """Cut along the axis that needs the least padding; None where there is one device or nothing to cut."""
+    parts = len(devices)
+    wide = [name for name in shardable if tile[name] > 1]
+    if parts < 2 or not wide:
+        return None
+    axis = min(wide, key=lambda name: math.ceil(tile[name] / parts) * parts / tile[name])
+    return Split(axis, Mesh(np.asarray(devices), (AXIS,)))
+
+
+def on_mesh(
+    tile: Callable,
+    split: Split | None,
+    arguments: tuple[tuple[str, ...] | None, ...],
+    result: tuple[str, ...],
+) -> Callable:
+    """`tile` jitted, each device computing its part along `split.axis`.
+
+    `arguments` names the axes of each argument in order: a tuple for an array; None for one that every device gets
+    whole. The first argument is a dict of axes by name, each cut if it is the split one. `result` names the
+    result's axes. `tile` sees the lengths of one part.
+    """
+    if split is None:
+        return jax.jit(tile)
+
+    def spec(names: tuple[str, ...] | None):
+        return P(*(AXIS if name == split.axis else None for name in names or ()))
+
+    def sharded(axes: Mapping[str, Any], *rest: Any):
+        first = {name: P(AXIS) if name == split.axis else P() for name in axes}
+        run = jax.shard_map(
+            tile,
+            mesh=split.mesh,
+            in_specs=(first, *map(spec, arguments)),
+            out_specs=spec(result),
+            check_vma=False,  # keys and loops over them have no varying type yet
+        )
+        return run(axes, *rest)
+
+    return jax.jit(sharded)
+
+
+def part_lengths(lengths: Mapping[str, int], split: Split | None) -> dict[str, int]:
+    """Lengths of the axes as one device sees them."""
+    return {
+        name: length // split.parts if split and name == split.axis else length
+        for name, length in lengths.items()
+    }
