@@ -11,7 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int
 
+from lidjax.errors import InputError
 from lidjax.distill.vocabulary import LARGEST, NAMES, THINGS, encode, pad_left, pad_right
+
+
+TRIES = 50  # draws a problem wanted, before it is said that there are too few
 
 
 class Difficulty(NamedTuple):
@@ -97,12 +101,25 @@ def tokenise(problems: list[Problem], difficulty: Difficulty) -> Tokens:
     )
 
 
-def draw_problems(seed, count: int, difficulty: Difficulty, without: frozenset[str] = frozenset()) -> list[Problem]:
-    """`count` different problems; none has its question in `without` (held out)."""
+def draw_problems(
+    seed, count: int, difficulty: Difficulty, without: frozenset[str] = frozenset(), *, repeats: bool = False
+) -> list[Problem]:
+    """`count` problems, all different unless `repeats`; none has its question in `without` (held out).
+
+    InputError where there are too few problems of this difficulty.
+    """
     rng = np.random.default_rng(seed)
-    found: dict[str, Problem] = {}
-    while len(found) < count:
+    found: list[Problem] = []
+    seen = set(without)
+    for _ in range(TRIES * count):
+        if len(found) == count:
+            return found
         problem = draw_problem(rng, difficulty)
-        if problem.question not in without:
-            found.setdefault(problem.question, problem)
-    return list(found.values())
+        if problem.question not in seen:
+            found.append(problem)
+            if not repeats:
+                seen.add(problem.question)
+    raise InputError(
+        f"too few different problems of {difficulty}: {len(found)} of {count} found; raise problems.steps, operand or "
+        "distractors, or ask for fewer questions"
+    )
