@@ -76,8 +76,7 @@ def _value(answer: Fraction | None) -> float:
     return float(answer)
 
 
-def count_matches(
-    answers: Float[np.ndarray, "*batch a"], target: Float[np.ndarray, "*batch"]
-) -> np.ndarray:
-    """How many of each question's `answers` equal its target; NaN equals nothing."""
-    return np.sum(answers == np.asarray(target)[..., None], axis=-1)
+def first_number(answers: Float[np.ndarray, "q m"]) -> Float[np.ndarray, " q"]:
+    """The first entry of each row that is a number; NaN where none is."""
+    place = np.argmax(np.isfinite(answers), axis=1)
+    return np.take_along_axis(answers, place[:, None], axis=1)[:, 0]

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lidjax.distill.answers import answer_values
+from lidjax.distill.answers import answer_values, first_number
 from lidjax.distill.checkpoint import Checkpoints
 from lidjax.distill.problems import (
     Difficulty,
@@ -218,9 +218,3 @@ def parse_tokens(tokens) -> np.ndarray:
     tokens = np.asarray(tokens)
     rows, index = np.unique(tokens.reshape(-1, tokens.shape[-1]), axis=0, return_inverse=True)
     return answer_values(decode(row) for row in rows)[index.ravel()].reshape(tokens.shape[:-1])
-
-
-def first_number(answers: np.ndarray) -> np.ndarray:
-    """The first entry of each row that is a number; NaN where none is."""
-    place = np.argmax(np.isfinite(answers), axis=1)
-    return np.take_along_axis(answers, place[:, None], axis=1)[:, 0]

@@ -206,7 +206,8 @@ class HuggingFaceSpec:
 
     grid: Grid
     huggingface: HuggingFace = field(default_factory=HuggingFace)
-    lora: Lora = field(default_factory=Lora)
+    lora: Lora = field(default_factory=lambda: Lora(steps=2000, learning_rate=1e-3))
+    """The paper gives the rank, 8, and no more."""
     evaluation: Evaluation = field(default_factory=Evaluation)
     fit: Fit = field(default_factory=Fit)
     run: Run = field(default_factory=Run)
