@@ -69,7 +69,8 @@ def train(
         picked = jax.random.randint(jax.random.fold_in(key, progress.step), (batch,), 0, n, jnp.int32)
         rows = Rows(data.question[picked], data.answer[picked])
         value, gradient = jax.value_and_grad(loss)(progress.weights, rows)
-        direction, state = adam().update(gradient, progress.state)
+        with jax.numpy_dtype_promotion("standard"):  # optax raises a float to an integer power
+            direction, state = adam().update(gradient, progress.state)
         rate = learning_rate(progress.step, peak, total)
         weights = jax.tree.map(lambda w, d: w - rate * d, progress.weights, direction)
         return Progress(weights, state, progress.step + 1), value
