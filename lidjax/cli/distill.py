@@ -75,7 +75,9 @@ def distill_command(args: argparse.Namespace) -> int:
         console.print(f"{failed.sum()} students: {message}", style="yellow", highlight=False)
     if failed.all():
         return 1
-    print_results(data, others, args.json, _draw(data, out, args.no_plot), {"out": str(out), "seconds": seconds})
+    print_results(
+        data, others, args.json, _draw(data, out, args.no_plot), {"out": str(out), "seconds": seconds}
+    )
     return 0
 
 

@@ -21,7 +21,11 @@ TARGETS = {
 
 
 def print_results(
-    data: "xr.Dataset", others: "dict[str, np.ndarray]", as_json: bool, figures: list[str], extra: dict[str, Any]
+    data: "xr.Dataset",
+    others: "dict[str, np.ndarray]",
+    as_json: bool,
+    figures: list[str],
+    extra: dict[str, Any],
 ) -> None:
     """Everything measured, as tables or as JSON."""
     from lidjax.distill.summary import summarise_distillation
@@ -51,7 +55,9 @@ def print_results(
         _print_block(target, blocks[target], summary, console)
     for line in training:
         index = ", ".join(f"{x:.2f} ± {se:.2f}" for x, se in zip(line.index, line.se, strict=True))
-        console.print(f"`lidjax fit` on these counts ({main}): tail index {index}; {line.verdict}", highlight=False)
+        console.print(
+            f"`lidjax fit` on these counts ({main}): tail index {index}; {line.verdict}", highlight=False
+        )
     _print_teachers(teachers, console)
     for path in figures:
         console.print(path, highlight=False)
@@ -81,7 +87,8 @@ def block(part: "xr.Dataset") -> dict[str, Any]:
         },
         "fit_status": part["fit_status"].item(),
         "reading": {
-            name: part["reading"].sel(quantity=name).values.tolist() for name in part["quantity"].values.tolist()
+            name: part["reading"].sel(quantity=name).values.tolist()
+            for name in part["quantity"].values.tolist()
         },
         "passk_slope": {f"{k:g}": part["passk_slope"].sel(at_k=k).values.tolist() for k in chosen},
     }
@@ -97,7 +104,14 @@ def _print_block(target: str, found: dict[str, Any], summary: "xr.Dataset", cons
     title = f"{summary.attrs['spec']['name']}, {target}: {TARGETS[target]}; window k = {low:g} to {high:g}"
     table = Table(title=title, box=SIMPLE_HEAD)
     passed = list(found["rows"][0]["pass_at_k"])
-    for column in ("N", "train", "L_gen", "greedy loss (95 %)", *(f"pass@{k}" for k in passed), "β_eff (95 %)"):
+    for column in (
+        "N",
+        "train",
+        "L_gen",
+        "greedy loss (95 %)",
+        *(f"pass@{k}" for k in passed),
+        "β_eff (95 %)",
+    ):
         table.add_column(column, justify="right", no_wrap=True)
     for row in found["rows"]:
         table.add_row(
@@ -118,8 +132,8 @@ def _print_block(target: str, found: dict[str, Any], summary: "xr.Dataset", cons
     console.print(f"  status: {describe_status(found['fit_status'])}", highlight=False)
     reading = {name: interval(values) for name, values in found["reading"].items()}
     console.print(
-        f"  β_eff rises by {reading['rise']} from the smallest to the largest N; a decade of N adds {reading['early']} in "
-        f"the lower half and {reading['late']} in the upper, a difference of {reading['bend']}",
+        f"  β_eff rises by {reading['rise']} from the smallest to the largest N; a decade of N adds "
+        f"{reading['early']} in the lower half and {reading['late']} in the upper, a difference of {reading['bend']}",
         highlight=False,
     )
     slopes = ", ".join(f"{interval(values)} at k = {k}" for k, values in found["passk_slope"].items())
@@ -142,7 +156,9 @@ def _print_teachers(teachers: "list[TeacherReport]", console: Any) -> None:
     columns = [("questions x draws", lambda t: f"{t.questions} x {t.draws}")]
     columns += [("right", lambda t: f"{t.right:.2f}" if t.right == t.right else "")]
     columns += [("no number", lambda t: f"{t.no_number:.2f}"), ("unanimous", lambda t: f"{t.unanimous:.2f}")]
-    columns += [("two draws differ: 10, 25, 50, 75, 90 %", lambda t: " ".join(f"{x:.2f}" for x in t.disagreement))]
+    columns += [
+        ("two draws differ: 10, 25, 50, 75, 90 %", lambda t: " ".join(f"{x:.2f}" for x in t.disagreement))
+    ]
     rows: dict[str, list[str]] = {name: [value(t) for t in teachers] for name, value in columns}
     for i, teacher in enumerate(teachers):
         for tail in teacher.spread_tail:
@@ -160,7 +176,10 @@ def _print_teachers(teachers: "list[TeacherReport]", console: Any) -> None:
 
 
 def _teacher_dict(teacher: "TeacherReport") -> dict[str, Any]:
-    tails = {name: [tail._asdict() for tail in getattr(teacher, name)] for name in ("spread_tail", "agreement_tail")}
+    tails = {
+        name: [tail._asdict() for tail in getattr(teacher, name)]
+        for name in ("spread_tail", "agreement_tail")
+    }
     return teacher._asdict() | tails
 
 

@@ -1,8 +1,8 @@
 """Final answers out of what a model wrote, and whether two of them agree.
 
 GSM8K's own form, "#### 18", comes first; then "the answer is ..."; then the last number of the text. Numbers may carry
-commas, a sign, a currency or unit, a percent sign, decimals, a fraction or a mixed fraction. An answer is compared as an
-exact rational, so 0.5, 1/2 and .50 are one, and units are not part of it: 50% and 50 are one too, as GSM8K's key has it.
+commas, a sign, a currency or unit, a percent sign, decimals, a fraction or a mixed fraction. Answers are compared as
+exact rationals, so 0.5, 1/2 and .50 are one, and units are not part of them: 50% and 50 are one, as in GSM8K's key.
 """
 
 import math

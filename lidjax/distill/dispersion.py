@@ -20,7 +20,11 @@ from jaxtyping import Float, Int
 from lidjax.distill.answers import answer_values
 from lidjax.errors import InputError
 
-HILL_SHARES = (0.05, 0.1, 0.2)  # of the questions: the tail that an index is read from; three, to see whether they agree
+HILL_SHARES = (
+    0.05,
+    0.1,
+    0.2,
+)  # of the questions: the tail that an index is read from; three, to see whether they agree
 FEWEST_IN_TAIL = 10
 
 
@@ -33,10 +37,10 @@ class Spread(NamedTuple):
 
 
 class HillIndex(NamedTuple):
-    """Tail index from the largest `count` spreads (the share `share` of the questions), with a bootstrap interval."""
+    """Tail index from the largest `used` spreads (the share `share` of the questions), with a bootstrap interval."""
 
     share: float
-    count: int
+    used: int
     value: float
     lower: float
     upper: float
@@ -72,7 +76,9 @@ def spread_indices(
     """Hill's index at three tail shares, the interval by resampling questions."""
     values = spread[np.isfinite(spread)]
     rng = np.random.default_rng(seed)
-    picked = rng.integers(len(values), size=(replicates, len(values))) if len(values) else np.zeros((0, 0), int)
+    picked = (
+        rng.integers(len(values), size=(replicates, len(values))) if len(values) else np.zeros((0, 0), int)
+    )
     edges = [(1 - level) / 2, (1 + level) / 2]
     found = []
     for share in HILL_SHARES:

@@ -27,21 +27,28 @@ from lidjax.distill.transformer import Params, answer_log_probs, init_adapters, 
 from lidjax.distill.vocabulary import TOKENS, decode
 
 CALLS = 20  # a training is cut into so many compiled calls: what an interruption can lose
-TOGETHER = 4096  # attempts sampled side by side: what fits a CPU's cache best here, 1024 to 16,384 within a tenth
+TOGETHER = (
+    4096  # attempts sampled side by side: what fits a CPU's cache best here, 1024 to 16,384 within a tenth
+)
 TARGET_DRAWS = 8  # the teacher's realised answer is the first with a number among so many
-SCORED = 16  # of the teacher's answers to a question, for the losses; training rows likewise, 16 a question
+SCORED = 16  # of the teacher's answers to a question, for the loss on held-out questions
+LOSS_ROWS = 1024  # of a student's training set, for the loss on it; a smaller set is gone through again
 TEACHER, BASE, ANSWERS, STUDENT = range(4)  # streams of the root key
 
 
 @partial(jax.jit, static_argnames=("heads", "length", "together"))
-def sample_many(key, params, questions, temperature, adapters, scale, *, heads: int, length: int, together: int):
+def sample_many(
+    key, params, questions, temperature, adapters, scale, *, heads: int, length: int, together: int
+):
     """Answers (m, a, r) to questions (m, p), `together` questions at a time."""
 
     def one(args):
         key, question = args
         return sample_answers(key, params, question, temperature, adapters, scale, heads=heads, length=length)
 
-    keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(questions.shape[0], dtype=jnp.int32))
+    keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(
+        key, jnp.arange(questions.shape[0], dtype=jnp.int32)
+    )
     return jax.lax.map(one, (keys, questions), batch_size=together)
 
 
@@ -83,10 +90,14 @@ class EmbeddedRoute:
         self.held = jnp.asarray(tokenise(held, self.difficulty).question)
         # a training set of its own for each seed; a smaller N is the first part of it
         shown = [
-            draw_problems([spec.run.root_key, 1, seed], max(spec.grid.n), self.difficulty, frozenset(self.questions))
+            draw_problems(
+                [spec.run.root_key, 1, seed], max(spec.grid.n), self.difficulty, frozenset(self.questions)
+            )
             for seed in spec.grid.seed
         ]
-        self.shown = jnp.asarray(np.stack([tokenise(problems, self.difficulty).question for problems in shown]))
+        self.shown = jnp.asarray(
+            np.stack([tokenise(problems, self.difficulty).question for problems in shown])
+        )
         self.hidden = frozenset(self.questions).union(*({p.question for p in problems} for problems in shown))
 
     def teacher(self, track: Track) -> TeacherAnswers:
@@ -102,7 +113,9 @@ class EmbeddedRoute:
 
         def make():
             answers = []
-            for part, flat in enumerate(track("teacher answers", [shown.reshape(-1, shown.shape[-1]), self.held], 0)):
+            for part, flat in enumerate(
+                track("teacher answers", [shown.reshape(-1, shown.shape[-1]), self.held], 0)
+            ):
                 answers.append(sample(part, flat, draws if part else 1))
             return answers[0].reshape(*shown.shape[:2], -1), answers[1]
 
@@ -128,9 +141,9 @@ class EmbeddedRoute:
         done = len(lanes) - len(waiting)
         for n, seed in track("students", waiting, done):
             mine = jax.tree.map(lambda x, i=lanes[n, seed]: x[i], adapters)
-            picked = jnp.arange(min(len(self.questions) * SCORED, 1024), dtype=jnp.int32) % n
-            own = jax.tree.map(lambda x, s=seed: x[self.spec.grid.seed.index(s)][picked], self.rows)
-            seen = score_many(base, own.question, own.answer[:, None], mine, scale, one, heads=heads)
+            place, rows = self.spec.grid.seed.index(seed), np.arange(LOSS_ROWS) % n
+            shown, answers = self.rows.question[place][rows], self.rows.answer[place][rows]
+            seen = score_many(base, shown, answers[:, None], mine, scale, one, heads=heads)
             heldout = score_many(base, self.held, self.scored, mine, scale, one, heads=heads)
             train_loss, heldout_loss = -float(jnp.mean(seen)), -float(jnp.mean(heldout))
             losses = (train_loss, heldout_loss, heldout_loss - self.teacher_loss)
@@ -156,10 +169,20 @@ class EmbeddedRoute:
         together = max(1, min(TOGETHER // temperature.shape[0], questions.shape[0]))
         scale = jnp.asarray(scale, jnp.float32)
         return sample_many(
-            key, params, questions, temperature, adapters, scale, heads=heads, length=self.length, together=together
+            key,
+            params,
+            questions,
+            temperature,
+            adapters,
+            scale,
+            heads=heads,
+            length=self.length,
+            together=together,
         )
 
-    def _train_network(self, name: str, stream: int, network: Network, difficulty: Difficulty, track: Track) -> Params:
+    def _train_network(
+        self, name: str, stream: int, network: Network, difficulty: Difficulty, track: Track
+    ) -> Params:
         """Train a model on the ground truth, on problems that are neither held out nor shown to students."""
         key = jax.random.fold_in(self.root, stream)
         length = question_length(self.difficulty) + self.length

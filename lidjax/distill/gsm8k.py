@@ -27,7 +27,9 @@ def read_gsm8k(source: str, split: str) -> list[Question]:
 
             rows = pq.read_table(path, columns=["question", "answer"]).to_pylist()
         else:
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+            rows = [
+                json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
+            ]
     except FileNotFoundError:
         raise InputError(f"{source}: no such file; a jsonl of GSM8K, or `hub` to download it") from None
     except (OSError, ValueError) as error:
@@ -52,4 +54,6 @@ def hub_file(split: str) -> Path:
     try:
         return Path(hf_hub_download(HUB, f"main/{split}-00000-of-00001.parquet", repo_type="dataset"))
     except Exception as error:  # the hub's errors have no common base across its versions
-        raise InputError(f"{HUB} cannot be downloaded ({error}); name a local jsonl instead of `hub`") from None
+        raise InputError(
+            f"{HUB} cannot be downloaded ({error}); name a local jsonl instead of `hub`"
+        ) from None

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import peft
-import torch
-import transformers
+import peft  # pyright: ignore[reportMissingImports] - an extra, as the two below
+import torch  # pyright: ignore[reportMissingImports]
+import transformers  # pyright: ignore[reportMissingImports]
 
 from lidjax.distill.spec import HuggingFace, Lora
 from lidjax.errors import InputError
@@ -47,7 +47,9 @@ class LanguageModel:
         except (OSError, ValueError) as error:
             raise InputError(f"model {name!r} cannot be loaded: {str(error).splitlines()[0]}") from None
         if self.tokenizer.eos_token_id is None:
-            raise InputError(f"model {name!r}: its tokenizer has no end-of-sequence token, so answers would not end")
+            raise InputError(
+                f"model {name!r}: its tokenizer has no end-of-sequence token, so answers would not end"
+            )
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         self.model = model.to(self.device).eval()
@@ -62,7 +64,9 @@ class LanguageModel:
         ids = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
         return [*ids[: self.settings.max_answer_tokens - 1], self.tokenizer.eos_token_id]
 
-    def sample(self, questions: Sequence[str], *, draws: int, temperature: float, seed: int) -> list[list[str]]:
+    def sample(
+        self, questions: Sequence[str], *, draws: int, temperature: float, seed: int
+    ) -> list[list[str]]:
         """`draws` answers to each question; temperature 0 is greedy (and one draw). No truncation of the distribution.
 
         The answers depend on `seed` and on huggingface.generate_batch, which cuts the work.
@@ -108,7 +112,9 @@ class LanguageModel:
             return {"input_ids": ids, "attention_mask": mask, "labels": self._pad(targets, fill=IGNORED)[0]}
         whole = [p + t for p, t in zip(prompts, targets, strict=True)]
         ids, mask = self._pad(whole)
-        labels = self._pad([[IGNORED] * len(p) + t for p, t in zip(prompts, targets, strict=True)], fill=IGNORED)[0]
+        labels = self._pad(
+            [[IGNORED] * len(p) + t for p, t in zip(prompts, targets, strict=True)], fill=IGNORED
+        )[0]
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
     def _pad(self, rows: list[list[int]], *, left: bool = False, fill: int | None = None):
@@ -152,12 +158,15 @@ class LanguageModel:
         optimiser = torch.optim.AdamW(weights, lr=lora.learning_rate, weight_decay=0.0)
         rise = max(1.0, lora.steps / 20)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda step: max(0.0, min((step + 1) / rise, (lora.steps - step) / max(1.0, lora.steps - rise + 1)))
+            optimiser,
+            lambda step: max(
+                0.0, min((step + 1) / rise, (lora.steps - step) / max(1.0, lora.steps - rise + 1))
+            ),
         )
         picks = torch.Generator().manual_seed(seed)
         self.model.train()
         for _ in range(lora.steps):
-            chosen = torch.randint(len(questions), (lora.batch,), generator=picks).tolist()
+            chosen: list[int] = torch.randint(len(questions), (lora.batch,), generator=picks).tolist()
             batch = self.batch([questions[i] for i in chosen], [answers[i] for i in chosen])
             tokens = (batch["labels"] != IGNORED).sum()
             loss = -self.answer_log_probs(batch).sum() / tokens

@@ -42,12 +42,16 @@ class HuggingFaceRoute:
         held = [test[i] for i in np.random.default_rng([root, 0]).permutation(len(test))[:wanted]]
         both = sum(row.question in shown for row in held)
         if both:
-            raise InputError(f"{both} held-out questions are among the training questions: {spec.huggingface.test}")
+            raise InputError(
+                f"{both} held-out questions are among the training questions: {spec.huggingface.test}"
+            )
         self.questions = [row.question for row in held]
         self.truth = np.array([row.answer for row in held])
         self.train = [row.question for row in train]
         # a smaller N is the first part of a seed's order; the teacher answers a question once, whoever is shown it
-        self.order = {s: np.random.default_rng([root, 1, s]).permutation(len(train))[:most] for s in spec.grid.seed}
+        self.order = {
+            s: np.random.default_rng([root, 1, s]).permutation(len(train))[:most] for s in spec.grid.seed
+        }
 
     def teacher(self, track: Track) -> TeacherAnswers:
         evaluation, root = self.spec.evaluation, self.spec.run.root_key
@@ -77,7 +81,9 @@ class HuggingFaceRoute:
                     self._append({task[:2]: answers for task, answers in zip(own, texts, strict=True)}, found)
         self.answers = {i: found["train", i][0] for i in needed}
         held = [found["held", i] for i in range(len(self.questions))]
-        self.scored = [(q, a) for q, answers in zip(self.questions, held, strict=True) for a in answers[-SCORED:]]
+        self.scored = [
+            (q, a) for q, answers in zip(self.questions, held, strict=True) for a in answers[-SCORED:]
+        ]
         if model is not None and ("loss", 0) not in found:
             loss = model.loss(*pairs(self.scored), temperature=evaluation.teacher_temperature)
             self._append({("loss", 0): [repr(loss)]}, found)
@@ -97,7 +103,8 @@ class HuggingFaceRoute:
             train_loss = model.loss(questions[:256], answers[:256])
             if not fine or not np.isfinite(train_loss):
                 empty = np.full((len(self.questions), evaluation.attempts), np.nan)
-                yield Student(n, seed, empty[:, 0], empty, *[np.nan] * 3, StudentStatus.TRAINING_NOT_FINITE)
+                nan = float("nan")
+                yield Student(n, seed, empty[:, 0], empty, nan, nan, nan, StudentStatus.TRAINING_NOT_FINITE)
             else:
                 if self.work is not None:
                     model.save_adapter(self.work / f"adapter_n{n}_seed{seed}")
@@ -111,7 +118,14 @@ class HuggingFaceRoute:
                 )
                 values = [np.stack([answer_values(row) for row in texts]) for texts in (greedy, sampled)]
                 yield Student(
-                    n, seed, values[0][:, 0], values[1], train_loss, loss, loss - self.teacher_loss, StudentStatus.OK
+                    n,
+                    seed,
+                    values[0][:, 0],
+                    values[1],
+                    train_loss,
+                    loss,
+                    loss - self.teacher_loss,
+                    StudentStatus.OK,
                 )
             model.drop_adapter()
 

@@ -2,8 +2,9 @@
 
     Ann has 17 pens gets 12 cups gets 5 pens doubles pens ?   →   22 44 #### 44
 
-Difficulty is the number of steps, the size of the operands, and distractors: statements about another thing, which leave
-the answer alone. With `scratchpad` the solution shows the result of each step, as GSM8K's do; without, the answer only.
+Difficulty is the number of steps, the size of the operands, and distractors: statements about another thing, which
+leave the answer alone. With `scratchpad` the solution shows the result of each step, as GSM8K's do; without it, only
+the answer.
 """
 
 from typing import NamedTuple
@@ -11,11 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int
 
-from lidjax.errors import InputError
 from lidjax.distill.vocabulary import LARGEST, NAMES, THINGS, encode, pad_left, pad_right
+from lidjax.errors import InputError
 
-
-TRIES = 50  # draws a problem wanted, before it is said that there are too few
+TRIES = 20  # draws a problem wanted, before it is said that there are too few
 
 
 class Difficulty(NamedTuple):

@@ -25,7 +25,8 @@ def run_distillation(
     """Run the teacher-student experiment of a spec and return its counts.
 
     With `out`, counts go to `out/results.zarr` student by student and trained weights to `out/work`; an interrupted
-    run goes on where it was and ends with the same numbers. `resume=False` starts anew. Without `out` all stays in memory.
+    run goes on where it was and ends with the same numbers. `resume=False` starts anew. Without `out` all
+    stays in memory.
 
     The Dataset has, over (n, seed, target, question), `attempts` and `correct`, and `greedy`, the chance that the
     greedy answer is right; over (n, seed) `train_loss`, `heldout_loss`, `lgen` and `status` (see

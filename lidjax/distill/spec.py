@@ -91,14 +91,16 @@ class HuggingFace:
 
     def __post_init__(self) -> None:
         _check_choices(self, "huggingface")
-        _require("{question}" in self.prompt, "huggingface.prompt", self.prompt, "a text with {question} in it")
+        _require(
+            "{question}" in self.prompt, "huggingface.prompt", self.prompt, "a text with {question} in it"
+        )
         for name in ("max_question_tokens", "max_answer_tokens", "generate_batch"):
             _require(getattr(self, name) >= 1, f"huggingface.{name}", getattr(self, name), "at least 1")
 
 
 @dataclass(frozen=True)
 class Lora:
-    """Adapters of the students and how they are trained. Every student takes the same number of steps, whatever its N."""
+    """Adapters of the students and how they are trained. Every student takes as many steps, whatever its N."""
 
     rank: int = 8
     alpha: float = 16.0
@@ -146,7 +148,9 @@ class Evaluation:
     def __post_init__(self) -> None:
         _require(self.questions >= 2, "evaluation.questions", self.questions, "at least 2")
         _require(self.attempts >= 2, "evaluation.attempts", self.attempts, "at least 2")
-        _require(self.teacher_attempts >= 2, "evaluation.teacher_attempts", self.teacher_attempts, "at least 2")
+        _require(
+            self.teacher_attempts >= 2, "evaluation.teacher_attempts", self.teacher_attempts, "at least 2"
+        )
         for name in ("temperature", "teacher_temperature"):
             _require(getattr(self, name) > 0, f"evaluation.{name}", getattr(self, name), "greater than 0")
 
@@ -225,7 +229,7 @@ KINDS = {"embedded": EmbeddedSpec, "huggingface": HuggingFaceSpec}
 
 
 def load_distill_spec(path: str | Path) -> DistillSpec:
-    """Read and check a TOML spec. Relative paths of models and files start at the spec's folder, where they exist there."""
+    """Read and check a TOML spec. Paths of models and files that exist beside the spec start at its folder."""
     path = Path(path)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -274,4 +278,6 @@ def law_of(spec: DistillSpec) -> dict[str, Any]:
 
 def _check_window(spec: Any) -> None:
     high, attempts = spec.fit.window[1], spec.evaluation.attempts
-    _require(high <= attempts, "fit.window", list(spec.fit.window), f"within evaluation.attempts = {attempts}")
+    _require(
+        high <= attempts, "fit.window", list(spec.fit.window), f"within evaluation.attempts = {attempts}"
+    )

@@ -69,7 +69,9 @@ class DistillStore(SweepStore):
         try:
             group = zarr.open_group(location, mode="r+")
         except (FileNotFoundError, ValueError, KeyError, OSError) as error:
-            raise InputError(f"{location}: not a store of `lidjax distill` ({type(error).__name__})") from None
+            raise InputError(
+                f"{location}: not a store of `lidjax distill` ({type(error).__name__})"
+            ) from None
         if group.attrs.get("format") != FORMAT:
             raise InputError(f"{location}: not a store of format {FORMAT!r}: {group.attrs.get('format')!r}")
         return cls(group)
@@ -143,7 +145,9 @@ def open_distill(location: str | Path) -> xr.Dataset:
     """The results of `lidjax distill`, from its output folder or the store inside it."""
     path = results_path(Path(location))
     if not path.exists():
-        raise InputError(f"{location}: no results there; `lidjax distill SPEC.toml --out {location}` makes them")
+        raise InputError(
+            f"{location}: no results there; `lidjax distill SPEC.toml --out {location}` makes them"
+        )
     return DistillStore.open(path).dataset()
 
 

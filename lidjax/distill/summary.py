@@ -18,9 +18,9 @@ from lidjax.passk import failure_from_counts
 
 SATURATION = ("beta", "delta", "c", "nu")
 READINGS = ("rise", "early", "late", "bend", "gamma_slope")
-"""`rise` β_eff(largest N) - β_eff(smallest); `early`, `late` slopes of β_eff on log10 N over the lower and upper half of
-the sizes, `bend` late - early (below 0 where it saturates); `gamma_slope` slope of log β_eff on log L_gen: -1 in Eq. 18,
--1/2 for the Gamma prior far out."""
+"""`rise` β_eff(largest N) - β_eff(smallest); `early`, `late` slopes of β_eff on log10 N over the lower and upper half
+of the sizes, `bend` late - early (below 0 where it saturates); `gamma_slope` slope of log β_eff on log L_gen: -1 in
+Eq. 18, -1/2 for the Gamma prior far out."""
 LEVEL = (0.025, 0.5, 0.975)
 CURVE_POINTS = 24
 
@@ -34,7 +34,11 @@ class Resampled(NamedTuple):
 
 
 def summarise_distillation(
-    data: xr.Dataset, *, window: tuple[float, float] | None = None, replicates: int | None = None, seed: int = 0
+    data: xr.Dataset,
+    *,
+    window: tuple[float, float] | None = None,
+    replicates: int | None = None,
+    seed: int = 0,
 ) -> xr.Dataset:
     """Summary over questions and seeds, from the Dataset of `run_distillation`.
 
@@ -45,16 +49,16 @@ def summarise_distillation(
     L_inf(k; N) = k^-γ(N) with γ ∝ 1/L_gen. A student that failed is left out.
     """
     settings = data.attrs["spec"]["fit"]
-    window = tuple(window or settings["window"])  # pyright: ignore[reportAssignmentType]
-    replicates = replicates or settings["replicates"]
+    low, high = window or settings["window"]
+    count: int = settings["replicates"] if replicates is None else replicates
     k = curve_points(data)
-    inside = (k >= window[0]) & (k <= window[1])
+    inside = (k >= low) & (k <= high)
     if inside.sum() < 3:
         raise InputError(
-            f"fit.window = {list(window)}: holds {inside.sum()} values of k (from 1 to {k.max():g}); a slope wants 3"
+            f"fit.window = {[low, high]}: holds {inside.sum()} values of k (from 1 to {k.max():g}); a slope wants 3"
         )
     with jax.enable_x64(True):
-        return _summarise(data, k, window, replicates, seed)
+        return _summarise(data, k, (low, high), count, seed)
 
 
 def curve_points(data: xr.Dataset) -> np.ndarray:
@@ -94,10 +98,10 @@ def resample(data: xr.Dataset, k: np.ndarray, replicates: int, seed: int) -> Res
         values = np.where(ok, data[name].values, np.nan)
         known = np.isfinite(values).astype(float)
         weight = np.maximum(by_seed @ known.T, 1e-300)
-        losses[name] = np.where(
-            by_seed @ known.T > 0, by_seed @ np.nan_to_num(values).T / weight, np.nan
-        )
-    return Resampled(mean(failures(data, k)), mean(np.where(unknown, np.nan, 1 - data["greedy"].values)), losses)
+        losses[name] = np.where(by_seed @ known.T > 0, by_seed @ np.nan_to_num(values).T / weight, np.nan)
+    return Resampled(
+        mean(failures(data, k)), mean(np.where(unknown, np.nan, 1 - data["greedy"].values)), losses
+    )
 
 
 def _summarise(data: xr.Dataset, k: np.ndarray, window, replicates: int, seed: int) -> xr.Dataset:

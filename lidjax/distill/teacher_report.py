@@ -53,14 +53,15 @@ def report_teacher(
         repeats = bootstrap(n, c, replicates=replicates) if mixed else None
         tail = tail_indices(n, c, posterior, repeats, level=level)
     return TeacherReport(
-        name,
-        *answers.shape,
-        float("nan") if truth is None else float(np.mean(answers == truth[:, None])),
-        float(np.mean(~np.isfinite(answers))),
-        float(np.mean(measured.disagreement == 0)),
-        tuple(np.quantile(measured.disagreement, DECILES).tolist()),
-        spread_indices(measured.spread, level=level, replicates=replicates),
-        tail,
+        name=name,
+        questions=answers.shape[0],
+        draws=answers.shape[1],
+        right=float("nan") if truth is None else float(np.mean(answers == truth[:, None])),
+        no_number=float(np.mean(~np.isfinite(answers))),
+        unanimous=float(np.mean(measured.disagreement == 0)),
+        disagreement=tuple(np.quantile(measured.disagreement, DECILES).tolist()),
+        spread_tail=spread_indices(measured.spread, level=level, replicates=replicates),
+        agreement_tail=tail,
     )
 
 
@@ -79,8 +80,8 @@ def counts_as_evals(data: xr.Dataset, target: str) -> EvalData:
         ]
         if rows:
             problems, attempts, correct = zip(*rows, strict=True)
-            counts = (np.array(x, dtype=np.int64) for x in (attempts, correct))
-            groups.append(Group(f"N = {n}", {"training_size": float(n)}, problems, *counts))
+            attempts, correct = (np.array(x, dtype=np.int64) for x in (attempts, correct))
+            groups.append(Group(f"N = {n}", {"training_size": float(n)}, problems, attempts, correct))
     return EvalData(tuple(groups), "lidjax distill")
 
 
@@ -93,7 +94,7 @@ def training_of(data: xr.Dataset, target: str) -> list[Training]:
 
 
 def counts_csv(data: xr.Dataset) -> str:
-    """The same counts as text that `lidjax fit` reads, with --training training_size."""
+    """The same counts as text that `lidjax fit` reads, with --group training_size target --training training_size."""
     lines = ["problem,n,c,training_size,target"]
     for target in data["target"].values.tolist():
         for group in counts_as_evals(data, target).groups:

@@ -1,7 +1,7 @@
 """Training by next-token cross-entropy on answers: all weights of one model, or the adapters of many students at once.
 
-Students differ in what they are shown: lane i draws its batches from the first N_i rows of its own training set. N is an
-array, so all lanes are one program: the base is shared, adapters and optimiser states are vmapped.
+Students differ in what they are shown: lane i draws its batches from the first N_i rows of its own training set. N is
+an array, so all lanes are one program: the base is shared, adapters and optimiser states are vmapped.
 """
 
 from typing import Any, NamedTuple
@@ -58,7 +58,16 @@ def begin(weights: Params) -> Progress:
 
 
 def train(
-    loss, key: Key[Array, ""], progress: Progress, data: Rows, n: Int[Array, ""], peak, total, *, steps: int, batch: int
+    loss,
+    key: Key[Array, ""],
+    progress: Progress,
+    data: Rows,
+    n: Int[Array, ""],
+    peak,
+    total,
+    *,
+    steps: int,
+    batch: int,
 ) -> tuple[Progress, Float[Array, " s"]]:
     """`steps` steps of `loss(weights, rows)` on batches of the first `n` rows of `data`; losses one a step.
 
@@ -104,8 +113,10 @@ def train_students(
     steps: int,
     batch: int,
 ):
-    """Train the adapters of all lanes: `progress` and `keys` have a lane axis, `data` (s, m, ...) one for training sets,
-    of which lane i uses `which[i]`."""
+    """Train the adapters of all lanes: `progress` and `keys` have a lane axis, `data` (s, m, ...) one of training sets.
+
+    Lane i uses set `which[i]`. A peak learning rate a lane.
+    """
 
     def one(key, progress, n, which, peak):
         def loss(adapters, rows):

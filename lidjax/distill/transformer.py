@@ -24,13 +24,15 @@ FLOOR = 1e-6  # what keeps a norm from dividing by 0
 
 def init_params(key: Key[Array, ""], *, tokens: int, length: int, width: int, layers: int) -> Params:
     """Random weights in float32: `tokens` in the vocabulary, `length` positions."""
-    keys = dict(zip(("embed", "position", "unembed", *ADAPTED), jax.random.split(key, 9), strict=True))
-    shapes = {name: (layers, width, width) for name in ADAPTED}
+    names: list[str] = ["embed", "position", "unembed", *ADAPTED]
+    keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
+    shapes = dict.fromkeys(ADAPTED, (layers, width, width))
     shapes |= {"up": (layers, width, 4 * width), "down": (layers, 4 * width, width)}
     # what is added to the stream is scaled down with depth, so that its size does not grow with it
     shrink = {"output": (2 * layers) ** -0.5, "down": (2 * layers) ** -0.5}
     blocks = {
-        name: _normal(keys[name], shape, shrink.get(name, 1.0) * shape[1] ** -0.5) for name, shape in shapes.items()
+        name: _normal(keys[name], shape, shrink.get(name, 1.0) * shape[1] ** -0.5)
+        for name, shape in shapes.items()
     }
     ones = jnp.ones((layers, width), jnp.float32)
     return {
@@ -73,7 +75,9 @@ def logits(
 def keys_and_values(layer, x: Float[Array, "t d"], scale, heads: int):
     """Keys and values (t, h, d/h) of the places `x`, before the block."""
     inputs = normalise(x, layer[0]["norm_attention"])
-    return tuple(apply(layer, name, inputs, scale).reshape(x.shape[0], heads, -1) for name in ("key", "value"))
+    return tuple(
+        apply(layer, name, inputs, scale).reshape(x.shape[0], heads, -1) for name in ("key", "value")
+    )
 
 
 def transform(layer, x: Float[Array, "t d"], scale, remembered, heads: int) -> Float[Array, "t d"]:
@@ -82,7 +86,8 @@ def transform(layer, x: Float[Array, "t d"], scale, remembered, heads: int) -> F
     query = apply(layer, "query", inputs, scale).reshape(x.shape[0], heads, -1)
     query = query * query.shape[-1] ** -0.5
     scores = [
-        jnp.where(seen[None], jnp.einsum("thd,shd->hts", query, keys), -jnp.inf) for keys, _, seen in remembered
+        jnp.where(seen[None], jnp.einsum("thd,shd->hts", query, keys), -jnp.inf)
+        for keys, _, seen in remembered
     ]
     # a padded place sees nothing: its row of weights is 0, not NaN
     top = jnp.maximum(jnp.max(jnp.concatenate(scores, axis=-1), axis=-1, keepdims=True), -1e30)

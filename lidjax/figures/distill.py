@@ -14,20 +14,24 @@ COLOURS = {"truth": "C0", "teacher": "C1", "fresh": "C2"}
 
 def distill_figure(summary: xr.Dataset, target: str | None = None) -> Figure:
     """Draw the three panels from `summarise_distillation`; the middle one for `target` (the spec's)."""
-    target = target or summary.attrs["spec"]["fit"]["target"]
+    shown = target or str(summary.attrs["spec"]["fit"]["target"])
     with paper_style():
         figure, (left, centre, right) = new_figure(3)
         for name in ("truth", "teacher"):
-            _band(left, summary["n"].values, summary.sel(target=name), "greedy_loss", COLOURS[name], NAMES[name])
+            _band(
+                left, summary["n"].values, summary.sel(target=name), "greedy_loss", COLOURS[name], NAMES[name]
+            )
         left.set(xscale="log", xlabel="teacher answers $N$", ylabel="greedy loss, held out")
-        _failures(centre, summary.sel(target=target))
+        _failures(centre, summary.sel(target=shown))
         for name in ("truth", "teacher"):
             _exponents(right, summary.sel(target=name), COLOURS[name])
         right.set(xscale="log", xlabel="teacher answers $N$", ylabel=r"$\beta_{\rm eff}(N)$")
         right.set_ylim(bottom=0)
         for axes in (left, right):
             axes.legend()
-        figure.suptitle(f"{summary.attrs['spec']['name']}:  middle panel against the {NAMES[target]}", fontsize=9)
+        figure.suptitle(
+            f"{summary.attrs['spec']['name']}:  middle panel against the {NAMES[shown]}", fontsize=9
+        )
     return figure
 
 

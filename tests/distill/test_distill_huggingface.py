@@ -9,17 +9,14 @@ from scipy.stats import chisquare
 from lidjax import InputError
 from lidjax.distill.gsm8k import read_gsm8k
 from lidjax.distill.run import run_distillation
-from lidjax.distill.spec import distill_spec_from_dict
+from lidjax.distill.spec import HuggingFace, Lora, distill_spec_from_dict
 
-for module in ("torch", "transformers", "peft"):
-    pytest.importorskip(module, reason="the Hugging Face route wants torch, transformers and peft")
-
-import tokenizers
-import torch
-import transformers
-
-from lidjax.distill.hf_models import LanguageModel
-from lidjax.distill.spec import HuggingFace, Lora
+WANTED = "the Hugging Face route wants torch, transformers and peft: pip install -e '.[distill]'"
+torch, transformers, tokenizers, _ = (
+    pytest.importorskip(name, reason=WANTED) for name in ("torch", "transformers", "tokenizers", "peft")
+)
+models_of = pytest.importorskip("lidjax.distill.hf_models", reason=WANTED)
+LanguageModel = models_of.LanguageModel
 
 CHARACTERS = [chr(i) for i in range(32, 127)] + ["\n"]
 
@@ -133,9 +130,13 @@ def test_padding_and_batching_change_no_log_probability(models, kind):
     model = LanguageModel(str(models / kind), settings())
     questions, answers = ["1?", "a much longer question 22?"], ["#### 7", "3"]
     together = model.answer_log_probs(model.batch(questions, answers)).tolist()
-    alone = [float(model.answer_log_probs(model.batch([q], [a]))) for q, a in zip(questions, answers, strict=True)]
+    alone = [
+        float(model.answer_log_probs(model.batch([q], [a]))) for q, a in zip(questions, answers, strict=True)
+    ]
     np.testing.assert_allclose(together, alone, rtol=1e-5)
-    assert together[0] != pytest.approx(float(model.answer_log_probs(model.batch(["2?"], ["#### 7"]))), rel=1e-5)
+    assert together[0] != pytest.approx(
+        float(model.answer_log_probs(model.batch(["2?"], ["#### 7"]))), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("kind", ["seq2seq", "causal"])
@@ -143,7 +144,9 @@ def test_padding_and_batching_change_no_log_probability(models, kind):
 def test_first_tokens_are_drawn_with_the_probabilities_of_their_logits(models, kind, temperature):
     """Chi-square at the 1e-3 level, one fixed stream."""
     model = LanguageModel(str(models / kind), settings())
-    with torch.no_grad():  # random weights of this size draw all but uniformly: sharpened, they can be told apart
+    with (
+        torch.no_grad()
+    ):  # random weights of this size draw all but uniformly: sharpened, they can be told apart
         model.model.get_output_embeddings().weight *= 20
     count = 4000
     drawn = [text[:1] for text in model.sample(["5?"], draws=count, temperature=temperature, seed=0)[0]]
@@ -188,7 +191,8 @@ def test_an_untrained_adapter_is_the_base_and_training_lowers_the_loss(models):
 
 def test_a_training_that_diverges_marks_its_student(models, questions):
     spec = distill_spec_from_dict(
-        table(models, questions, "causal") | {"lora": {"rank": 2, "steps": 6, "batch": 4, "learning_rate": 1e30}}
+        table(models, questions, "causal")
+        | {"lora": {"rank": 2, "steps": 6, "batch": 4, "learning_rate": 1e30}}
     )
     data = run_distillation(spec)
     assert (data["status"] == 1).all()
@@ -209,7 +213,9 @@ def test_bad_input_is_said(models, questions, change, words):
     found = table(models, questions, "causal")
     for key, value in change.items():
         found[key] = found[key] | value
-    found["huggingface"]["test"] = found["huggingface"]["test"].replace("TRAIN", str(questions / "train.jsonl"))
+    found["huggingface"]["test"] = found["huggingface"]["test"].replace(
+        "TRAIN", str(questions / "train.jsonl")
+    )
     with pytest.raises(InputError, match=words):
         run_distillation(distill_spec_from_dict(found))
 

@@ -141,7 +141,9 @@ def test_the_summary_is_the_mean_of_the_unbiased_estimates(whole):
     np.testing.assert_allclose(found["greedy_loss"].sel(target="truth"), greedy.sel(target="truth"))
 
 
-def test_the_command_prints_draws_and_writes_counts_that_fit_reads(spec_file, whole, tmp_path, capsys, monkeypatch):
+def test_the_command_prints_draws_and_writes_counts_that_fit_reads(
+    spec_file, whole, tmp_path, capsys, monkeypatch
+):
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "cache"))
     out = str(whole[1])
     assert main(["distill", str(spec_file), "--out", out, "--quiet", "--json"]) == 0
@@ -154,7 +156,7 @@ def test_the_command_prints_draws_and_writes_counts_that_fit_reads(spec_file, wh
     assert {p.name for p in (whole[1] / "figures").iterdir()} == {"distill.pdf", "distill.png"}
     from lidjax.data.evals import read_evals
 
-    groups = read_evals([whole[1] / "counts.csv"]).groups
+    groups = read_evals([whole[1] / "counts.csv"], group=["training_size", "target"]).groups
     assert len(groups) == 15
     assert main(["distill", str(spec_file), "--out", out, "--no-plot", "--lora.rank", "3"]) == 2
     assert "lora.rank: the store has 2, the spec 3" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Students trained together equal students trained one by one; a training may be cut; one that diverges is alone in it."""
+"""Students trained together equal students trained alone; a training may be cut; one that diverges is alone in it."""
 
 import jax
 import jax.numpy as jnp

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from distill.conftest import HEADS
-from scipy.special import erf  # noqa: F401 - the exact GELU of the negative control
 from scipy.stats import chisquare
 
 from lidjax.distill.sampling import sample_answers
@@ -34,7 +33,8 @@ def numpy_logits(params, tokens, adapters, scale, heads, *, causal=True):
     for layer in range(len(p["blocks"]["query"])):
         inside = [norm(v, p["blocks"]["norm_attention"][layer]) for v in x]
         q, k, v = (
-            [(u @ matrix(name, layer)).reshape(heads, -1) for u in inside] for name in ("query", "key", "value")
+            [(u @ matrix(name, layer)).reshape(heads, -1) for u in inside]
+            for name in ("query", "key", "value")
         )
         for i in range(len(x)):
             seen = [j for j in range(i + 1 if causal else len(x)) if tokens[j] != PAD_ID]
