@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from lidjax.distill.spec import DistillSpec
 
 EPILOG = """\
@@ -58,6 +56,10 @@ def distill_command(args: argparse.Namespace) -> int:
     from lidjax.cli.distill_output import print_results
     from lidjax.distill.run import run_distillation
     from lidjax.distill.status import STUDENT_MESSAGES, StudentStatus
+    from lidjax.distill.summary import summarise_distillation
+    from lidjax.distill.teacher_report import counts_csv
+    from lidjax.figures import save
+    from lidjax.figures.distill import distill_figure
 
     spec = _read_spec(args)
     others = _read_others(args.beside)  # a file that cannot be read is said before the work
@@ -75,21 +77,11 @@ def distill_command(args: argparse.Namespace) -> int:
         console.print(f"{failed.sum()} students: {message}", style="yellow", highlight=False)
     if failed.all():
         return 1
-    print_results(
-        data, others, args.json, _draw(data, out, args.no_plot), {"out": str(out), "seconds": seconds}
-    )
-    return 0
-
-
-def _draw(data: "xr.Dataset", out: Path, no_plot: bool) -> list[str]:
-    """Counts as a table for `lidjax fit`, and the figure."""
-    from lidjax.distill.summary import summarise_distillation
-    from lidjax.distill.teacher_report import counts_csv
-    from lidjax.figures import save
-    from lidjax.figures.distill import distill_figure
-
+    summary = summarise_distillation(data)
     (out / "counts.csv").write_text(counts_csv(data), encoding="utf-8")
-    return [] if no_plot else save(distill_figure(summarise_distillation(data)), out / "figures", "distill")
+    figures = [] if args.no_plot else save(distill_figure(summary), out / "figures", "distill")
+    print_results(data, summary, others, args.json, figures, {"out": str(out), "seconds": seconds})
+    return 0
 
 
 def _read_spec(args: argparse.Namespace) -> "DistillSpec":

@@ -22,16 +22,15 @@ TARGETS = {
 
 def print_results(
     data: "xr.Dataset",
+    summary: "xr.Dataset",
     others: "dict[str, np.ndarray]",
     as_json: bool,
     figures: list[str],
     extra: dict[str, Any],
 ) -> None:
     """Everything measured, as tables or as JSON."""
-    from lidjax.distill.summary import summarise_distillation
     from lidjax.distill.teacher_report import report_teacher, training_of
 
-    summary = summarise_distillation(data)
     teachers = [report_teacher("this teacher", data["teacher_answer"].values, data["truth"].values)]
     teachers += [report_teacher(name, answers) for name, answers in others.items()]
     main = data.attrs["spec"]["fit"]["target"]
@@ -90,6 +89,7 @@ def block(part: "xr.Dataset") -> dict[str, Any]:
             name: part["reading"].sel(quantity=name).values.tolist()
             for name in part["quantity"].values.tolist()
         },
+        "teacher_beta_eff": part["teacher_beta_eff"].values.tolist(),
         "passk_slope": {f"{k:g}": part["passk_slope"].sel(at_k=k).values.tolist() for k in chosen},
     }
 
@@ -103,25 +103,16 @@ def _print_block(target: str, found: dict[str, Any], summary: "xr.Dataset", cons
     low, high = summary.attrs["window"]
     title = f"{summary.attrs['spec']['name']}, {target}: {TARGETS[target]}; window k = {low:g} to {high:g}"
     table = Table(title=title, box=SIMPLE_HEAD)
-    passed = list(found["rows"][0]["pass_at_k"])
-    for column in (
-        "N",
-        "train",
-        "L_gen",
-        "greedy loss (95 %)",
-        *(f"pass@{k}" for k in passed),
-        "β_eff (95 %)",
-    ):
+    passed = list(found["rows"][0]["pass_at_k"])[1:]
+    for column in ("N", "L_gen", "greedy loss (95 %)", *(f"pass@{k}" for k in passed), "β_eff (95 %)"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in found["rows"]:
-        table.add_row(
-            f"{row['n']:,}",
-            f"{row['train_loss']:.2f}",
-            f"{row['lgen']:.2f}",
-            f"{row['greedy_loss']:.3f} ({row['greedy_loss_low']:.3f}, {row['greedy_loss_high']:.3f})",
-            *(f"{row['pass_at_k'][k]:.3f}" for k in passed),
-            f"{row['beta_eff']:.3f} ({row['beta_eff_low']:.3f}, {row['beta_eff_high']:.3f})",
-        )
+        bands = [
+            f"{row[name]:.2f} ({row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f})"
+            for name in ("greedy_loss", "beta_eff")
+        ]
+        passes = (f"{row['pass_at_k'][k]:.3f}" for k in passed)
+        table.add_row(f"{row['n']:,}", f"{row['lgen']:.2f}", bands[0], *passes, bands[1])
     console.print(table)
     fit = ", ".join(
         f"{symbol} = {found['saturation'][name]['value']:.3g} ± {found['saturation'][name]['se']:.2g}"
@@ -133,9 +124,15 @@ def _print_block(target: str, found: dict[str, Any], summary: "xr.Dataset", cons
     reading = {name: interval(values) for name, values in found["reading"].items()}
     console.print(
         f"  β_eff rises by {reading['rise']} from the smallest to the largest N; a decade of N adds "
-        f"{reading['early']} in the lower half and {reading['late']} in the upper, a difference of {reading['bend']}",
+        f"{reading['early']} in the lower half and {reading['late']} in the upper, a difference of {reading['bend']}; "
+        f"the last step is {reading['last']}",
         highlight=False,
     )
+    if found["teacher_beta_eff"][1] == found["teacher_beta_eff"][1]:
+        console.print(
+            f"  a student that had become its teacher would have β_eff = {interval(found['teacher_beta_eff'])}",
+            highlight=False,
+        )
     slopes = ", ".join(f"{interval(values)} at k = {k}" for k, values in found["passk_slope"].items())
     console.print(
         f"  against L_gen: log β_eff has slope {reading['gamma_slope']}, log(-log L_inf) {slopes}; -1 in Eq. 18",

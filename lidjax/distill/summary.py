@@ -17,10 +17,10 @@ from lidjax.fit import effective_exponent, fit_saturation
 from lidjax.passk import failure_from_counts
 
 SATURATION = ("beta", "delta", "c", "nu")
-READINGS = ("rise", "early", "late", "bend", "gamma_slope")
+READINGS = ("rise", "early", "late", "bend", "last", "gamma_slope")
 """`rise` β_eff(largest N) - β_eff(smallest); `early`, `late` slopes of β_eff on log10 N over the lower and upper half
-of the sizes, `bend` late - early (below 0 where it saturates); `gamma_slope` slope of log β_eff on log L_gen: -1 in
-Eq. 18, -1/2 for the Gamma prior far out."""
+of the sizes, `bend` late - early (below 0 where it saturates); `last` the step from the last size but one;
+`gamma_slope` slope of log β_eff on log L_gen: -1 in Eq. 18, -1/2 for the Gamma prior far out."""
 LEVEL = (0.025, 0.5, 0.975)
 CURVE_POINTS = 24
 
@@ -44,9 +44,10 @@ def summarise_distillation(
 
     Over (target, n): `failure` (also over k), `greedy_loss`, `beta_eff`, each with `_low` and `_high` (95 %), and
     `beta_eff_seed` (also over seed). Over n: `lgen`, `train_loss`, `heldout_loss`. Over target: `saturation` and
-    `saturation_se` (Eq. 20, along `parameter`), `identifiable`, `fit_status`; `reading` along `quantity` and `quantile`
-    (see READINGS); `passk_slope` along `at_k` and `quantile`, the slope of log(-log L_inf(k)) on log L_gen, -1 where
-    L_inf(k; N) = k^-γ(N) with γ ∝ 1/L_gen. A student that failed is left out.
+    `saturation_se` (Eq. 20, along `parameter`), `identifiable`, `fit_status`; along `quantile`, `reading` (see
+    READINGS), `teacher_beta_eff` (what a student that had become its teacher would show) and `passk_slope`, the slope
+    of log(-log L_inf(k)) on log L_gen at three k: -1 where L_inf(k; N) = k^-γ(N) with γ ∝ 1/L_gen. A student that
+    failed is left out.
     """
     settings = data.attrs["spec"]["fit"]
     low, high = window or settings["window"]
@@ -136,6 +137,7 @@ def _summarise(data: xr.Dataset, k: np.ndarray, window, replicates: int, seed: i
     log_lgen = log_positive(drawn.losses["lgen"])[:, None, None, :]
     found = np.moveaxis(slope(log_lgen, np.moveaxis(depth, -1, 2)), 0, -1)  # (t, chosen, r)
     out["passk_slope"] = (("target", "at_k", "quantile"), with_point(np.moveaxis(found, -1, 0)))
+    out["teacher_beta_eff"] = (("target", "quantile"), teacher_exponents(data, k, window, replicates, seed))
     errors = np.nanstd(beta[1:], axis=0)
     fit = fit_saturation(data["n"].values.astype(float), beta[0], standard_error=errors)
     for name, suffix in (("saturation", ""), ("saturation_se", "_se")):
@@ -146,13 +148,42 @@ def _summarise(data: xr.Dataset, k: np.ndarray, window, replicates: int, seed: i
     return out
 
 
+def teacher_exponents(data: xr.Dataset, k: np.ndarray, window, replicates: int, seed: int) -> np.ndarray:
+    """β_eff of the teacher's own samples for each target, with its interval over questions: (t, 3).
+
+    NaN for `fresh`, which asks for a greedy answer, and where the teacher has too few draws for the window.
+    """
+    answers = data["teacher_answer"].values
+    found = np.full((data.sizes["target"], len(LEVEL)), np.nan)
+    k = k[k <= answers.shape[1]]
+    weights = np.random.default_rng(seed).multinomial(
+        len(answers), np.full(len(answers), 1 / len(answers)), replicates
+    )
+    weights = np.concatenate([np.ones((1, len(answers))), weights])
+    for t, name in enumerate(data["target"].values.tolist()):
+        if name == "fresh" or k[-1] < window[1]:
+            continue
+        target = data[{"truth": "truth", "teacher": "teacher_target"}[name]].values
+        known = np.isfinite(target)
+        correct = np.sum(answers == target[:, None], axis=1)
+        curves = failure_from_counts(answers.shape[1], correct[:, None], k[None, :])
+        mean = (
+            weights[:, known]
+            @ curves[known]
+            / np.maximum(weights[:, known].sum(axis=1, keepdims=True), 1e-300)
+        )
+        found[t] = with_point(np.asarray(effective_exponent(k, mean, window=window).beta_eff))
+    return found
+
+
 def read(beta: Float[np.ndarray, "r t n"], n: np.ndarray, lgen: Float[np.ndarray, "r n"]) -> np.ndarray:
     """READINGS of each replicate: (r, t, quantity)."""
     x = np.broadcast_to(np.log10(n.astype(float)), beta.shape)
     half = (len(n) + 1) // 2
     early, late = slope(x[..., :half], beta[..., :half]), slope(x[..., -half:], beta[..., -half:])
     gamma = slope(np.broadcast_to(log_positive(lgen)[:, None], beta.shape), log_positive(beta))
-    return np.stack([beta[..., -1] - beta[..., 0], early, late, late - early, gamma], axis=-1)
+    last = beta[..., -1] - beta[..., max(0, len(n) - 2)]
+    return np.stack([beta[..., -1] - beta[..., 0], early, late, late - early, last, gamma], axis=-1)
 
 
 def with_point(values: np.ndarray) -> np.ndarray:

@@ -27,8 +27,8 @@ def distill_figure(summary: xr.Dataset, target: str | None = None) -> Figure:
             _exponents(right, summary.sel(target=name), COLOURS[name])
         right.set(xscale="log", xlabel="teacher answers $N$", ylabel=r"$\beta_{\rm eff}(N)$")
         right.set_ylim(bottom=0)
-        for axes in (left, right):
-            axes.legend()
+        left.legend()
+        right.legend(loc="lower right", fontsize=6)
         figure.suptitle(
             f"{summary.attrs['spec']['name']}:  middle panel against the {NAMES[shown]}", fontsize=9
         )
