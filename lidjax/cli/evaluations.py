@@ -122,7 +122,7 @@ def fit_command(args: argparse.Namespace) -> int:
     reports = report_groups(data, options, track=_tracker("groups"))
     training = []
     if args.training:
-        training = training_report(data.groups, [report.posterior for report in reports], args.training)
+        training = training_report(data.groups, [report.tail_posterior for report in reports], args.training)
     figures = []
     if args.figure:
         from lidjax.figures import save

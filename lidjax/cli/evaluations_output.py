@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from lidjax.cli.output import to_json
+from lidjax.cli.output import table_console, to_json
 from lidjax.data.evals.table import EvalData
 from lidjax.fit.counts.backtest import Row, summarise
 from lidjax.fit.counts.report import GroupReport
@@ -39,7 +39,7 @@ def print_fit(
         }
         print(to_json(found))
         return
-    console = Console()
+    console = table_console()
     for note in data.notes:
         console.print(note, highlight=False, markup=False)
     for report in reports if few else ():
@@ -209,7 +209,7 @@ def print_training(series: Training, column: str, console: Console) -> None:
 
 
 def print_backtest(rows: Sequence[Row], notes: Sequence[str], args: argparse.Namespace) -> None:
-    console = Console()
+    console = table_console()
     for note in notes:
         console.print(note, highlight=False, markup=False)
     groups = len({row.group for row in rows})

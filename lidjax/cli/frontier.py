@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lidjax.cli.output import to_json
+from lidjax.cli.output import table_console, to_json
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -18,10 +18,9 @@ def print_coverage(data: "xr.Dataset", as_json: bool, window: Any, extra: dict[s
         print(to_json({**extra, "window": report.attrs["window"], "results": blocks}))
         return
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = table_console()
     low, high = report.attrs["window"]
     for block in blocks:
         name = report.attrs["spec"]["name"]

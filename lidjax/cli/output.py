@@ -1,8 +1,21 @@
-"""What commands print for programs."""
+"""How commands print: tables for people, JSON for programs."""
 
 import json
 import math
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PIPED_WIDTH = 200
+
+
+def table_console() -> "Console":
+    """Standard output: as wide as the terminal, and wide enough for every table where there is none."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
 
 
 def to_json(value: Any) -> str:

@@ -63,7 +63,9 @@ def row_log_likelihood(family: Family, params, grid: Grid, table: Table) -> Floa
     return jnp.log(jnp.maximum(values, TINY))
 
 
-def fit_family_cell(family: Family, grid: Grid, table: Table, starts: Float[Array, "s p"]) -> FamilyFit:
+def fit_family_cell(
+    family: Family, grid: Grid, table: Table, starts: Float[Array, "s p"], max_steps=60
+) -> FamilyFit:
     """The best of the fits from `starts`."""
     low, high = jnp.asarray(family.low), jnp.asarray(family.high)
     multiplicity = jnp.asarray(table.multiplicity)
@@ -71,7 +73,9 @@ def fit_family_cell(family: Family, grid: Grid, table: Table, starts: Float[Arra
     def log_rows(params):
         return row_log_likelihood(family, params, grid, table)
 
-    maxima = jax.vmap(lambda start: maximise(log_rows, multiplicity, start, low, high))(starts)
+    maxima = jax.vmap(lambda start: maximise(log_rows, multiplicity, start, low, high, max_steps=max_steps))(
+        starts
+    )
     best = jnp.argmax(jnp.where(jnp.isfinite(maxima.value), maxima.value, -jnp.inf))
     maximum = jax.tree.map(lambda leaf: leaf[best], maxima)
     total = maximum.value + jnp.sum(multiplicity * jnp.asarray(table.log_scale))
@@ -79,13 +83,19 @@ def fit_family_cell(family: Family, grid: Grid, table: Table, starts: Float[Arra
 
 
 @partial(jax.jit, static_argnums=0)
-def fit_table(family: Family, grid: Grid, table: Table) -> FamilyFit:
-    return fit_family_cell(family, grid, table, jnp.asarray(family.starts))
+def fit_table(family: Family, grid: Grid, table: Table, starts, max_steps) -> FamilyFit:
+    return fit_family_cell(family, grid, table, starts, max_steps)
 
 
 def fit_family(family: Family, rows: CountRows, grid: Grid = FINE) -> FamilyFit:
     """Fit one family to counts by maximum likelihood. Not converged is said (`converged`), never raised."""
-    return fit_table(family, grid, pad_rows(rows))
+    table, starts = pad_rows(rows), jnp.asarray(family.starts)
+    fit = fit_table(family, grid, table, starts, 60)
+    if not bool(fit.converged):
+        # the LID model's β, c_δ and v trade off along a valley that takes half of its fits to real counts longer;
+        # as many starts as before, so that nothing compiles anew
+        fit = fit_table(family, grid, table, jnp.broadcast_to(fit.params, starts.shape), 300)
+    return fit
 
 
 @partial(jax.jit, static_argnums=0)

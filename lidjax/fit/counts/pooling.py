@@ -1,7 +1,8 @@
 """Groups of one file share what they can: the shape of their success densities scatters around a mean of the file.
 
 In group g the shape (log s, log b, log q, logit r) is normal around μ, and μ is normal around the prior's mean, so that
-each group alone has exactly the prior of the default model. μ is integrated out by importance sampling over the
+each group alone has exactly the prior of the default model; the preference for straight curves stays each group's own
+factor. μ is integrated out by importance sampling over the
 groups' own posterior points, so pooling costs no further likelihood.
 
 Measured (thinned GSM8K groups and synthetic sets): on the whole it does not forecast better than the groups do
@@ -15,7 +16,9 @@ response models have) was measured too, and bought nothing on the real counts.
 import numpy as np
 from scipy import special
 
-from lidjax.fit.counts.population import ROUNDS, Posterior, Prior, draw_t, log_t, resample
+from lidjax.fit.counts.importance import NEARLY_NORMAL, draw_t, log_normal, log_t
+from lidjax.fit.counts.population import ROUNDS, Posterior, resample
+from lidjax.fit.counts.prior import Prior
 
 OWN_SHARE = 0.7  # of the prior's standard deviation, the part between groups of one file
 DRAWS = 512
@@ -34,7 +37,7 @@ def pool_shapes(posteriors: list[Posterior], *, prior: Prior | None = None, seed
         shape = draws[None, :, 1:]
         return log_normal(shape, mean[:, None, :], own) - log_normal(shape, centre, total)
 
-    location, factor, df = centre, np.diag(common), 50.0
+    location, factor, df = centre, np.diag(common), NEARLY_NORMAL
     proposals, means, targets = [], [], []
     for step in range(ROUNDS):
         proposals.append((location, factor, df))
@@ -61,7 +64,3 @@ def pool_shapes(posteriors: list[Posterior], *, prior: Prior | None = None, seed
         effective = min(alone.effective, float(1 / np.sum(counts**2)))
         pooled.append(Posterior(draws, counts, effective, alone.log_evidence))
     return pooled
-
-
-def log_normal(x, mean, scale):
-    return -0.5 * np.sum(((x - mean) / scale) ** 2 + np.log(2 * np.pi * scale**2), axis=-1)

@@ -13,6 +13,7 @@ from lidjax.fit.counts.forecast import Forecast, draw_rates, forecast_run
 from lidjax.fit.counts.models import MODELS, ModelFit, fit_models
 from lidjax.fit.counts.pooling import pool_shapes
 from lidjax.fit.counts.population import Posterior, resample, sample_posterior
+from lidjax.fit.counts.prior import INDIFFERENT, Prior
 from lidjax.fit.counts.quadrature import COARSE, count_rows
 from lidjax.fit.counts.tail import TailIndex, tail_indices
 from lidjax.passk import pass_at_k_from_counts
@@ -37,12 +38,14 @@ class Options(NamedTuple):
 
 class GroupReport(NamedTuple):
     """One group. `inside` (K,) is the unbiased pass@k where every problem has k attempts and the sampling allows
-    it, else NaN; `method` names what made the forecast: "default" or "pooled"."""
+    it, else NaN; `method` names what made the forecast: "default" or "pooled". `tail_posterior` has no preference for
+    straight pass@k curves; tail indices come from it."""
 
     group: Group
     findings: list[Finding]
     method: str
     posterior: Posterior
+    tail_posterior: Posterior
     forecast: Forecast
     inside: np.ndarray
     models: list[ModelFit]
@@ -58,10 +61,13 @@ def report_groups(
     findings = check_evals(data)
     groups = data.groups
     counts = [count_rows(group.n, group.c, COARSE) for group in groups]
-    posteriors = [sample_posterior(rows, seed=options.seed) for rows in counts]
-    method = "default"
-    if options.pool and len(groups) > 1:
-        posteriors, method = pool_shapes(posteriors, seed=options.seed), "pooled"
+    method = "pooled" if options.pool and len(groups) > 1 else "default"
+
+    def posteriors_under(prior: Prior) -> list[Posterior]:
+        alone = [sample_posterior(rows, prior=prior, seed=options.seed) for rows in counts]
+        return pool_shapes(alone, prior=prior, seed=options.seed) if method == "pooled" else alone
+
+    posteriors, for_tails = posteriors_under(Prior()), posteriors_under(INDIFFERENT)
     reports = []
     for index in track(range(len(groups))):
         group, posterior = groups[index], posteriors[index]
@@ -73,7 +79,7 @@ def report_groups(
         biased = any(finding.likelihood_only for finding in mine)
         models = fit_models(count_rows(group.n, group.c), MODELS) if options.models else []
         repeats = resample_group(group, options, biased)
-        tails = tail_indices(group.n, group.c, posterior, repeats, level=options.level)
+        tails = tail_indices(group.n, group.c, for_tails[index], repeats, level=options.level)
         if biased:
             tails = [tail for tail in tails if tail.estimator in ("beta-binomial", "default")]
         chosen = min(10, len(group.problems))
@@ -82,7 +88,19 @@ def report_groups(
         advice = next_attempts(posterior, counts[index], beyond, more=more, chosen=chosen)
         inside = inside_the_data(group, targets, biased)
         reports.append(
-            GroupReport(group, mine, method, posterior, forecast, inside, models, tails, advice, beyond)
+            GroupReport(
+                group,
+                mine,
+                method,
+                posterior,
+                for_tails[index],
+                forecast,
+                inside,
+                models,
+                tails,
+                advice,
+                beyond,
+            )
         )
     return reports
 

@@ -35,7 +35,7 @@ def maximise(
     low: Float[Array, " p"],
     high: Float[Array, " p"],
     *,
-    max_steps: int = 60,
+    max_steps: int | Array = 60,
     tolerance: float = 1e-4,
 ) -> Maximum:
     """Maximise Σ weights · log_rows(params) inside low ≤ params ≤ high.

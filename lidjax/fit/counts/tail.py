@@ -4,7 +4,8 @@ exponent".
 slope-log-failure       -d log L_inf / d log k over the window [n/10, n] of the unbiased curve; L_inf(k) = 1 - pass@k
 slope-log-log-pass      b of -log pass@k = a k^-b by least squares over k ≤ n
 beta-binomial           a of the fitted Beta(a, b): the asymptotic exponent, if the family is right
-default                 slope of the default model's density of log p, a factor 150 below the knee, with its prior
+default                 slope of the default model's density of log p, a factor 150 below the knee, under the
+                        prior that does not prefer straight pass@k curves (that of the forecasts does)
 """
 
 from functools import partial

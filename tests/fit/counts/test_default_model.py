@@ -7,9 +7,11 @@ from scipy import special, stats
 
 from lidjax.fit.counts.families import bent_logistic_log_density
 from lidjax.fit.counts.forecast import draw_rates, forecast_run
+from lidjax.fit.counts.importance import POINTS
 from lidjax.fit.counts.likelihood import pad_rows
 from lidjax.fit.counts.pooling import pool_shapes
-from lidjax.fit.counts.population import Prior, log_likelihood, resample, sample_posterior
+from lidjax.fit.counts.population import log_likelihood, resample, sample_posterior
+from lidjax.fit.counts.prior import Prior, curvature, log_preference
 from lidjax.fit.counts.quadrature import COARSE, count_rows
 from lidjax.passk import pass_at_k_from_counts
 
@@ -17,8 +19,10 @@ PROBLEMS, N, TOTAL, K = 64, 50, 1000, 1000
 
 
 def draw_population(rng, prior, problems=PROBLEMS):
-    """Rates of problems of one population whose parameters are drawn from `prior`."""
-    params = rng.normal(prior.mean, prior.scale)
+    """Rates of problems of one population whose parameters are drawn from `prior`, by rejection."""
+    drawn = rng.normal(prior.mean, prior.scale, (POINTS, 5))
+    accepted = log_preference(drawn, prior, COARSE) > np.log(rng.random(POINTS) * (1 + prior.floor))
+    params = drawn[np.argmax(accepted)]
     density = np.exp(np.asarray(bent_logistic_log_density(jnp.asarray(params), COARSE)))
     mass = np.cumsum(density * COARSE.weights)
     return special.expit(np.interp(rng.random(problems) * mass[-1], mass, COARSE.nodes))
@@ -38,18 +42,39 @@ def test_the_posterior_is_that_of_plain_monte_carlo(example):
     found = sample_posterior(rows)
     assert found.converged
     prior = Prior()
-    drawn = np.random.default_rng(0).normal(prior.mean, prior.scale, (16, 4096, 5))
-    logs = np.concatenate([log_likelihood(part, pad_rows(rows), COARSE) for part in drawn])
+    drawn = np.random.default_rng(0).normal(prior.mean, prior.scale, (64, POINTS, 5))
+    preference = np.concatenate([log_preference(part, prior, COARSE) for part in drawn])
+    logs = preference + np.concatenate([log_likelihood(part, pad_rows(rows), COARSE) for part in drawn])
     weights = np.exp(logs - logs.max())
     effective = weights.sum() ** 2 / np.sum(weights**2)
     assert effective > 300
-    evidence = np.log(weights.mean()) + logs.max() + np.sum(rows.multiplicity * rows.log_scale)
+    mass = np.log(np.mean(np.exp(preference)))
+    evidence = np.log(weights.mean()) + logs.max() - mass + np.sum(rows.multiplicity * rows.log_scale)
     assert found.log_evidence == pytest.approx(evidence, abs=5 / np.sqrt(effective))
     points, weights = drawn.reshape(-1, 5), weights / weights.sum()
     mean = weights @ points
     spread = np.sqrt(weights @ (points - mean) ** 2)
     error = spread * np.sqrt(1 / effective + 1 / found.effective)
     assert np.all(np.abs(found.weights @ found.params - mean) < 5 * error)
+
+
+def test_the_curvature_is_that_of_the_curve():
+    """A beta distribution, whose pass@k is closed, and the same number from sums in NumPy on a finer grid."""
+    a, b = 0.4, 6.0
+    params = np.array([[0.0, np.log(a), np.log(b), 0.0, -40.0], [-5.0, -1.0, 2.0, 0.4, -1.0]])
+    found = np.asarray(curvature(jnp.asarray(params), COARSE))
+    k = np.array([1, 100, 10_000])
+    solved = -np.expm1(special.betaln(a, b + k) - special.betaln(a, b))
+    assert found[0] == pytest.approx(np.diff(np.log(-np.log(solved)), 2)[0], abs=2e-3)
+    x = np.linspace(-60, 20, 80_001)
+    z = x + 5
+    lower, upper, sharp, share = np.exp(-1.0), np.exp(2.0), np.exp(0.4), special.expit(-1.0)
+    bend = share * lower / 5 * np.logaddexp(0, -z) ** 2 / 2
+    straight = (1 - share) * lower
+    log_density = straight * z - (straight + upper) / sharp * np.logaddexp(0, sharp * z) - bend
+    density = np.exp(log_density - log_density.max())
+    solved = -np.expm1(-k[:, None] * np.logaddexp(0, x)) @ density / density.sum()
+    assert found[1] == pytest.approx(np.diff(np.log(-np.log(solved)), 2)[0], abs=2e-3)
 
 
 def test_rates_follow_their_exact_posterior(example):

@@ -1,0 +1,45 @@
+"""Importance sampling with multivariate t proposals: quasi-random points, their density, tempered weights."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy import special
+from scipy.stats import qmc
+
+POINTS = 1024  # a proposal
+NEARLY_NORMAL = 50.0  # degrees of freedom of a first proposal that has the prior's own shape
+FEWEST = 60.0  # weights are tempered until this many points count
+
+
+def draw_t(location, factor, df: float, *, seed: int) -> Float[np.ndarray, "m d"]:
+    """POINTS quasi-random points of a multivariate t."""
+    sobol = qmc.Sobol(len(location) + 1, seed=seed)  # pyright: ignore[reportCallIssue]
+    uniform = sobol.random(POINTS)
+    radius = np.sqrt(special.gammaincinv(df / 2, uniform[:, -1:]) * 2 / df)
+    return location + (special.ndtri(uniform[:, :-1]) / radius) @ factor.T
+
+
+def log_t(points, location, factor, df: float) -> Float[np.ndarray, " m"]:
+    """Log density of that multivariate t."""
+    dim = len(location)
+    square = np.sum(np.linalg.solve(factor, (points - location).T) ** 2, axis=0)
+    norm = special.gammaln((df + dim) / 2) - special.gammaln(df / 2) - 0.5 * dim * np.log(df * np.pi)
+    return norm - np.sum(np.log(np.diag(factor))) - 0.5 * (df + dim) * np.log1p(square / df)
+
+
+def log_normal(x, mean, scale):
+    """Log density of independent normal variables, along the last axis."""
+    return -0.5 * np.sum(((x - mean) / scale) ** 2 + np.log(2 * np.pi * scale**2), axis=-1)
+
+
+def temper(log_weight) -> Float[np.ndarray, " m"]:
+    """Normalised weights, raised to the largest power ≤ 1 at which FEWEST points count: the next proposal is then
+    fitted to more than a lucky point or two."""
+    low, high, power = 0.0, 1.0, 1.0
+    for _ in range(20):
+        weights = special.softmax(power * log_weight)
+        enough = 1 / np.sum(weights**2) >= FEWEST
+        if enough and power == 1.0:
+            return weights
+        low, high = (power, high) if enough else (low, power)
+        power = 0.5 * (low + high)
+    return special.softmax(low * log_weight)
