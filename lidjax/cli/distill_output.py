@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lidjax.cli.output import to_json
+from lidjax.cli.output import table_console, to_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,9 +46,7 @@ def print_results(
         }
         print(to_json(extra | found))
         return
-    from rich.console import Console
-
-    console = Console()
+    console = table_console()
     order = [main, *(target for target in blocks if target != main)]
     for target in order:
         _print_block(target, blocks[target], summary, console)

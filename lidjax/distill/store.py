@@ -152,11 +152,11 @@ def open_distill(location: str | Path) -> xr.Dataset:
 
 
 def remove(out: Path) -> None:
-    """The store of an output folder and its work in progress, and nothing else."""
+    """What a run left in its output folder, its figures apart, and nothing else."""
     DistillStore.open(results_path(out))
     shutil.rmtree(results_path(out))
-    if (out / "work").exists():
-        shutil.rmtree(out / "work")
+    shutil.rmtree(out / "work", ignore_errors=True)
+    (out / "counts.csv").unlink(missing_ok=True)
 
 
 def _array(group, name: str, shape, chunks, dtype, fill, axes) -> Any:

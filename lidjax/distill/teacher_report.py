@@ -13,6 +13,7 @@ from lidjax.distill.dispersion import HillIndex, agreement_counts, measure_sprea
 from lidjax.distill.status import StudentStatus
 from lidjax.fit.counts.bootstrap import bootstrap
 from lidjax.fit.counts.population import sample_posterior
+from lidjax.fit.counts.prior import INDIFFERENT
 from lidjax.fit.counts.quadrature import COARSE, count_rows
 from lidjax.fit.counts.tail import TailIndex, tail_indices
 from lidjax.fit.counts.training import Training, training_report
@@ -48,7 +49,7 @@ def report_teacher(
     measured = measure_spread(answers)
     n, c = agreement_counts(answers)
     with jax.enable_x64(True):
-        posterior = sample_posterior(count_rows(n, c, COARSE))
+        posterior = sample_posterior(count_rows(n, c, COARSE), prior=INDIFFERENT)
         mixed = 0 < c.sum() < n.sum() and len(n) > 1
         repeats = bootstrap(n, c, replicates=replicates) if mixed else None
         tail = tail_indices(n, c, posterior, repeats, level=level)
@@ -89,7 +90,9 @@ def training_of(data: xr.Dataset, target: str) -> list[Training]:
     """The training axis as `lidjax fit --training` has it: the default model's tail index against N, with Eq. 20."""
     groups = counts_as_evals(data, target).groups
     with jax.enable_x64(True):
-        posteriors = [sample_posterior(count_rows(group.n, group.c, COARSE)) for group in groups]
+        posteriors = [
+            sample_posterior(count_rows(group.n, group.c, COARSE), prior=INDIFFERENT) for group in groups
+        ]
         return training_report(groups, posteriors, "training_size") if len(groups) > 1 else []
 
 

@@ -162,6 +162,21 @@ def test_the_command_prints_draws_and_writes_counts_that_fit_reads(
     assert "lora.rank: the store has 2, the spec 3" in capsys.readouterr().err
 
 
+def test_starting_anew_makes_everything_again(spec_file, whole, tmp_path):
+    first = run_distillation(spec_file, out=tmp_path)
+    (tmp_path / "counts.csv").write_text("")
+    seen = {}
+
+    def track(stage, steps, done):
+        seen[stage] = done
+        return steps
+
+    again = run_distillation(spec_file, out=tmp_path, resume=False, track=track)
+    assert set(seen.values()) == {0}
+    np.testing.assert_array_equal(again["correct"], first["correct"])
+    np.testing.assert_array_equal(again["correct"], whole[0]["correct"])
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
