@@ -27,9 +27,7 @@ from lidjax.distill.transformer import Params, answer_log_probs, init_adapters, 
 from lidjax.distill.vocabulary import TOKENS, decode
 
 CALLS = 20  # a training is cut into so many compiled calls: what an interruption can lose
-TOGETHER = (
-    4096  # attempts sampled side by side: what fits a CPU's cache best here, 1024 to 16,384 within a tenth
-)
+TOGETHER = 4096  # attempts sampled side by side, some 25 MB of keys and values: a heuristic, not tuned
 TARGET_DRAWS = 8  # the teacher's realised answer is the first with a number among so many
 SCORED = 16  # of the teacher's answers to a question, for the loss on held-out questions
 LOSS_ROWS = 1024  # of a student's training set, for the loss on it; a smaller set is gone through again

@@ -43,7 +43,7 @@ def test_the_precision_of_lid_shows_in_the_spread():
 
 
 def test_intervals_of_the_index_cover():
-    """95 % intervals on 60 samples of a Pareto law of index 2: 54 cover. Fewer than 50 have a chance of 2e-4 at 0.95."""
+    """95 % intervals on 60 samples of a Pareto law of index 2: 54 cover. Under 50 has chance 2e-4 at 0.95."""
     rng = np.random.default_rng(2)
     hits = 0
     for seed in range(60):
