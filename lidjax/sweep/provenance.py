@@ -14,6 +14,12 @@ from lidjax.sweep.spec_file import spec_to_dict
 
 
 def provenance_of(spec: Spec) -> dict[str, Any]:
+    kind = {FeaturesSpec: "features", FrontierSpec: "frontier"}.get(type(spec), "synthetic")
+    return {"spec": spec_to_dict(spec), "kind": kind, **circumstances()}
+
+
+def circumstances() -> dict[str, Any]:
+    """Versions, device and commit of this process."""
     import xarray
     import zarr
 
@@ -21,13 +27,7 @@ def provenance_of(spec: Spec) -> dict[str, Any]:
 
     packages = {"lidjax": __version__, "jax": jax.__version__, "numpy": np.__version__}
     packages |= {"xarray": xarray.__version__, "zarr": zarr.__version__, "python": platform.python_version()}
-    return {
-        "spec": spec_to_dict(spec),
-        "kind": {FeaturesSpec: "features", FrontierSpec: "frontier"}.get(type(spec), "synthetic"),
-        "versions": packages,
-        "device": describe_device(),
-        "git_commit": git_commit(),
-    }
+    return {"versions": packages, "device": describe_device(), "git_commit": git_commit()}
 
 
 def git_commit() -> str:

@@ -35,10 +35,10 @@ class Model:
     """Degrees of freedom of the Student-t noises."""
 
     def __post_init__(self) -> None:
-        _check_choices(self, "model")
-        _require(self.num_instances >= 1, "model.num_instances", self.num_instances, "at least 1")
-        _require(self.proposal_df > 0, "model.proposal_df", self.proposal_df, "greater than 0")
-        _require(math.isfinite(self.teacher_decay), "model.teacher_decay", self.teacher_decay, "finite")
+        check_choices(self, "model")
+        require(self.num_instances >= 1, "model.num_instances", self.num_instances, "at least 1")
+        require(self.proposal_df > 0, "model.proposal_df", self.proposal_df, "greater than 0")
+        require(math.isfinite(self.teacher_decay), "model.teacher_decay", self.teacher_decay, "finite")
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Features:
     """An instance with its own features, or with another one's: a control that knows nothing of the instances."""
 
     def __post_init__(self) -> None:
-        _check_choices(self, "features")
-        _require(bool(self.path), "features.path", self.path, "the path of an .npz file")
-        _require(self.num_validation >= 1, "features.num_validation", self.num_validation, "at least 1")
-        _require(self.labels_per_split >= 1, "features.labels_per_split", self.labels_per_split, "at least 1")
-        _require(self.variance_floor >= 0, "features.variance_floor", self.variance_floor, "at least 0")
+        check_choices(self, "features")
+        require(bool(self.path), "features.path", self.path, "the path of an .npz file")
+        require(self.num_validation >= 1, "features.num_validation", self.num_validation, "at least 1")
+        require(self.labels_per_split >= 1, "features.labels_per_split", self.labels_per_split, "at least 1")
+        require(self.variance_floor >= 0, "features.variance_floor", self.variance_floor, "at least 0")
 
 
 @dataclass(frozen=True)
@@ -90,19 +90,19 @@ class SyntheticGrid:
     """One independent training set each."""
 
     def __post_init__(self) -> None:
-        _check_axis(self, "n", lambda x: 1 <= x < 2**63, "at least 1, below 2⁶³")
-        _check_axis(self, "dim", lambda x: 1 <= x <= 10**6, "at least 1, at most 10⁶")
-        _check_axis(self, "k", lambda x: x >= 1, "at least 1")
+        check_axis(self, "n", lambda x: 1 <= x < 2**63, "at least 1, below 2⁶³")
+        check_axis(self, "dim", lambda x: 1 <= x <= 10**6, "at least 1, at most 10⁶")
+        check_axis(self, "k", lambda x: x >= 1, "at least 1")
         for name in ("beta", "sigma_eta", "delta"):
-            _check_axis(self, name, lambda x: x > 0, "greater than 0")
-        _check_axis(
+            check_axis(self, name, lambda x: x > 0, "greater than 0")
+        check_axis(
             self,
             "alpha",
             lambda x: -1 < x <= 20,
             "greater than -1 (α > 0 for a summable spectrum), at most 20",
         )
-        _check_axis(self, "ridge", lambda x: x >= 0, "at least 0")
-        _check_axis(self, "seed", lambda x: 0 <= x < 2**32, "from 0 to 2³²-1")
+        check_axis(self, "ridge", lambda x: x >= 0, "at least 0")
+        check_axis(self, "seed", lambda x: 0 <= x < 2**32, "from 0 to 2³²-1")
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,12 @@ class FeaturesGrid:
     """A train/validation split plus a label draw each."""
 
     def __post_init__(self) -> None:
-        _check_axis(self, "n", lambda x: 1 <= x < 2**31, "at least 1, below 2³¹")
-        _check_axis(self, "k", lambda x: x >= 1, "at least 1")
+        check_axis(self, "n", lambda x: 1 <= x < 2**31, "at least 1, below 2³¹")
+        check_axis(self, "k", lambda x: x >= 1, "at least 1")
         for name in ("delta", "scale"):
-            _check_axis(self, name, lambda x: x > 0, "greater than 0")
-        _check_axis(self, "ridge", lambda x: x >= 0, "at least 0")
-        _check_axis(self, "seed", lambda x: 0 <= x < 2**32, "from 0 to 2³²-1")
+            check_axis(self, name, lambda x: x > 0, "greater than 0")
+        check_axis(self, "ridge", lambda x: x >= 0, "at least 0")
+        check_axis(self, "seed", lambda x: 0 <= x < 2**32, "from 0 to 2³²-1")
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Frontier:
 
     def __post_init__(self) -> None:
         in_range = 1 <= self.vocabulary <= 10**8
-        _require(in_range, "frontier.vocabulary", self.vocabulary, "from 1 to 10⁸ patterns")
+        require(in_range, "frontier.vocabulary", self.vocabulary, "from 1 to 10⁸ patterns")
 
 
 @dataclass(frozen=True)
@@ -157,10 +157,10 @@ class FrontierGrid:
     """One stream of draws each; exponents share its uniforms."""
 
     def __post_init__(self) -> None:
-        _check_axis(self, "samples", lambda x: 1 <= x < 2**31 - 4096, "from 1 to 2³¹-4097")
-        _check_axis(self, "exponent", lambda x: x > 1, "greater than 1")
-        _check_axis(self, "k", lambda x: x >= 1, "at least 1")
-        _check_axis(self, "seed", lambda x: 0 <= x < 2**32, "from 0 to 2³²-1")
+        check_axis(self, "samples", lambda x: 1 <= x < 2**31 - 4096, "from 1 to 2³¹-4097")
+        check_axis(self, "exponent", lambda x: x > 1, "greater than 1")
+        check_axis(self, "k", lambda x: x >= 1, "at least 1")
+        check_axis(self, "seed", lambda x: 0 <= x < 2**32, "from 0 to 2³²-1")
 
 
 @dataclass(frozen=True)
@@ -177,10 +177,10 @@ class Run:
     """Tiles are cut so that none should take much longer: what an interruption can lose."""
 
     def __post_init__(self) -> None:
-        _check_choices(self, "run")
-        _require(0 <= self.root_key < 2**63, "run.root_key", self.root_key, "from 0 to 2⁶³-1")
-        _require(self.memory_gib > 0, "run.memory_gib", self.memory_gib, "greater than 0")
-        _require(self.tile_seconds > 0, "run.tile_seconds", self.tile_seconds, "greater than 0")
+        check_choices(self, "run")
+        require(0 <= self.root_key < 2**63, "run.root_key", self.root_key, "from 0 to 2⁶³-1")
+        require(self.memory_gib > 0, "run.memory_gib", self.memory_gib, "greater than 0")
+        require(self.tile_seconds > 0, "run.tile_seconds", self.tile_seconds, "greater than 0")
 
 
 @dataclass(frozen=True)
@@ -196,8 +196,8 @@ class Fit:
 
     def __post_init__(self) -> None:
         low, high = self.window
-        _require(0 < low < high, "fit.window", list(self.window), "two numbers, 0 < k1 < k2")
-        _require(self.from_n >= 0, "fit.from_n", self.from_n, "at least 0")
+        require(0 < low < high, "fit.window", list(self.window), "two numbers, 0 < k1 < k2")
+        require(self.from_n >= 0, "fit.from_n", self.from_n, "at least 0")
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ class SyntheticSpec:
     fit: Fit = field(default_factory=Fit)
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        check_name(self.name)
 
 
 @dataclass(frozen=True)
@@ -225,9 +225,9 @@ class FeaturesSpec:
     fit: Fit = field(default_factory=Fit)
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        check_name(self.name)
         per_split, seeds = self.features.labels_per_split, self.grid.seed
-        _require(
+        require(
             len(seeds) % per_split == 0
             and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds)))
             and seeds[0] % per_split == 0,
@@ -249,22 +249,22 @@ class FrontierSpec:
     fit: Fit = field(default_factory=Fit)
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        check_name(self.name)
         # uniforms of float32 have 23 bits: patterns rarer than 1e-7 would never or far too often be drawn
-        _require(self.run.dtype == "float64", "run.dtype", self.run.dtype, "'float64' for a [frontier]")
+        require(self.run.dtype == "float64", "run.dtype", self.run.dtype, "'float64' for a [frontier]")
 
 
 Spec = SyntheticSpec | FeaturesSpec | FrontierSpec
 
 
-def _check_axis(grid: Any, name: str, allowed: Any, words: str) -> None:
+def check_axis(grid: Any, name: str, allowed: Any, words: str) -> None:
     values = getattr(grid, name)
     if not values:
         raise InputError(f"grid.{name} is empty: an axis has at least one value")
     for value in values:
-        _require(math.isfinite(value) and allowed(value), f"grid.{name}", value, words)
+        require(math.isfinite(value) and allowed(value), f"grid.{name}", value, words)
         squares = value == 0 or 1e-100 <= abs(value) <= 1e100
-        _require(
+        require(
             squares,
             f"grid.{name}",
             value,
@@ -274,18 +274,18 @@ def _check_axis(grid: Any, name: str, allowed: Any, words: str) -> None:
         raise InputError(f"grid.{name} = {list(values)}: a value stands there twice")
 
 
-def _check_choices(item: Any, prefix: str) -> None:
+def check_choices(item: Any, prefix: str) -> None:
     for f in dataclasses.fields(item):
         if get_origin(f.type) is Literal and getattr(item, f.name) not in get_args(f.type):
             raise unknown_name(f"{prefix}.{f.name}:", getattr(item, f.name), get_args(f.type))
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
     """The name becomes a folder: it may not lead elsewhere."""
     plain = bool(name) and not name.startswith(".") and all(c.isalnum() or c in "-_. " for c in name)
-    _require(plain, "name", name, "letters, digits, spaces and -_. only, not starting with a dot")
+    require(plain, "name", name, "letters, digits, spaces and -_. only, not starting with a dot")
 
 
-def _require(ok: bool, key: str, value: Any, words: str) -> None:
+def require(ok: bool, key: str, value: Any, words: str) -> None:
     if not ok:
         raise InputError(f"{key} = {value!r}: must be {words}")

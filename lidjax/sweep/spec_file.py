@@ -44,16 +44,18 @@ def load_spec(path: str | Path) -> Spec:
 def spec_from_dict(table: dict[str, Any]) -> Spec:
     """Build a spec from nested dicts, as TOML or a store's manifest gives them."""
     kinds = [name for name in KINDS if name in table]
+    if not kinds and ("embedded" in table or "huggingface" in table):
+        raise InputError("is a spec of teacher and students: `lidjax distill` runs it")
     if len(kinds) != 1:
         raise InputError(
             "a spec has exactly one of [model] (the LID model), [features] (an .npz of real features) and [frontier] "
             f"(Zipf draws); this one has {' and '.join(f'[{k}]' for k in kinds) or 'neither'}"
         )
-    return _build(KINDS[kinds[0]], table, "")
+    return build(KINDS[kinds[0]], table, "")
 
 
-def spec_to_dict(spec: Spec) -> dict[str, Any]:
-    """Nested dicts of plain JSON types."""
+def spec_to_dict(spec: Any) -> dict[str, Any]:
+    """A spec of any kind as nested dicts of plain JSON types."""
     return dataclasses.asdict(spec, dict_factory=lambda items: {k: _plain(v) for k, v in items})
 
 
@@ -74,7 +76,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _build(cls: Any, table: Any, prefix: str) -> Any:
+def build(cls: Any, table: Any, prefix: str) -> Any:
     """A dataclass from a table; unknown and missing keys are errors that name the key."""
     if not isinstance(table, dict):
         raise InputError(f"{prefix.rstrip('.')} must be a table, not {table!r}")
@@ -90,13 +92,13 @@ def _build(cls: Any, table: Any, prefix: str) -> Any:
         elif required and not dataclasses.is_dataclass(item.type):
             raise InputError(f"{prefix}{name} is missing")
         elif required:
-            values[name] = _build(item.type, {}, prefix + name + ".")
+            values[name] = build(item.type, {}, prefix + name + ".")
     return cls(**values)
 
 
 def _convert(kind: Any, value: Any, key: str) -> Any:
     if dataclasses.is_dataclass(kind):
-        return _build(kind, value, key + ".")
+        return build(kind, value, key + ".")
     if get_origin(kind) is tuple:
         items = get_args(kind)
         expanded = _expand_axis(value, items[0], key)

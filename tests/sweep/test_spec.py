@@ -99,7 +99,15 @@ def test_unreadable_files_are_named(tmp_path, content, words):
     assert all(word in str(error.value) for word in words)
 
 
-@pytest.mark.parametrize("path", sorted(SWEEPS.glob("*.toml")), ids=lambda p: p.stem)
+OF_SWEEPS = sorted(path for path in SWEEPS.glob("*.toml") if not path.stem.startswith("distill"))
+
+
+def test_a_spec_of_another_command_is_sent_there():
+    with pytest.raises(InputError, match="`lidjax distill` runs it"):
+        load_spec(SWEEPS / "distill.toml")
+
+
+@pytest.mark.parametrize("path", OF_SWEEPS, ids=lambda p: p.stem)
 def test_the_specs_that_come_with_the_project_are_valid_and_survive_a_round_trip(path):
     spec = load_spec(path)
     assert spec_from_dict(spec_to_dict(spec)) == spec
