@@ -9,6 +9,7 @@ from lidjax.allocation import allocate_sweep as allocate_sweep
 from lidjax.difficulty import mean_inverse_precision as mean_inverse_precision
 from lidjax.difficulty import sample_label_noise as sample_label_noise
 from lidjax.difficulty import sample_precision as sample_precision
+from lidjax.distill import run_distillation as run_distillation
 from lidjax.errors import InputError as InputError
 from lidjax.features import feature_split as feature_split
 from lidjax.fit import compare_laws as compare_laws
