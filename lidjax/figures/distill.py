@@ -28,7 +28,7 @@ def distill_figure(summary: xr.Dataset, target: str | None = None) -> Figure:
         right.set(xscale="log", xlabel="teacher answers $N$", ylabel=r"$\beta_{\rm eff}(N)$")
         right.set_ylim(bottom=0)
         left.legend()
-        right.legend(loc="lower right", fontsize=6)
+        right.legend(loc="upper left", fontsize=6)
         figure.suptitle(
             f"{summary.attrs['spec']['name']}:  middle panel against the {NAMES[shown]}", fontsize=9
         )
