@@ -124,4 +124,4 @@ def _exponent(axes: Axes, summary: xr.Dataset, facts: dict[str, Any]) -> None:
     axes.axvline(facts["dim"], color="0.5", lw=0.7, ls=":")
     axes.set(xscale="log", xlabel="training instances $N$", ylabel=r"$\beta_{\rm eff}(N)$")
     axes.set_ylim(bottom=0)
-    axes.legend(loc="lower right")
+    axes.legend(loc="best", fontsize=6, handlelength=1.0, borderaxespad=2.5)  # where no point lies

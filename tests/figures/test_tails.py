@@ -78,7 +78,10 @@ def test_what_cannot_be_drawn_is_said(results):
         plane_figure([run_sweep(two)])
 
 
-@pytest.mark.parametrize("proposal", ["matched", "matched_t", "normal", "student_t"])
+@pytest.mark.parametrize(  # one program each: the others are compiled in the slow run
+    "proposal",
+    ["matched_t", *(pytest.param(p, marks=pytest.mark.slow) for p in ("matched", "normal", "student_t"))],
+)
 def test_proposals_against_one_target_fail_more_often_than_fresh_targets(proposal):
     grid = dataclasses.replace(GRID, n=(160, 320, 640), k=(1.0, 10.0, 100.0, 1000.0))
     model = Model(failure="proposals", proposal=proposal, num_instances=4000)
