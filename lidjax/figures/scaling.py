@@ -123,5 +123,5 @@ def _exponent(axes: Axes, summary: xr.Dataset, facts: dict[str, Any]) -> None:
         axes.axhline(facts["beta"], color="k", ls=":", lw=0.9, label=r"$\beta$")
     axes.axvline(facts["dim"], color="0.5", lw=0.7, ls=":")
     axes.set(xscale="log", xlabel="training instances $N$", ylabel=r"$\beta_{\rm eff}(N)$")
-    axes.set_ylim(bottom=0)
-    axes.legend(loc="best", fontsize=6, handlelength=1.0, borderaxespad=2.5)  # where no point lies
+    axes.set_ylim(0, 1.3 * axes.get_ylim()[1])  # room for the legend above the points
+    axes.legend(loc="upper left", ncols=2, fontsize=6, handlelength=1.0)
