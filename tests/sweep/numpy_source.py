@@ -4,6 +4,7 @@ import numpy as np
 
 from lidjax.sweep.source import TileResult, cell_status
 from lidjax.sweep.spec import Fit, Run, SyntheticGrid, SyntheticSpec
+from lidjax.sweep.store import store_path
 from lidjax.sweep.synthetic import AXES, SyntheticSource
 
 
@@ -29,3 +30,10 @@ def spec_of(n=(10, 30), seed=(0, 1, 2), beta=(2.5,), k=(1.0, 10.0), tile_seconds
     return SyntheticSpec(
         name="x", grid=grid, run=Run(tile_seconds=tile_seconds, **run), fit=Fit(window=(1, 10))
     )
+
+
+SPEC = spec_of(n=(10, 20, 30, 40), seed=tuple(range(6)), tile_seconds=1e-9)  # 24 tiles of a cell
+
+
+def contents(out):
+    return {str(p.relative_to(out)): p.read_bytes() for p in store_path(out).rglob("*") if p.is_file()}
