@@ -1,14 +1,13 @@
 """Specs of the teacher-student experiment, read from TOML: [embedded] runs anywhere, [huggingface] runs real models."""
 
 import dataclasses
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from lidjax.errors import InputError
 from lidjax.sweep.spec import check_axis, check_choices, check_name, require
-from lidjax.sweep.spec_file import build, spec_to_dict
+from lidjax.sweep.spec_file import build, read_toml, spec_to_dict
 
 
 @dataclass(frozen=True)
@@ -231,14 +230,7 @@ KINDS = {"embedded": EmbeddedSpec, "huggingface": HuggingFaceSpec}
 def load_distill_spec(path: str | Path) -> DistillSpec:
     """Read and check a TOML spec. Paths of models and files that exist beside the spec start at its folder."""
     path = Path(path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; specs to start from are sweeps/distill*.toml") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a spec: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from None
+    table = read_toml(path, "sweeps/distill*.toml")
     try:
         spec = distill_spec_from_dict({"name": path.stem, **table})
     except InputError as error:

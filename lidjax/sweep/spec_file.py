@@ -20,17 +20,22 @@ KINDS = {"model": SyntheticSpec, "features": FeaturesSpec, "frontier": FrontierS
 """The table that says which kind of sweep a spec is."""
 
 
-def load_spec(path: str | Path) -> Spec:
-    """Read and check a TOML spec. A relative `features.path` is resolved against the spec's folder."""
-    path = Path(path)
+def read_toml(path: Path, examples: str) -> dict[str, Any]:
+    """The tables of a TOML file; InputError in words if there is none or it is not one."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; specs to start from are in sweeps/") from None
+        raise InputError(f"{path}: no such file; specs to start from are in {examples}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as a spec: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from None
+
+
+def load_spec(path: str | Path) -> Spec:
+    """Read and check a TOML spec. A relative `features.path` is resolved against the spec's folder."""
+    path = Path(path)
+    table = read_toml(path, "sweeps/")
     try:
         spec = spec_from_dict({"name": path.stem, **table})
     except InputError as error:
