@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from lidjax.difficulty import Difficulty
 from lidjax.generalization.cells import lgen_cell, resolve_method
+from lidjax.generalization.krylov import MAX_STEPS
 
 WORKING_SET = 2**22  # bytes: cells run together as long as their matrices fit the cache
 
@@ -71,8 +72,8 @@ def _sample(keys, n, eigenvalues, theta, beta, sigma_eta, ridge, method, difficu
             difficulty=difficulty,
         )
 
-    matrix_bytes = eigenvalues.nbytes * eigenvalues.shape[0]
-    cell_bytes = 2**12 if method == "scalar" else 3 * matrix_bytes
+    rows = {"scalar": 2**12 // eigenvalues.nbytes + 1, "krylov": 4 * MAX_STEPS}
+    cell_bytes = eigenvalues.nbytes * rows.get(method, 3 * eigenvalues.shape[0])
     rounds = -(-keys.shape[0] // max(1, WORKING_SET // cell_bytes))
     batch = -(-keys.shape[0] // rounds)
     # wrapped around to a whole number of batches: `lax.map(batch_size=)` would compile the cell twice

@@ -44,13 +44,13 @@ def tall_quadratic(
     root = jnp.sqrt(eigenvalues)
     if solver == "cholesky":
         rhs = jnp.stack([jnp.matmul(triangle, u, precision="highest"), ridge * theta / root])
-        return _quadratic(*gram_solve(triangle, ridge / eigenvalues, rhs))
+        return noise_quadratic(*gram_solve(triangle, ridge / eigenvalues, rhs))
     whitener = solve_triangular(triangle, jnp.diag(1 / root), lower=True)
     values, vectors = jnp.linalg.eigh(matmul_t(whitener, whitener), symmetrize_input=False)
     basis = root[:, None] * jnp.matmul(whitener.T, vectors, precision="highest")
     teacher = ridge * jnp.matmul(whitener, theta, precision="highest")
     modes = jnp.matmul(jnp.stack([u, teacher]), vectors, precision="highest") / (1 + ridge * values)[None, :]
-    return _quadratic(*matmul_t(modes, basis))
+    return noise_quadratic(*matmul_t(modes, basis))
 
 
 def wide_quadratic(
@@ -69,10 +69,10 @@ def wide_quadratic(
         half = matmul_t(vectors.T, half.T)
         weights = jnp.matmul(rhs, vectors, precision="highest") / (values + ridge)[None, :]
     fitted = jnp.matmul(weights, half, precision="highest") * root[None, :]
-    return _quadratic(fitted[0], root * theta[::-1] - fitted[1])
+    return noise_quadratic(fitted[0], root * theta[::-1] - fitted[1])
 
 
-def _quadratic(noise_response, shrinkage) -> NoiseQuadratic:
+def noise_quadratic(noise_response, shrinkage) -> NoiseQuadratic:
     """The coefficients for Δ = s·noise_response - shrinkage."""
     return NoiseQuadratic(
         jnp.sum(jnp.square(noise_response)),

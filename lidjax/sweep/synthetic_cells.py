@@ -57,9 +57,13 @@ def lgen_program(dim: int, method: CellMethod, model: Model, lengths: Lengths, s
     """Jitted `(axes, root) -> L_gen` over the axes of `lengths`: one program for each shape and session, for what
     varies over a grid is an argument."""
 
-    # matrices of 48 training sets at once would not fit the cache of a CPU: 1.4 times the time at d = 512
-    matrices = method not in ("scalar",) and dim >= 128
-    loops = ("n", "seed") if matrices and jax.default_backend() == "cpu" else ()
+    loops: tuple[str, ...] = ()
+    if jax.default_backend() == "cpu":
+        if method == "krylov":  # cells of one loop would wait for the slowest, and copy their rows each step
+            loops = ("alpha", "ridge", "n", "seed")
+        elif method != "scalar" and dim >= 128:
+            # matrices of 48 training sets at once would not fit the cache: 1.4 times the time at d = 512
+            loops = ("n", "seed")
     solver = "eigh" if dict(lengths)["ridge"] >= DECOMPOSE_FROM else "cholesky"
 
     def tile(axes: Mapping[str, Any], root):
