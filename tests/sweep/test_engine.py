@@ -65,19 +65,19 @@ def test_a_cell_equals_its_kernels_called_alone(small_spec):
 def test_a_grid_over_ridges_takes_the_cheapest_law_of_each_cell(small_spec):
     """ "krylov" where few directions matter, beside other laws in the same tile; each cell as if alone."""
     ridges = (0.0, 0.3, 1.0)
-    spec = change_grid(small_spec, n=(200, 2000), beta=(2.5,), seed=(0, 4), dim=(48,), ridge=ridges)
+    spec = change_grid(small_spec, n=(200, 10**6), beta=(2.5,), seed=(0, 4), dim=(48,), ridge=ridges)
     source, data = SyntheticSource(spec), run_sweep(spec)
     eigenvalues, theta = power_law_spectrum(48, 1.0), power_law_teacher(48)
     known = {"beta": 2.5, "sigma_eta": 0.1}
-    methods = [source.method_of(alpha=1.0, dim=48, ridge=r, n=2000, **known) for r in ridges]
+    methods = [source.method_of(alpha=1.0, dim=48, ridge=r, n=10**6, **known) for r in ridges]
     assert methods == ["scalar", "krylov", "krylov"]
     for ridge, method in zip(ridges, methods, strict=True):
-        size = TrainingSize(np.float64(2000), np.array([0, 2000], np.uint32))
+        size = TrainingSize(np.float64(10**6), np.array([0, 10**6], np.uint32))
         key = cell_keys(jax.random.key(3), 48, size, np.uint32(4))[0]
         alone = lgen_cell(
-            key, 2000, eigenvalues=eigenvalues, theta=theta, ridge=ridge, method=method, **known
+            key, 10**6, eigenvalues=eigenvalues, theta=theta, ridge=ridge, method=method, **known
         )
-        np.testing.assert_allclose(data["lgen"].sel(ridge=ridge, n=2000, seed=4).item(), alone, rtol=1e-9)
+        np.testing.assert_allclose(data["lgen"].sel(ridge=ridge, n=10**6, seed=4).item(), alone, rtol=1e-9)
 
 
 def test_tiles_of_any_size_give_the_same_cells(small_spec):
