@@ -89,8 +89,9 @@ class SyntheticSource:
         return TileResult(lgen, failure, cell_status(lgen, failure))
 
     def _lgen(self, coords: Mapping[str, np.ndarray], root, split: Split | None) -> np.ndarray:
-        """L_gen over (beta, alpha, ridge, sigma_eta, n, seed). Where cells need different kernels each runs on the
-        N it serves, and the cells are picked afterwards."""
+        """L_gen over (beta, alpha, ridge, sigma_eta, n, seed). Where cells need different kernels each runs on the N it
+        serves, repeated up to the length of the tile, and the cells are picked afterwards: what is computed in
+        vain takes less than a compilation for another length would."""
         (dim,) = coords["dim"].tolist()
         names = ("beta", "alpha", "ridge", "sigma_eta", "n")
         wanted = np.empty([len(coords[name]) for name in names], object)
@@ -101,10 +102,9 @@ class SyntheticSource:
         picked = np.full([len(coords[name]) for name in names], np.nan, self.dtype)
         for method in sorted(set(wanted.ravel().tolist())):
             mine = wanted == method
-            served = mine.any(axis=(0, 1, 2, 3))  # an N that this kernel does not serve costs it nothing
-            sizes = coords["n"][served]
-            if split is not None and split.axis == "n":
-                sizes = np.pad(sizes, (0, split.padded(len(sizes)) - len(sizes)), mode="edge")
+            served = mine.any(axis=(0, 1, 2, 3))
+            length = len(served) if split is None or split.axis != "n" else split.padded(len(served))
+            sizes = np.pad(coords["n"][served], (0, length - served.sum()), mode="edge")
             part = {**coords, "n": sizes}
             lengths = tuple((name, len(part[name])) for name in names)
             axes = self._arguments(part)
