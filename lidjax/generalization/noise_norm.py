@@ -27,14 +27,14 @@ from lidjax.generalization.truncated_moments import (
     log_beta_half,
     power_moments,
 )
-from lidjax.generalization.variates import standard_exponential, standard_normal
+from lidjax.generalization.variates import paired_uniforms, standard_exponential, standard_normal
 
 EXACT_LABELS = 1024
 EXCEEDANCES = 8  # on average; more of them make the bulk lighter-tailed and the draw dearer
-_PROPOSALS = 32  # P(more than this) is below 1e-9; the surplus would fall to the bulk
+_PROPOSALS = 14  # P(more than this) is below 1e-9; the surplus would fall to the bulk
 _POWER_THRESHOLD = 90.0  # P(z² > 90) = 2.4e-21: past it the power prior's tail is Pareto for every N ≤ 1e15
 _BLOCK = 256
-_RUNNING_SUM = np.tri(_PROPOSALS)  # as a product: `cumsum` is a tree of operations to compile
+_RUNNING_SUM = np.triu(np.ones((_PROPOSALS, _PROPOSALS), np.float32))  # as a product: `cumsum` is a tree of operations to compile
 
 
 def noise_norm_squared(key, n, *, beta, sigma_eta, difficulty: Difficulty = "gamma") -> Float[Array, ""]:
@@ -68,47 +68,77 @@ def split_norm_squared(key, n, beta, difficulty: Difficulty = "gamma"):
     """Σ_{i ≤ n} η_i² at σ_η = 1 from its largest terms and a bulk; for n ≥ `EXACT_LABELS`, cost O(1)."""
     dtype = beta.dtype
     a = beta / 2
-    uniform = jax.random.uniform(key, (2 * _PROPOSALS + 2,), dtype)
-    z_count, z_bulk = standard_normal(uniform[:2])
-    thinning, spacing = uniform[2 : _PROPOSALS + 2], standard_exponential(uniform[_PROPOSALS + 2 :])
-    arrivals = jnp.matmul(jnp.asarray(_RUNNING_SUM, dtype), spacing, precision="highest")
+    # variates that depend on the key alone, in float32; what depends on beta and n is of `dtype`
+    wide, narrow = paired_uniforms(key, (_PROPOSALS + 1,), dtype)
+    z_bulk, z_count = standard_normal(jnp.stack([wide[0], narrow[0]])).astype(dtype)
+    thinning = jnp.square(narrow[1:]).astype(dtype)
+    arrivals = jnp.matmul(standard_exponential(wide[1:]), jnp.asarray(_RUNNING_SUM), precision="highest")
+    log_arrivals = jnp.log(arrivals).astype(dtype)
 
-    # p-value of the j-th largest label over the threshold's, Γ_j / (Γ_{N+1} p): below 1 it is an exceedance
-    total_arrival = arrivals[-1] + wilson_hilferty(n + 1 - _PROPOSALS, z_count)
+    # log p-value of the j-th largest label over the threshold's, Γ_j / (Γ_{N+1} p): below 0 it is an exceedance
+    others = wilson_hilferty(n + 1 - _PROPOSALS, z_count)
+    log_p_value = log_arrivals - jnp.log(others + arrivals[-1].astype(dtype))
+    exceedances = mean_exceedances(a)
     if difficulty == "gamma":
         log_beta = log_beta_half(a)
-        log_x = jnp.minimum((jnp.log(EXCEEDANCES * a / n) + log_beta) / a, float(np.log(SPLIT)))
+        log_x = jnp.minimum((jnp.log(exceedances * a / n) + log_beta) / a, float(np.log(SPLIT)))
         x = jnp.exp(log_x)
-        proposed = n * jnp.exp(a * log_x - log_beta) / (a * jnp.sqrt(1 - x))
-        ratio = arrivals * (n / total_arrival) / proposed
-        log_y = log_x + jnp.log(jnp.minimum(ratio, 1.0)) / a
-        above = (ratio < 1) & (jnp.square(thinning) * (1 - jnp.exp(log_y)) < 1 - x)
-        excess = jnp.where(above, 2 * jnp.expm1(-log_y), 0.0)
+        log_proposed = a * log_x - log_beta - jnp.log(a * jnp.sqrt(1 - x))
+        log_ratio = log_p_value - log_proposed
+        inverse_y = jnp.exp(jnp.maximum(-log_ratio, 0.0) / a - log_x)
+        above = (log_ratio < 0) & (thinning * (inverse_y - 1) < (1 - x) * inverse_y)
+        excess = jnp.where(above, 2 * (inverse_y - 1), 0.0)
         scale, moments = 2 * (1 / x - 1), gamma_moments(a, log_x)
     else:
         log_tail = log_absolute_moment(a)
-        log_t = jnp.maximum((log_tail + jnp.log(n / EXCEEDANCES)) / a, float(np.log(_POWER_THRESHOLD)))
-        ratio = arrivals * (n / total_arrival) / (n * jnp.exp(log_tail - a * log_t))
-        above = ratio < 1
-        excess = jnp.where(above, jnp.exp(log_t - jnp.log(jnp.minimum(ratio, 1.0)) / a), 0.0)
+        log_t = jnp.maximum((log_tail + jnp.log(n / exceedances)) / a, jnp.log(28 + 2 * jnp.log(n)))
+        log_ratio = log_p_value - log_tail + a * log_t
+        above = log_ratio < 0
+        excess = jnp.where(above, jnp.exp(log_t + jnp.maximum(-log_ratio, 0.0) / a), 0.0)
         scale, moments = jnp.exp(log_t), power_moments(a, log_t)
     below = n - jnp.sum(above.astype(dtype))
     return scale * sum_of_many(z_bulk, below, moments) + jnp.sum(excess)
 
 
-def sum_of_many(z, count, moments):
-    """Sum of `count` independent terms with raw truncated `moments` (orders 0 to 4), from one normal z.
+def mean_exceedances(a):
+    """Mean number of labels past the threshold; a heavier tail needs more of them before the rest is nearly normal."""
+    return 2 - 3.1 * jnp.log(jnp.minimum(a, 1.0))
 
-    Cornish-Fisher to fourth order: the first four cumulants are right to O(1/count).
+
+def sum_of_many(z, count, moments):
+    """Sum of `count` independent terms with raw truncated `moments` (orders 0 to 6), from one normal z.
+
+    Cornish-Fisher to sixth order (Abramowitz and Stegun 26.2.49): the first six cumulants are right to
+    leading order in 1/count.
     """
-    mass, m1, m2, m3, m4 = moments
-    m1, m2, m3, m4 = m1 / mass, m2 / mass, m3 / mass, m4 / mass
+    m1, m2, m3, m4, m5, m6 = moments[1:] / moments[0]
     variance = m2 - m1**2
-    skew = (m3 - 3 * m1 * m2 + 2 * m1**3) / variance**1.5 / jnp.sqrt(count)
-    fourth = m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4
-    excess = (fourth / variance**2 - 3) / count
-    bent = z + skew * (z**2 - 1) / 6 + excess * (z**3 - 3 * z) / 24 - skew**2 * (2 * z**3 - 5 * z) / 36
-    return count * m1 + jnp.sqrt(count * variance) * bent
+    c3 = m3 - 3 * m1 * m2 + 2 * m1**3
+    c4 = m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4
+    c5 = m5 - 5 * m1 * m4 + 10 * m1**2 * m3 - 10 * m1**3 * m2 + 4 * m1**5
+    c6 = m6 - 6 * m1 * m5 + 15 * m1**2 * m4 - 20 * m1**3 * m3 + 15 * m1**4 * m2 - 5 * m1**6
+    scale = jnp.sqrt(variance)
+    g1 = c3 / scale**3
+    g2 = c4 / scale**4 - 3
+    g3 = c5 / scale**5 - 10 * g1
+    g4 = c6 / scale**6 - 15 * g2 - 10 * g1**2 - 15
+    h2 = z**2 - 1
+    h3 = z * (z**2 - 3)
+    h4 = z * h3 - 3 * h2
+    h5 = z * h4 - 4 * h3
+    first = g1 * h2 / 6
+    second = g2 * h3 / 24 - g1**2 * (2 * h3 + z) / 36
+    third = g3 * h4 / 120 - g1 * g2 * (h4 + h2) / 24 + g1**3 * (12 * h4 + 19 * h2) / 324
+    fourth = (
+        g4 * h5 / 720
+        - g2**2 * (3 * h5 + 6 * h3 + 2 * z) / 384
+        - g1 * g3 * (2 * h5 + 3 * h3) / 180
+        + g1**2 * g2 * (14 * h5 + 37 * h3 + 8 * z) / 288
+        - g1**4 * (252 * h5 + 832 * h3 + 227 * z) / 7776
+    )
+    root = jnp.sqrt(count)
+    bent = z + (first + (second + (third + fourth / root) / root) / root) / root
+    return count * m1 + root * scale * bent
 
 
 def wilson_hilferty(shape, z):

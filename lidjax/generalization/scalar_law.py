@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from lidjax.generalization.chi_square import ROUNDS, chi_square
-from lidjax.generalization.variates import standard_exponential, standard_normal
+from lidjax.generalization.variates import paired_uniforms, standard_normal
 
 
 def ols_noise_gain(key, n, dim: int) -> Float[Array, ""]:
@@ -16,8 +16,10 @@ def ols_noise_gain(key, n, dim: int) -> Float[Array, ""]:
     Its mean is d / (N (N-d-1)), so E[L_gen] = σ² E[1/τ] d / (N-d-1) for β > 2 and N > d + 1.
     """
     dof = jnp.stack([jnp.full_like(n, dim), n - dim, n - dim + 1])
-    uniform = jax.random.uniform(key, (2 * ROUNDS + 1, 3), n.dtype)
-    normal, exponential = standard_normal(uniform[:ROUNDS]), standard_exponential(uniform[ROUNDS:])
+    wide, narrow = paired_uniforms(key, (ROUNDS, 3), n.dtype)
+    # the last round is reached once in 5e4 draws: its normal is the one that can be coarse
+    normal = standard_normal(jnp.concatenate([wide[:-1], narrow[-1:]]))
+    exponential = -jnp.log(jnp.concatenate([narrow, wide[-1:]]))
     inside, outside, smallest = chi_square(dof, normal, exponential)
     return inside / (inside + outside) / smallest
 
