@@ -17,9 +17,7 @@ def ols_noise_gain(key, n, dim: int) -> Float[Array, ""]:
     """
     dof = jnp.stack([jnp.full_like(n, dim), n - dim, n - dim + 1])
     wide, narrow = paired_uniforms(key, (ROUNDS, 3), n.dtype)
-    # the last round is reached once in 5e4 draws: its normal is the one that can be coarse
-    normal = standard_normal(jnp.concatenate([wide[:-1], narrow[-1:]]))
-    exponential = -jnp.log(jnp.concatenate([narrow, wide[-1:]]))
+    normal, exponential = standard_normal(wide), -jnp.log(narrow)
     inside, outside, smallest = chi_square(dof, normal, exponential)
     return inside / (inside + outside) / smallest
 
