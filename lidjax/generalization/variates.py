@@ -9,14 +9,15 @@ import jax.numpy as jnp
 from jax.scipy.special import erfinv
 from jaxtyping import Array, Float, Float32
 
-WIDE, NARROW = 40, 24
+WIDE, NARROW = 36, 28
 
 
 def paired_uniforms(key, shape, dtype) -> tuple[Float32[Array, "*s"], Float32[Array, "*s"]]:
     """(wide, narrow): independent float32 uniforms strictly inside (0, 1), for draws of `dtype`.
 
-    float64: the upper 40 and the lower 24 bits of one 64-bit word; float32: two words of 32 bits. They are rounded
-    to the 24 digits of float32 but reach down to 2^-41 and 2^-25 (both 2^-33 for float32).
+    float64: the upper 36 and the lower 28 bits of one 64-bit word; float32: two words of 32 bits. Each is a multiple
+    of its last bit plus half of it, rounded to the 24 digits of float32, so they reach down to 2^-37 and 2^-29
+    (both 2^-33 for float32) and up to 1 - 2^-24. What is made of them differs from its law by 6e-8 at most.
     """
     if dtype == jnp.float64:
         bits = jax.random.bits(key, shape, jnp.uint64)
