@@ -29,7 +29,7 @@ from lidjax.generalization.truncated_moments import (
     log_beta_half,
     power_moments,
 )
-from lidjax.generalization.variates import paired_uniforms, standard_exponential, standard_normal
+from lidjax.generalization.variates import paired_uniforms, standard_normal
 
 EXACT_LABELS = 1024
 _PROPOSALS = 14  # see "Exceedances past the 14th" above
@@ -74,7 +74,8 @@ def split_norm_squared(key, n, beta, difficulty: Difficulty = "gamma"):
     wide, narrow = paired_uniforms(key, (_PROPOSALS + 1,), dtype)
     z_bulk, z_count = standard_normal(jnp.stack([wide[0], narrow[0]])).astype(dtype)
     thinning = jnp.square(narrow[1:]).astype(dtype)
-    arrivals = jnp.matmul(standard_exponential(wide[1:]), jnp.asarray(_RUNNING_SUM), precision="highest")
+    spacing = -jnp.log1p(-wide[1:])
+    arrivals = jnp.matmul(spacing, jnp.asarray(_RUNNING_SUM), precision="highest")
     log_arrivals = jnp.log(arrivals).astype(dtype)
 
     # log p-value of the j-th largest label over the threshold's, Γ_j / (Γ_{N+1} p): below 0 it is an exceedance

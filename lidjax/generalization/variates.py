@@ -38,4 +38,4 @@ def standard_normal(uniform: Float[Array, "*s"]) -> Float[Array, "*s"]:
 
 def standard_exponential(uniform: Float[Array, "*s"]) -> Float[Array, "*s"]:
     """Exponential variates, kept off zero: their logarithm is the tail of the label noise."""
-    return -jnp.log1p(-jnp.maximum(uniform, 2.0**-55))
+    return -jnp.log1p(-jnp.maximum(uniform, float(jnp.finfo(uniform.dtype).eps) / 4))
