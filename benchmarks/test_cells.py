@@ -80,18 +80,17 @@ WORDS = (
 )  # of 64 bits: what a cell draws for the gain (ROUNDS of 3 chi-squares) and for the noise norm
 
 
-def bare_bits(keys, dtype):
-    """Seconds for the random words of a cell for each key, as the cell draws them: one call, two words in float32."""
-    shape, word = ((WORDS,), jnp.uint64) if dtype == jnp.float64 else ((2, WORDS), jnp.uint32)
-    draw = jax.jit(jax.vmap(lambda key: jax.random.bits(key, shape, word)))
+def bare_bits(keys):
+    """Seconds for the random words of a cell for each key."""
+    draw = jax.jit(jax.vmap(lambda key: jax.random.bits(key, (WORDS,), jnp.uint64)))
     return shortest(lambda: draw(keys))
 
 
-def bare_variates(keys, dtype):
+def bare_variates(keys):
     """Seconds for the standard variates of a cell: 14 normal, 14 + 12 exponential, 14 uniform."""
 
     def one(key):
-        wide, narrow = paired_uniforms(key, (WORDS,), dtype)
+        wide, narrow = paired_uniforms(key, (WORDS,))
         return standard_normal(wide[:14]), jnp.log1p(-wide[13:]), jnp.log(narrow[:12]), narrow[13:]
 
     draw = jax.jit(jax.vmap(one))
@@ -108,8 +107,8 @@ def test_scalar_cell(seconds, benchmark, n, count, dtype):
     taken = seconds(cells("scalar", n, 512, count, dtype, ridge=0.0), rounds=30)
     benchmark.extra_info |= {
         "cells_a_second": count / taken,
-        "over_bits": taken / bare_bits(keys, dtype),
-        "over_variates": taken / bare_variates(keys, dtype),
+        "over_bits": taken / bare_bits(keys),
+        "over_variates": taken / bare_variates(keys),
     }
 
 

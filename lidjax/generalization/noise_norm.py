@@ -13,7 +13,7 @@ Error: the Kolmogorov distance to the exact law, by inversion of characteristic 
 for 0.2 ≤ β ≤ 50 and both priors (N = 1024), 3e-7 from β = 2.5 on, and no more at N = 1e5 and 1e9; exceedances
 past the 14th count as one of the rest, which adds 9e-7 at most. Without cumulants past the fourth it is 2e-5, past
 the second 8e-3. Variates have the 24 digits of float32, which is finer than that; Γ_1 is cut off at 2^-37 (a chance
-of 7e-12, for float32 1e-10), normal ones at 5.4 (7e-8). All moments that exist are kept.
+of 7e-12), normal ones at 5.4 (7e-8). All moments that exist are kept.
 """
 
 import jax
@@ -71,7 +71,7 @@ def split_norm_squared(key, n, beta, difficulty: Difficulty = "gamma"):
     dtype = beta.dtype
     a = beta / 2
     # variates that depend on the key alone, in float32; what depends on beta and n is of `dtype`
-    wide, narrow = paired_uniforms(key, (_PROPOSALS + 1,), dtype)
+    wide, narrow = paired_uniforms(key, (_PROPOSALS + 1,))
     z_bulk, z_count = standard_normal(jnp.stack([wide[0], narrow[0]])).astype(dtype)
     thinning = jnp.square(narrow[1:]).astype(dtype)
     spacing = -jnp.log1p(-wide[1:])

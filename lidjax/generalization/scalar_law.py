@@ -17,7 +17,7 @@ def ols_noise_gain(key, n, dim: int) -> Float[Array, ""]:
     the shapes near 1 has 28 bits: the far tail of 1/χ²_{N-d+1} ends where its chance is 2e-9.
     """
     dof = jnp.stack([jnp.full_like(n, dim), n - dim, n - dim + 1])
-    wide, narrow = paired_uniforms(key, (ROUNDS, 3), n.dtype)
+    wide, narrow = paired_uniforms(key, (ROUNDS, 3))
     normal, exponential = standard_normal(wide), -jnp.log(narrow)
     inside, outside, smallest = chi_square(dof, normal, exponential)
     return inside / (inside + outside) / smallest
