@@ -10,10 +10,11 @@ rest is a sum of many bounded terms: with a threshold t that a few of the N labe
   sixth cumulants (Cornish-Fisher), from the closed-form truncated moments.
 
 Error: the Kolmogorov distance to the exact law, by inversion of characteristic functions, is at most 2.2e-6
-for 0.2 ≤ β ≤ 50 and both priors (N = 1024), 3e-7 from β = 2.5 on, and no more at N = 1e5 and 1e9; exceedances
-past the 14th count as one of the rest, which adds 9e-7 at most. Without cumulants past the fourth it is 2e-5, past
-the second 8e-3. Variates have the 24 digits of float32, which is finer than that; Γ_1 is cut off at 2^-37 (a chance
-of 7e-12), normal ones at 5.4 (7e-8). All moments that exist are kept.
+for 0.2 ≤ β ≤ 50 and both priors (N = 1024), 3e-7 from β = 2.5 on, and no more at N = 1e5 (gamma: β ≥ 0.7) and 1e9
+(power), where the inversion resolves it; exceedances past the 14th count as one of the rest, which adds 9e-7 at
+most. Without cumulants past the fourth it is 2e-5, past the second 8e-3. Variates have the 24 digits of float32,
+which is finer than that; Γ_1 is cut off at 2^-37 (a chance of 7e-12), normal ones at 5.4 (7e-8). All moments that
+exist are kept.
 """
 
 import jax

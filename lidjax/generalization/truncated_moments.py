@@ -65,7 +65,7 @@ def gamma_moments(a, log_x) -> Float[Array, "7"]:
 
 
 def power_moments(a, log_t) -> Float[Array, "7"]:
-    """E[(w/t)^r; w ≤ t], r = 0..6, for w = z² U^(-1/a); leaves out z² > t (chance 4e-11 at t = 42, the least)."""
+    """E[(w/t)^r; w ≤ t], r = 0..6, for w = z² U^(-1/a); leaves out z² > t (chance 1e-10 at t = 42, the least)."""
     dtype = log_t.dtype
     order = jnp.asarray(ORDERS, dtype)
     log_moment = jnp.asarray(np.log([1.0, 1.0, 3.0, 15.0, 105.0, 945.0, 10395.0]), dtype)

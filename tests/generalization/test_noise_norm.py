@@ -232,6 +232,14 @@ def test_float32_in_law(beta, difficulty):
     assert stats.ks_2samp(single, double).pvalue > ALARM / 6
 
 
+@pytest.mark.parametrize("difficulty", PRIORS)
+def test_float32_and_float64_share_their_variates(difficulty):
+    """One key, two precisions: the same draw to rounding, but for labels that rounding moves across the threshold."""
+    single = draw(split_norm_squared, 5e3, 2.5, difficulty, 20_000, seed=8, dtype=jnp.float32)
+    double = draw(split_norm_squared, 5e3, 2.5, difficulty, 20_000, seed=8)
+    assert np.mean(np.abs(single / double - 1) > 1e-5) < 1e-3
+
+
 @pytest.mark.parametrize("a", [0.1, 1.0, 1.25, 2.0, 2.0000001, 3.99999, 4.0, 10.0])
 def test_truncated_moments_against_quadrature(a):
     """Worst relative error seen: 1e-13 (gamma), 3e-11 (power, at a = 2.00001)."""
