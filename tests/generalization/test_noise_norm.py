@@ -88,7 +88,7 @@ def test_infinite_mean_follows_the_stable_law(difficulty):
     assert stats.kstest(draws, stats.levy(scale=np.pi * c**2 / 2).cdf).pvalue > ALARM / 2
 
 
-KOLMOGOROV_CASES = [(1024, b, p) for b in (0.2, 0.5, 2.0, 8.0, 20.0) for p in PRIORS] + [(1e5, 2.0, "power")]
+KOLMOGOROV_CASES = [(1024, b, p) for b in (0.2, 2.0, 20.0) for p in PRIORS] + [(1e5, 2.0, "power")]
 
 
 @pytest.mark.parametrize(("n", "beta", "difficulty"), KOLMOGOROV_CASES)
@@ -138,7 +138,7 @@ def kolmogorov_distance(n, beta, difficulty):
     z = np.linspace(-9, 9, 401)
     mass = stats.norm.pdf(z) * (z[1] - z[0])
     split = 0
-    for j in range(40):
+    for j in range(12 + 3 * int(np.ceil(exceedances))):
         below = np.asarray(sum_of_many(jnp.asarray(z), float(n - j), moments)) * threshold - n * mean
         bulk_sum = np.exp(1j * t[:, None] * below) @ mass
         log_binomial = -special.betaln(n - j + 1, j + 1) - np.log(n + 1)
