@@ -14,10 +14,11 @@ import pytest
 from lidjax.generalization import deterministic_lgen, lgen_cell
 from lidjax.generalization.krylov import krylov_steps, wishart_solve
 from lidjax.generalization.noise_norm import noise_norm_squared
+from lidjax.generalization.variates import paired_uniforms, standard_normal
 from lidjax.model import power_law_spectrum, power_law_teacher
 
 
-def shortest(function, repeats=7):
+def shortest(function, repeats=30):
     jax.block_until_ready(function())
     times = []
     for _ in range(repeats):
@@ -101,19 +102,40 @@ def normals(count, dtype):
     return shortest(lambda: draw(jax.random.key(0)))
 
 
-def uniforms(count, dtype):
-    draw = jax.jit(lambda key: jax.random.uniform(key, (count,), dtype))
-    return shortest(lambda: draw(jax.random.key(0)))
+WORDS = (
+    4 * 3 + 15
+)  # of 64 bits: what a cell draws for the gain (ROUNDS of 3 chi-squares) and for the noise norm
 
 
+def bare_bits(keys):
+    """Seconds for the random words of a cell for each key."""
+    draw = jax.jit(jax.vmap(lambda key: jax.random.bits(key, (WORDS,), jnp.uint64)))
+    return shortest(lambda: draw(keys))
+
+
+def bare_variates(keys):
+    """Seconds for the standard variates of a cell: 14 normal, 14 + 12 exponential, 14 uniform."""
+
+    def one(key):
+        wide, narrow = paired_uniforms(key, (WORDS,))
+        return standard_normal(wide[:14]), jnp.log1p(-wide[13:]), jnp.log(narrow[:12]), narrow[13:]
+
+    draw = jax.jit(jax.vmap(one))
+    return shortest(lambda: draw(keys))
+
+
+@pytest.mark.parametrize("count", [4_000, 100_000])
 @pytest.mark.parametrize("n", [1e4, 1e15])
-def test_scalar_cell(seconds, benchmark, n, dtype):
-    """A million cells; beside it the bare cost of the random bits a cell uses."""
-    count, bits = 100_000, 27 + 66  # uniforms of the gain and of the noise norm
-    taken = seconds(cells("scalar", n, 512, count, dtype, ridge=0.0))
+def test_scalar_cell(seconds, benchmark, n, count, dtype):
+    """Many cells at once, in an array that fits the cache and in one that does not, and beside them what their random
+    numbers cost alone: `over_bits` the words before anything is made of them, `over_variates` the normal,
+    exponential and uniform ones."""
+    keys = jax.random.split(jax.random.key(1), count)
+    taken = seconds(cells("scalar", n, 512, count, dtype, ridge=0.0), rounds=30)
     benchmark.extra_info |= {
         "cells_a_second": count / taken,
-        "over_bare_random_numbers": taken / uniforms(count * bits, dtype),
+        "over_bits": taken / bare_bits(keys),
+        "over_variates": taken / bare_variates(keys),
     }
 
 

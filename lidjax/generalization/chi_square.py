@@ -4,9 +4,11 @@ Marsaglia and Tsang (ACM TOMS 26 (2000) 363): with δ = k - 1/3 and c = 1/√(9�
 when log U < ½z² + δ(1 - v + log v), v = (1+cz)³. A proposal fails with probability 0.027 at k = 3/2, 0.0062 at k = 5,
 less above; shapes below 2 are raised by one and brought back by U^(1/k). The first success of four proposals is
 kept, the last one if all fail: the total variation error is at most 6e-7, 2e-9 from 10 degrees of freedom on.
+Proposals tested in float32 add 2e-8, float32 normals (cut at 5.4) 7e-8.
 `jax.random.gamma` is exact but waits, lane by lane, for its own rejections: 20 to 50 times the time.
 """
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -16,25 +18,38 @@ ROUNDS = 4
 def chi_square(
     dof: Float[Array, "*s"], normal: Float[Array, "rounds *s"], exponential: Float[Array, "more *s"]
 ) -> Float[Array, "*s"]:
-    """One variate for each entry of `dof` > 0, from ROUNDS standard normal and ROUNDS + 1 exponential ones each."""
-    shape = dof[None] / 2
+    """One variate for each entry of `dof` > 0, from ROUNDS standard normal and ROUNDS + 1 exponential ones each.
+
+    The last exponential serves shapes below 2, the one before it nothing. Variates may be of a narrower dtype than
+    `dof`: proposals are then tested in it, and the one that is kept is transformed in that of `dof`.
+    """
+    shape = dof / 2
     small = shape < 2
     delta = jnp.where(small, shape + 1, shape) - 1 / 3
-    cz = normal / jnp.sqrt(9 * delta)
-    accepted = (cz > -1) & (-exponential[:-1] < log_acceptance(cz, delta))
-    cz = jnp.maximum(cz, -0.999)
-    chosen = cz[-1]
-    for i in range(ROUNDS - 2, -1, -1):
-        chosen = jnp.where(accepted[i], cz[i], chosen)
-    boost = jnp.where(small[0], jnp.exp(-exponential[-1] / shape[0]), 1.0)
-    return 2 * delta[0] * (1 + chosen) ** 3 * boost
+    width = 1 / jnp.sqrt(9 * delta)
+
+    def keep_if_accepted(later, proposal):
+        z, waiting = proposal
+        cz = z * width.astype(z.dtype)
+        accepted = (cz > -1) & (-waiting < log_acceptance(cz, delta.astype(z.dtype)))
+        return jnp.where(accepted, z, later), None
+
+    # a loop from the last round to the first: unrolled, XLA fuses the rounds and loses its vector instructions
+    earlier = (normal[:-1], exponential[: len(normal) - 1])
+    chosen, _ = jax.lax.scan(keep_if_accepted, normal[-1], earlier, reverse=True)
+    cube = (1 + jnp.maximum(chosen.astype(dof.dtype) * width, -0.999)) ** 3
+    boost = jnp.where(small, jnp.exp(-exponential[-1].astype(dof.dtype) / shape), 1.0)
+    return 2 * delta * cube * boost
 
 
 def log_acceptance(s, delta):
     """½z² + δ(1 - v + log v) with s = cz, arranged so that nothing of order δ is subtracted.
 
-    It equals 3δ(log(1+s) - s + s²/2 - s³/3); for small s that is -¾ δ s⁴ (1 - ⅘ s), to relative s².
+    It equals 3δ(log(1+s) - s + s²/2 - s³/3), of which eight terms of the series are taken for |s| < 0.1.
     """
     safe = jnp.maximum(s, -0.999)
-    exact = 3 * delta * (jnp.log1p(safe) - safe + safe**2 / 2 - safe**3 / 3)
-    return jnp.where(jnp.abs(s) < 1e-3, -0.75 * delta * s**4 * (1 - 0.8 * s), exact)
+    exact = jnp.log1p(safe) - safe + safe**2 / 2 - safe**3 / 3
+    series = jnp.zeros_like(s)
+    for k in range(11, 3, -1):
+        series = 1 / k - s * series
+    return 3 * delta * jnp.where(jnp.abs(s) < 0.1, -(s**4) * series, exact)
