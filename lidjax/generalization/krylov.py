@@ -29,7 +29,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from lidjax.generalization.chi_square import ROUNDS, chi_square
-from lidjax.generalization.variates import standard_exponential, standard_normal
+from lidjax.generalization.variates import paired_uniforms, standard_normal
 from lidjax.generalization.whitened import NoiseQuadratic, noise_quadratic
 
 STAGES = (8, 16, 24, 40)
@@ -133,9 +133,9 @@ def _row_lengths(key, dof, dim, dtype) -> Float[Array, " rows"]:
     """χ of dof, dof - 1, ... degrees of freedom; 0 past min(dof, dim), when all of W is known."""
     row = jnp.arange(2 * MAX_STEPS, dtype=dtype)
     left = jnp.where(row < dim, dof - row, 0.0)
-    uniform = jax.random.uniform(key, (2 * ROUNDS + 1, left.shape[0]), dtype)
-    normal, exponential = standard_normal(uniform[:ROUNDS]), standard_exponential(uniform[ROUNDS:])
-    return jnp.where(left > 0, jnp.sqrt(chi_square(jnp.maximum(left, 1.0), normal, exponential)), 0.0)
+    wide, narrow = paired_uniforms(key, (ROUNDS, left.shape[0]))
+    squares = chi_square(jnp.maximum(left, 1.0), standard_normal(wide), -jnp.log(narrow))
+    return jnp.where(left > 0, jnp.sqrt(squares), 0.0)
 
 
 def _without(vectors, basis):

@@ -77,7 +77,7 @@ def _sample(keys, n, eigenvalues, theta, beta, sigma_eta, ridge, method, difficu
     rounds = -(-keys.shape[0] // max(1, WORKING_SET // cell_bytes))
     batch = -(-keys.shape[0] // rounds)
     # wrapped around to a whole number of batches: `lax.map(batch_size=)` would compile the cell twice
-    padded = keys[jnp.arange(rounds * batch) % keys.shape[0]].reshape(rounds, batch)
+    padded = keys[jnp.arange(rounds * batch) % keys.shape[0]].reshape(rounds, batch, *keys.shape[1:])
     if rounds == 1:
         return jax.vmap(one)(keys)
     return jax.lax.map(jax.vmap(one), padded).ravel()[: keys.shape[0]]
