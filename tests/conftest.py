@@ -1,15 +1,24 @@
 """Strict numerics for every test: float64, no silent broadcasting of ranks, no silent dtype promotion.
 
-Nearly all the time of the tests is compilation. They leave out what costs the compiler most, and keep what it made
-for the next run.
+Nearly all the time of the tests is compilation. They leave out what costs the compiler most, and share what it made:
+between the processes of a run, those that tests start included, and with the next run.
 """
 
+import gc
 import os
 from pathlib import Path
 
 os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
+    "XLA_FLAGS",
+    # without its newer code generator for loops XLA compiles in a third of the time; level 0 would halve that once
+    # more, but its code is four times slower, and tests that compute take longer by more than the others gain
+    "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
+    " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
 )
+CACHE = Path(__file__).resolve().parents[1] / ".pytest_cache" / "xla"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait by spinning, and there is a process a core
 
 import jax
 import pytest
@@ -17,10 +26,6 @@ import pytest
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
-jax.config.update(
-    "jax_compilation_cache_dir", str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "xla")
-)
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -31,3 +36,10 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip(f"real data are not at {REAL_DATA} (they may not be redistributed)")
     return REAL_DATA
+
+
+def pytest_collection_finish():
+    """Modules and tests live until the end: the garbage collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
