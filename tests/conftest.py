@@ -11,14 +11,15 @@ from pathlib import Path
 os.environ.setdefault(
     "XLA_FLAGS",
     # without its newer code generator for loops XLA compiles in a third of the time; level 0 would halve that once
-    # more, but its code is four times slower, and tests that compute take longer by more than the others gain
+    # more, but its code is three times slower, and tests that compute lose more than the others gain
     "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
     " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
 )
-CACHE = Path(__file__).resolve().parents[1] / ".pytest_cache" / "xla"
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "xla")
+)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait by spinning, and there is a process a core
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads spin while they wait, beside a worker a core
 
 import jax
 import pytest

@@ -42,18 +42,12 @@ def test_results_are_labelled_and_complete(small_spec):
 def test_a_cell_equals_its_kernels_called_alone(small_spec):
     """The slow twin of planning, padding, nesting vmaps and storing: one cell, one call."""
     data = run_sweep(small_spec)
+    model = {"eigenvalues": power_law_spectrum(8, 1.0), "theta": power_law_teacher(8)}
+    kernel = jax.jit(lgen_cell, static_argnames="method")
     for n, method in ((7, "dual"), (100, "bartlett")):
         size = TrainingSize(np.float64(n), np.array([0, n], np.uint32))
-        alone = lgen_cell(
-            cell_keys(jax.random.key(3), 8, size, np.uint32(5))[0],
-            n,
-            eigenvalues=power_law_spectrum(8, 1.0),
-            theta=power_law_teacher(8),
-            beta=5.0,
-            sigma_eta=0.1,
-            ridge=1e-2,
-            method=method,
-        )
+        key = cell_keys(jax.random.key(3), 8, size, np.uint32(5))[0]
+        alone = kernel(key, n, **model, beta=5.0, sigma_eta=0.1, ridge=1e-2, method=method)
         cell = data.sel(beta=5.0, n=n, seed=5)
         np.testing.assert_allclose(cell["lgen"].item(), alone, rtol=1e-9)
         other = data["lgen"].sel(beta=5.0, n=n, seed=1).item()
