@@ -4,6 +4,7 @@ Nearly all the time of the tests is compilation. They leave out what costs the c
 between the processes of a run, those that tests start included, and with the next run.
 """
 
+import ctypes
 import gc
 import os
 from pathlib import Path
@@ -44,3 +45,20 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+MOST_MEMORY = 2 << 30
+"""Bytes beyond which a process forgets its compiled programs: heuristic, and half of what they came to unbounded."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_programs():
+    """Compiled programs live as long as the process, 30 MB each where they are large."""
+    yield
+    pages = Path("/proc/self/statm")  # Linux; elsewhere nothing is forgotten
+    if pages.exists() and int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > MOST_MEMORY:
+        jax.clear_caches()
+        gc.collect()
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc keeps what is freed
+        if trim:
+            trim(0)
