@@ -11,7 +11,7 @@ from pathlib import Path
 
 os.environ.setdefault(
     "XLA_FLAGS",
-    # without its newer code generator for loops XLA compiles in a third of the time; level 0 would halve that once
+    # without its newer code generator for loops XLA compiles in half the time; level 0 would halve that once
     # more, but its code is three times slower, and tests that compute lose more than the others gain
     "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
     " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
@@ -53,7 +53,7 @@ MOST_MEMORY = 2 << 30
 
 @pytest.fixture(scope="module", autouse=True)
 def _forget_programs():
-    """Compiled programs live as long as the process, 30 MB each where they are large."""
+    """Compiled programs live as long as the process, 25 MB each where they are large."""
     yield
     pages = Path("/proc/self/statm")  # Linux; elsewhere nothing is forgotten
     if pages.exists() and int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > MOST_MEMORY:
