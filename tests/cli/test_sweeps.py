@@ -14,7 +14,7 @@ SPEC = """
 [grid]
 n = [20, 30, 40, 80, 160, 320]
 ridge = 0
-k = { logspace = [1, 1000, 10] }
+k = { logspace = [1, 1000, 13] }
 beta = 3
 dim = 8
 sigma_eta = 0.1
