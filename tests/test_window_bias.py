@@ -12,19 +12,19 @@ WINDOW = (10.0, 1000.0)
 MODEL = {"delta": 0.5, "sigma_eta": 1.0, "num_k": 3}  # a slope takes two values of k; each costs
 
 
-def slopes(beta, v, window=WINDOW, sigma_eta=1.0):
+def slopes(beta, v, window=WINDOW, sigma_eta=1.0, num_k=3):
     """Slopes at up to four points, always as one call of the same shape, compiled once."""
     beta, v = (np.resize(np.asarray(x, float), 4) for x in np.broadcast_arrays(beta, v))
-    law = {"delta": 0.5 * sigma_eta, "sigma_eta": sigma_eta, "num_k": 3}
+    law = {"delta": 0.5 * sigma_eta, "sigma_eta": sigma_eta, "num_k": num_k}
     return window_exponent(beta, sigma_eta**2 * v, **law, window=window)
 
 
 def test_it_is_the_regression_slope_of_the_exact_curve():
-    k = np.geomspace(*WINDOW, 3)
+    k = np.geomspace(*WINDOW, 4)  # of three the middle one has no weight
     for v in (0.0, 0.3):
         curve = pass_at_k_failure(k, 4 * v, beta=2.5, delta=1.0, sigma_eta=2.0)
         slope = -np.polyfit(np.log(k), np.log(curve), 1)[0]
-        np.testing.assert_allclose(slopes(2.5, v, sigma_eta=2.0), slope, rtol=1e-11)
+        np.testing.assert_allclose(slopes(2.5, v, sigma_eta=2.0, num_k=4), slope, rtol=1e-11)
 
 
 def test_far_windows_without_bias_return_beta_and_near_ones_do_not():
