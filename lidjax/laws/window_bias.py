@@ -27,13 +27,13 @@ def window_exponent(
 ) -> Float[Array, "..."]:
     """β_eff(N; [k1, k2]) of Eq. 55 on the exact L_inf(k): minus its log-log slope over `num_k` log-spaced k.
 
-    `beta` (0.1 to 20), `lgen` ≥ 0, `delta`, `sigma_eta` broadcast; `window` = (k1, k2), 1 ≤ k1 < k2, is static.
+    `beta` (0.1 to 20), `lgen` ≥ 0, `delta`, `sigma_eta` broadcast; `window` = (k1, k2), two numbers, 1 ≤ k1 < k2.
     `beta` minus the result is the bias of the window. Quadrature as in `pass_at_k_failure`: num_k ms a value.
     """
     check_difficulty(difficulty)
     _check_window(window, num_k)
     arrays = broadcast_floats(beta, lgen, delta, sigma_eta)
-    return _exponents(*arrays, tuple(map(float, window)), num_k, difficulty)
+    return _exponents(*arrays, jnp.asarray(window, arrays[0].dtype), num_k, difficulty)
 
 
 class TailIndices(NamedTuple):
@@ -57,7 +57,7 @@ def tail_index_from_window(
     check_difficulty(difficulty)
     _check_window(window, num_k)
     arrays = broadcast_floats(exponent, lgen, delta, sigma_eta)
-    return TailIndices(*_tail_indices(*arrays, tuple(map(float, window)), num_k, difficulty))
+    return TailIndices(*_tail_indices(*arrays, jnp.asarray(window, arrays[0].dtype), num_k, difficulty))
 
 
 def _check_window(window, num_k: int) -> None:
@@ -75,7 +75,7 @@ def _slope(beta, v, eps, window, num_k: int, difficulty: Difficulty):
     return -jnp.sum(centred * log_l) / jnp.sum(centred**2)
 
 
-@functools.partial(jax.jit, static_argnums=(4, 5, 6))
+@functools.partial(jax.jit, static_argnums=(5, 6))
 def _exponents(beta, lgen, delta, sigma_eta, window, num_k, difficulty):
     def cell(args):
         beta, v, eps = args
@@ -85,7 +85,7 @@ def _exponents(beta, lgen, delta, sigma_eta, window, num_k, difficulty):
     return jax.lax.map(jax.checkpoint(cell), args).reshape(beta.shape)
 
 
-@functools.partial(jax.jit, static_argnums=(4, 5, 6))
+@functools.partial(jax.jit, static_argnums=(5, 6))
 def _tail_indices(exponent, lgen, delta, sigma_eta, window, num_k, difficulty):
     def cell(args):
         exponent, v, eps = args

@@ -67,11 +67,6 @@ def store(tmp_path_factory):
     return str(out)
 
 
-@pytest.fixture(autouse=True)
-def _no_cache_in_the_home_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "cache"))
-
-
 COSTS = ["--cost-train", "2", "--cost-infer", "0.5"]
 
 

@@ -13,8 +13,7 @@ HEADER = "model,tokens,problem,n,c\n"
 
 
 @pytest.fixture(autouse=True)
-def _no_cache_in_the_home_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "cache"))
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 

@@ -51,8 +51,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _no_cache_in_the_home_folder(folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "cache"))
+def _in_that_folder(folder, monkeypatch):
     monkeypatch.chdir(folder)
 
 

@@ -14,7 +14,7 @@ SPEC = """
 [grid]
 n = [20, 30, 40, 80, 160, 320]
 ridge = 0
-k = { logspace = [1, 1000, 10] }
+k = { logspace = [1, 1000, 13] }
 beta = 3
 dim = 8
 sigma_eta = 0.1
@@ -26,8 +26,7 @@ window = [5, 500]
 
 
 @pytest.fixture(autouse=True)
-def _no_cache_in_the_home_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "cache"))
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 

@@ -97,7 +97,8 @@ import jax
 assert jax.device_count() == 2
 np.save(sys.argv[1], extract_features(fold_batch_norm(formula_weights()), formula_images(5), batch=3))
 """
-    flags = "--xla_force_host_platform_device_count=2 --xla_cpu_multi_thread_eigen=false"
+    flags = os.environ.get("XLA_FLAGS", "")
+    flags += " --xla_force_host_platform_device_count=2 --xla_cpu_multi_thread_eigen=false"
     tests = str(Path(__file__).parents[1])
     path = os.pathsep.join([tests, str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": path}

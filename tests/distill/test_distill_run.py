@@ -143,10 +143,7 @@ def test_the_summary_is_the_mean_of_the_unbiased_estimates(whole):
     np.testing.assert_allclose(found["greedy_loss"].sel(target="truth"), greedy.sel(target="truth"))
 
 
-def test_the_command_prints_draws_and_writes_counts_that_fit_reads(
-    spec_file, whole, tmp_path, capsys, monkeypatch
-):
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "cache"))
+def test_the_command_prints_draws_and_writes_counts_that_fit_reads(spec_file, whole, capsys):
     out = str(whole[1])
     assert main(["distill", str(spec_file), "--out", out, "--quiet", "--json"]) == 0
     printed = capsys.readouterr()

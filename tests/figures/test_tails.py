@@ -27,14 +27,20 @@ def results():
     return [run_sweep(SyntheticSpec(model=Model(difficulty=d), grid=GRID)) for d in ("gamma", "power")]
 
 
+@pytest.fixture(scope="module")
+def success(results):
+    """Seconds of quadrature, for two tests."""
+    return success_figure(results, curves=3)
+
+
 def test_local_exponent_of_a_power_law():
     k = np.geomspace(1, 1e6, 13)
     np.testing.assert_allclose(local_exponent(k, np.log(3 * k**-1.7)), 1.7, rtol=1e-12)
 
 
-def test_one_panel_a_sweep_with_its_prior_named(results):
-    for draw in (plane_figure, success_figure, exponents_figure):
-        titles = [axes.get_title() for axes in draw(results).axes if axes.get_title()]
+def test_one_panel_a_sweep_with_its_prior_named(results, success):
+    for figure in (plane_figure(results), success, exponents_figure(results)):
+        titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
         assert len(titles) == 2
         assert "Gamma" in titles[0]
         assert "power law" in titles[1]
@@ -63,8 +69,8 @@ def test_only_the_bounded_prior_comes_to_min_beta_gamma(results):
         assert np.all((slope > limit)[ruled] == bounded)
 
 
-def test_the_curves_of_the_success_are_distributions(results):
-    axes = success_figure(results, curves=3).axes[0]
+def test_the_curves_of_the_success_are_distributions(success):
+    axes = success.axes[0]
     for line in axes.lines:
         if line.get_linestyle() == "-":
             values = np.asarray(line.get_ydata())

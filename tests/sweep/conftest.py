@@ -16,6 +16,9 @@ from lidjax.sweep.spec import (
     SyntheticSpec,
 )
 
+K = tuple(np.geomspace(1, 1000, 13).tolist())
+"""13 values, as in other tests that run sweeps: tables of L_inf(k) are one program for one number of k."""
+
 
 @pytest.fixture
 def small_spec() -> SyntheticSpec:
@@ -25,7 +28,7 @@ def small_spec() -> SyntheticSpec:
         model=Model(failure="quadrature"),
         grid=SyntheticGrid(
             n=(4, 7, 20, 100),
-            k=tuple(np.geomspace(1, 1000, 9).tolist()),
+            k=K,
             beta=(2.5, 5.0),
             dim=(8,),
             sigma_eta=(0.1,),

@@ -17,7 +17,7 @@ from lidjax.sweep import mesh
 from lidjax.sweep.mesh import choose_split, eigen_is_safe, usable_devices
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
+FLAGS = os.environ.get("XLA_FLAGS", "")  # those of the other tests: what compiles fast
 
 
 def on_devices(count, code, *, flags=mesh.SAFE_FLAG, timeout=240):

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+from sweep.conftest import K
 
 from lidjax.generalization import lgen_cell
 from lidjax.model import power_law_spectrum, power_law_teacher
@@ -29,7 +30,7 @@ def test_results_are_labelled_and_complete(small_spec):
     data = run_sweep(small_spec)
     assert data["lgen"].dims == ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta", "n", "seed")
     assert data["failure"].dims == (*data["lgen"].dims, "k")
-    assert data["failure"].shape == (2, 1, 1, 1, 1, 1, 4, 3, 9)
+    assert data["failure"].shape == (2, 1, 1, 1, 1, 1, 4, 3, 13)
     assert (data["status"] == CellStatus.OK).all()
     assert (data["lgen"] > 0).all()
     assert ((data["failure"] >= 0) & (data["failure"] <= 1)).all()
@@ -42,18 +43,12 @@ def test_results_are_labelled_and_complete(small_spec):
 def test_a_cell_equals_its_kernels_called_alone(small_spec):
     """The slow twin of planning, padding, nesting vmaps and storing: one cell, one call."""
     data = run_sweep(small_spec)
+    model = {"eigenvalues": power_law_spectrum(8, 1.0), "theta": power_law_teacher(8)}
+    kernel = jax.jit(lgen_cell, static_argnames="method")
     for n, method in ((7, "dual"), (100, "bartlett")):
         size = TrainingSize(np.float64(n), np.array([0, n], np.uint32))
-        alone = lgen_cell(
-            cell_keys(jax.random.key(3), 8, size, np.uint32(5))[0],
-            n,
-            eigenvalues=power_law_spectrum(8, 1.0),
-            theta=power_law_teacher(8),
-            beta=5.0,
-            sigma_eta=0.1,
-            ridge=1e-2,
-            method=method,
-        )
+        key = cell_keys(jax.random.key(3), 8, size, np.uint32(5))[0]
+        alone = kernel(key, n, **model, beta=5.0, sigma_eta=0.1, ridge=1e-2, method=method)
         cell = data.sel(beta=5.0, n=n, seed=5)
         np.testing.assert_allclose(cell["lgen"].item(), alone, rtol=1e-9)
         other = data["lgen"].sel(beta=5.0, n=n, seed=1).item()
@@ -127,7 +122,7 @@ def test_cells_that_differ_in_beta_share_their_random_numbers(small_spec):
 
 def test_a_cell_that_fails_carries_a_code_and_the_rest_stands():
     """With ridge 0 and N = d = 1 everything is regular; an overflowing noise (β = 0.002) is not."""
-    grid = SyntheticGrid(n=(30,), k=(1.0, 10.0, 100.0), beta=(0.002, 3.0), dim=(4,), seed=tuple(range(8)))
+    grid = SyntheticGrid(n=(30,), k=K, beta=(0.002, 3.0), dim=(4,), seed=tuple(range(8)))
     data = run_sweep(SyntheticSpec(grid=grid))
     good = data["status"] == CellStatus.OK
     assert good.sel(beta=3.0).all()
@@ -144,7 +139,7 @@ def test_methods_agree_in_law(method):
     """OLS at N = 10 d, β = 6: the mean of 400 cells against σ² E[1/τ] d/(N-d-1); false-alarm rate 1e-5 (4.4 SE)."""
     grid = SyntheticGrid(
         n=(80,),
-        k=(1.0, 10.0, 100.0),
+        k=K,
         beta=(6.0,),
         dim=(8,),
         ridge=(0.0,),
@@ -160,9 +155,10 @@ def test_methods_agree_in_law(method):
 @pytest.mark.parametrize("failure", ["instances", pytest.param("draws", marks=pytest.mark.slow)])
 def test_instance_routes_agree_with_the_population_integral(small_spec, failure):
     """L_inf(k) of every cell within 5 binomial standard errors of the integral: 12 cells x 3 k, rate 2e-5."""
-    spec = change_grid(small_spec, n=(20, 100), k=(1.0, 10.0, 100.0))
-    exact = run_sweep(spec)
-    sampled = run_sweep(dataclasses.replace(spec, model=Model(failure=failure, num_instances=2000)))
+    spec = change_grid(small_spec, n=(20, 100))
+    sampling = dataclasses.replace(spec, model=Model(failure=failure, num_instances=2000))
+    at = {"k": [1.0, 10.0, 100.0], "method": "nearest"}
+    exact, sampled = (run_sweep(x).sel(**at) for x in (spec, sampling))
     np.testing.assert_allclose(sampled["lgen"], exact["lgen"], rtol=1e-9)
     spread = np.sqrt(exact["failure"] * (1 - exact["failure"]) / 2000) + 1 / 2000
     assert (abs(sampled["failure"] - exact["failure"]) < 5 * spread).all()

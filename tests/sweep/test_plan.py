@@ -73,7 +73,7 @@ def test_more_memory_than_the_machine_has_is_refused_with_the_number(small_spec,
 def test_more_disk_than_there_is_is_refused_with_the_number(small_spec, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10))
-    with pytest.raises(InputError, match="24 cells and 9 values of k takes up to"):
+    with pytest.raises(InputError, match="24 cells and 13 values of k takes up to"):
         check_resources(plan_of(small_spec), place_of(tmp_path / "new" / "folder"))
 
 
