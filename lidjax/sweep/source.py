@@ -71,7 +71,7 @@ class Source(Protocol):
         ...
 
     def provenance(self) -> dict[str, str]:
-        """Hashes of the input; what differs here is another law."""
+        """Hashes of the input, version of the random streams: where it differs a store is not continued."""
         ...
 
     def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:

@@ -19,6 +19,8 @@ from lidjax.sweep.source import Cost, TileResult, cell_status
 from lidjax.sweep.spec import Model, SyntheticSpec
 from lidjax.sweep.synthetic_cells import TrainingSize, lgen_program, sampled_failure_program
 
+RANDOM_STREAMS = "2"
+"""Raised whenever a key comes to give other draws: a store that was begun with others is not continued."""
 AXES = ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta", "n", "seed")
 
 
@@ -64,7 +66,7 @@ class SyntheticSource:
             self.fixed_tile["n"] = 1  # a loop over rows under vmap would run to the longest lane
 
     def provenance(self) -> dict[str, str]:
-        return {}
+        return {"random_streams": RANDOM_STREAMS}
 
     def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
         return {}

@@ -113,6 +113,15 @@ def test_a_store_of_an_older_version_is_read_and_not_continued(sources, tmp_path
     assert contents(out).keys() == before.keys()
 
 
+def test_a_store_with_other_random_streams_is_not_continued(sources, tmp_path):
+    out = tmp_path / "out"
+    run_sweep(SPEC, out=out)
+    attrs = SweepStore.open(store_path(out)).group.attrs
+    attrs["law"] = {key: value for key, value in attrs["law"].items() if key != "random_streams"}
+    with pytest.raises(InputError, match="random_streams: the store has nothing"):
+        run_sweep(SPEC, out=out)
+
+
 @pytest.mark.parametrize("what", ["chunks", "array", "store"])
 def test_a_link_in_a_store_leads_nowhere(sources, tmp_path, what):
     out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
