@@ -64,8 +64,8 @@ def cells(method, n, dim, count, dtype, beta=2.5, ridge=1e-3, one_by_one=False):
     ],
 )
 def test_matrix_cell(seconds, benchmark, method, ratio, ridge, dim, dtype):
-    """One cell after the other, as a sweep runs them on a CPU, against what the arithmetic of a Bartlett cell would take
-    at the rate of a matrix product: d³/3 for the product of a triangle with itself, d³/3 to factorise it."""
+    """One cell after the other, as a sweep runs them on a CPU, against the arithmetic of a Bartlett cell at the rate
+    of a matrix product: d³/3 for the product of a triangle with itself, d³/3 to factorise it."""
     count, n = 8, ratio * dim
     taken = seconds(cells(method, n, dim, count, dtype, ridge=ridge, one_by_one=True)) / count
     rate = product_rate(dim, dtype)
