@@ -162,7 +162,9 @@ def exponents_figure(results: Sequence[xr.Dataset]) -> Figure:
                 axes.plot(gamma, slope, "o", color=colour, ms=3, label=label)
             axes.set(xscale="log", xlabel=r"$\gamma(N)=\sigma_\eta^2/\mathcal{L}_{\rm gen}(N)$")
             axes.set(title=PRIORS[sweep.difficulty], ylim=(0, sweep.beta * 1.2))
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2 * len(panels))
+        figure.legend(
+            *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2 * len(panels)
+        )
         panels[0].set_ylabel(r"measured $\beta_{\rm eff}$")
     return figure
 
