@@ -117,6 +117,17 @@ def test_without_a_teacher_and_without_convergence():
     assert np.isnan(quadratic(THETA, 129.0, 1e-9).variance)
 
 
+def test_forward_derivative():
+    def variance(ridge):
+        number = {"eigenvalues": EIGENVALUES, "theta": THETA, "ridge": ridge}
+        return krylov_quadratic(jax.random.key(0), jnp.asarray(6400.0), **number).variance
+
+    value, slope = jax.jit(lambda ridge: jax.jvp(variance, (ridge,), (1.0,)))(1e-2)
+    nearby = jax.jit(variance)
+    assert value == pytest.approx(float(nearby(1e-2)), rel=1e-9)
+    assert slope == pytest.approx(float(nearby(1.0001e-2) - nearby(0.9999e-2)) / 2e-6, rel=1e-5)
+
+
 def test_nearby_ridges_share_their_randomness():
     """One key at two ridges: the difference of log L_gen scatters as with one Bartlett factor for both."""
     scatter = {}
