@@ -15,8 +15,9 @@ exact draw of W, of which only what the solution depends on has been drawn.
 
 With the diagonal I + ρΛ⁻¹ as preconditioner the spectrum lies about (1 ± √g)², g = df₁(ρ)/N and df₁ = Σ λ/(λ+ρ), so
 the residual falls by √g a step: some ten steps, hence 20 rows in place of d, unless the ridge is tiny and N
-near d. A cell costs O(steps² d) and gets cheaper as N grows. One key gives nearby draws at nearby
-ridges and spectra: differences between them scatter as little as with one Bartlett factor for both (measured).
+near d. The number hardly differs from draw to draw (Deift and Trogdon, arXiv:1901.09007, for ridge 0). A cell
+costs O(steps² d) and gets cheaper as N grows. One key gives nearby draws at nearby ridges and spectra:
+differences between them scatter as little as with one Bartlett factor for both (measured).
 """
 
 import math
