@@ -102,9 +102,8 @@ def normals(count, dtype):
     return shortest(lambda: draw(jax.random.key(0)))
 
 
-WORDS = (
-    4 * 3 + 15
-)  # of 64 bits: what a cell draws for the gain (ROUNDS of 3 chi-squares) and for the noise norm
+# of 64 bits: what a cell draws for the gain (ROUNDS of 3 chi-squares) and for the noise norm
+WORDS = 4 * 3 + 15
 
 
 def bare_bits(keys):

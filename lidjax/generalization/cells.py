@@ -52,20 +52,10 @@ def resolve_method(
     if not (n >= 1 and dim >= 1 and ridge >= 0):
         raise ValueError(f"n={n} and dim={dim} must be at least 1, and ridge={ridge} at least 0")
     if method in ("auto", "exact"):
-        if n > dim + 1:
-            if ridge == 0:
-                return "scalar"
-            if not (eigenvalues is None or theta is None or beta is None or sigma_eta is None):
-                mean_precision = beta / 2 if difficulty == "gamma" else beta / (beta + 2)
-                shift = scalar_law_shift(
-                    n,
-                    eigenvalues=np.asarray(eigenvalues, float),
-                    theta=np.asarray(theta, float),
-                    noise_variance=sigma_eta**2 / mean_precision,
-                    ridge=ridge,
-                )
-                if shift < tolerance:
-                    return "scalar"
+        if n > dim + 1 and _ridge_is_negligible(
+            n, ridge, eigenvalues, theta, beta, sigma_eta, difficulty, tolerance
+        ):
+            return "scalar"
         few = min(MAX_STEPS, min(dim, n) / KRYLOV_SHARE)
         if eigenvalues is not None and krylov_steps(n, eigenvalues, ridge) <= few:
             return "krylov"
@@ -75,7 +65,6 @@ def resolve_method(
     if method not in get_args(CellMethod):
         allowed = ", ".join(get_args(Method) + get_args(CellMethod))
         raise ValueError(f"method={method!r} is not known; allowed: {allowed}")
-    wide = method in ("simulate_dual", "dual")
     if method == "krylov":
         if eigenvalues is None or krylov_steps(n, eigenvalues, ridge) > MAX_STEPS:
             raise ValueError(
@@ -83,9 +72,27 @@ def resolve_method(
                 f"at ridge={ridge}: at most {MAX_STEPS} steps by `krylov_steps`; use 'auto'"
             )
         return "krylov"
+    wide = method in ("simulate_dual", "dual")
     if wide != (n < dim) or (method == "scalar" and n <= dim + 1):
         raise ValueError(f"method={method!r} does not cover n={n} with dim={dim}; use 'auto' or 'simulate'")
     return cast(CellMethod, method)
+
+
+def _ridge_is_negligible(n, ridge, eigenvalues, theta, beta, sigma_eta, difficulty, tolerance) -> bool:
+    """Whether n > d + 1 instances may be drawn without their ridge; False where too little is given to tell."""
+    if ridge == 0:
+        return True
+    if eigenvalues is None or theta is None or beta is None or sigma_eta is None:
+        return False
+    mean_precision = beta / 2 if difficulty == "gamma" else beta / (beta + 2)
+    shift = scalar_law_shift(
+        n,
+        eigenvalues=np.asarray(eigenvalues, float),
+        theta=np.asarray(theta, float),
+        noise_variance=sigma_eta**2 / mean_precision,
+        ridge=ridge,
+    )
+    return shift < tolerance
 
 
 def lgen_cell(

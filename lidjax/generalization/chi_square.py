@@ -12,15 +12,27 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from lidjax.generalization.variates import paired_uniforms, standard_normal
+
 ROUNDS = 4
 
 
-def chi_square(
-    dof: Float[Array, "*s"], normal: Float[Array, "rounds *s"], exponential: Float[Array, "more *s"]
-) -> Float[Array, "*s"]:
-    """One variate for each entry of `dof` > 0, from ROUNDS standard normal and ROUNDS + 1 exponential ones each.
+def draw_chi_square(key, dof: Float[Array, "*s"]) -> Float[Array, "*s"]:
+    """One independent variate for each entry of `dof` > 0, in its dtype.
 
-    The last exponential serves shapes below 2, the one before it nothing. Variates may be of a narrower dtype than
+    Below 4 degrees of freedom the uniform that lowers the shape has 28 bits: the lower tail ends where its chance
+    is 2e-9.
+    """
+    wide, narrow = paired_uniforms(key, (ROUNDS, *dof.shape))
+    return chi_square(dof, standard_normal(wide), -jnp.log(narrow))
+
+
+def chi_square(
+    dof: Float[Array, "*s"], normal: Float[Array, "rounds *s"], exponential: Float[Array, "rounds *s"]
+) -> Float[Array, "*s"]:
+    """One variate for each entry of `dof` > 0, from ROUNDS standard normal and as many exponential ones each.
+
+    The last exponential serves shapes below 2: the last proposal needs none. Variates may be of a narrower dtype than
     `dof`: proposals are then tested in it, and the one that is kept is transformed in that of `dof`.
     """
     shape = dof / 2
@@ -35,7 +47,7 @@ def chi_square(
         return jnp.where(accepted, z, later), None
 
     # a loop from the last round to the first: unrolled, XLA fuses the rounds and loses its vector instructions
-    earlier = (normal[:-1], exponential[: len(normal) - 1])
+    earlier = (normal[:-1], exponential[:-1])
     chosen, _ = jax.lax.scan(keep_if_accepted, normal[-1], earlier, reverse=True)
     cube = (1 + jnp.maximum(chosen.astype(dof.dtype) * width, -0.999)) ** 3
     boost = jnp.where(small, jnp.exp(-exponential[-1].astype(dof.dtype) / shape), 1.0)

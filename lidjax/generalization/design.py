@@ -14,8 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from lidjax.generalization.chi_square import ROUNDS, chi_square
-from lidjax.generalization.variates import standard_exponential
+from lidjax.generalization.chi_square import draw_chi_square
 
 
 class Design(NamedTuple):
@@ -50,23 +49,18 @@ def wide_design(key, n, dim: int) -> Design:
 
 
 def _draw(key, dof, dim):
-    """Chi-squares of `dof`, a normal vector (dim,), and the normal numbers of a triangle, in two calls."""
-    normal_key, uniform_key = jax.random.split(key)
-    chi_shape = (ROUNDS, dof.shape[0])
-    chi_size = ROUNDS * dof.shape[0]
+    """Chi-squares of `dof`, a normal vector (dim,), and the normal numbers of a triangle."""
+    normal_key, square_key = jax.random.split(key)
     tail = dim - dim // 2
-    normal = jax.random.normal(normal_key, (chi_size + dim + tail * dim,), dof.dtype)
-    uniform = jax.random.uniform(uniform_key, (ROUNDS + 1, dof.shape[0]), dof.dtype)
-    squares = chi_square(dof, normal[:chi_size].reshape(chi_shape), standard_exponential(uniform))
-    return squares, normal[chi_size : chi_size + dim], normal[chi_size + dim :].reshape(tail, dim)
+    normal = jax.random.normal(normal_key, (dim + tail * dim,), dof.dtype)
+    return draw_chi_square(square_key, dof), normal[:dim], normal[dim:].reshape(tail, dim)
 
 
 def lower_triangle(drawn: Float[Array, "tail d"], diagonal: Float[Array, " d"]) -> Float[Array, "d d"]:
     """The given diagonal, zero above it, and the entries of a rectangle `drawn` of ⌈d/2⌉ rows below it.
 
     d(d+1)/2 numbers make a triangle: the two triangles that lie on the diagonal share a square of the rectangle. The
-    first is read backwards, not transposed: on a CPU that takes a tenth to a fifth off a cell
-    of d = 512.
+    first is read backwards, not transposed: on a CPU that takes a tenth to a fifth off a cell of d = 512.
     """
     dim = diagonal.shape[0]
     head = dim // 2

@@ -29,8 +29,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from lidjax.generalization.chi_square import ROUNDS, chi_square
-from lidjax.generalization.variates import paired_uniforms, standard_normal
+from lidjax.generalization.blocked import matmul_t
+from lidjax.generalization.chi_square import draw_chi_square
 from lidjax.generalization.whitened import NoiseQuadratic, noise_quadratic
 
 STAGES = (8, 16, 24, 40)
@@ -98,8 +98,9 @@ def wishart_solve(key, dof, rhs: Float[Array, "2 d"], shift: Float[Array, " d"],
         it, basis, images, x, residual, descent, search, size = state
         fresh = jax.random.normal(jax.random.fold_in(normal_key, it), (2, dim), dtype)
         # one pass leaves of the descent what rounding put there; the normal numbers lose little
-        both = _without(jnp.concatenate([descent, fresh]), basis)
-        new = _orthonormal_pair(_without(both[:2], basis))
+        both = jnp.concatenate([descent, fresh])
+        both = both - _gram_product(both, basis)
+        new = _orthonormal_pair(both[:2] - _gram_product(both[:2], basis))
         fresh = both[2:] - jnp.sum(both[2:] * new[:1], axis=1, keepdims=True) * new[:1]
         fresh = fresh.at[1].add(-jnp.sum(fresh[1] * new[1]) * new[1])
         at = 2 * it
@@ -110,7 +111,7 @@ def wishart_solve(key, dof, rhs: Float[Array, "2 d"], shift: Float[Array, " d"],
         basis = jax.lax.dynamic_update_slice(basis, new, origin)
         images = jax.lax.dynamic_update_slice(images, rows, origin)
 
-        product = _matmul(_matmul(search, images.T), images) + shift * search
+        product = _gram_product(search, images) + shift * search
         alpha = size / jnp.sum(search * product, axis=1)
         x = x + alpha[:, None] * search
         residual = residual - alpha[:, None] * product
@@ -134,14 +135,13 @@ def _row_lengths(key, dof, dim, dtype) -> Float[Array, " rows"]:
     """χ of dof, dof - 1, ... degrees of freedom; 0 past min(dof, dim), when all of W is known."""
     row = jnp.arange(2 * MAX_STEPS, dtype=dtype)
     left = jnp.where(row < dim, dof - row, 0.0)
-    wide, narrow = paired_uniforms(key, (ROUNDS, left.shape[0]))
-    squares = chi_square(jnp.maximum(left, 1.0), standard_normal(wide), -jnp.log(narrow))
+    squares = draw_chi_square(key, jnp.maximum(left, 1.0))
     return jnp.where(left > 0, jnp.sqrt(squares), 0.0)
 
 
-def _without(vectors, basis):
-    """Rows of `vectors` less their projection on the rows of `basis`, orthonormal or zero."""
-    return vectors - _matmul(_matmul(vectors, basis.T), basis)
+def _gram_product(vectors, rows):
+    """rowsᵀ rows v for the rows v of `vectors`; for orthonormal (or zero) `rows` the projection on them."""
+    return jnp.matmul(matmul_t(vectors, rows), rows, precision="highest")
 
 
 def _orthonormal_pair(pair: Float[Array, "2 d"]) -> Float[Array, "2 d"]:
@@ -152,7 +152,3 @@ def _orthonormal_pair(pair: Float[Array, "2 d"]) -> Float[Array, "2 d"]:
 
 def _unit(vector):
     return vector / jnp.maximum(jnp.linalg.norm(vector), float(jnp.finfo(vector.dtype).tiny))
-
-
-def _matmul(a, b):
-    return jnp.matmul(a, b, precision="highest")

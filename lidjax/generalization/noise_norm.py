@@ -35,9 +35,8 @@ from lidjax.generalization.variates import paired_uniforms, standard_normal
 EXACT_LABELS = 1024
 _PROPOSALS = 14  # see "Exceedances past the 14th" above
 _BLOCK = 256
-_RUNNING_SUM = np.triu(
-    np.ones((_PROPOSALS, _PROPOSALS), np.float32)
-)  # as a product: `cumsum` is a tree of operations to compile
+# as a product: `cumsum` is a tree of operations to compile
+_RUNNING_SUM = np.triu(np.ones((_PROPOSALS, _PROPOSALS), np.float32))
 
 
 def noise_norm_squared(key, n, *, beta, sigma_eta, difficulty: Difficulty = "gamma") -> Float[Array, ""]:

@@ -72,8 +72,9 @@ def _sample(keys, n, eigenvalues, theta, beta, sigma_eta, ridge, method, difficu
             difficulty=difficulty,
         )
 
-    rows = {"scalar": 2**12 // eigenvalues.nbytes + 1, "krylov": 4 * MAX_STEPS}
-    cell_bytes = eigenvalues.nbytes * rows.get(method, 3 * eigenvalues.shape[0])
+    row = eigenvalues.nbytes
+    known = {"scalar": 2**12, "krylov": 4 * MAX_STEPS * row}
+    cell_bytes = known.get(method, 3 * eigenvalues.shape[0] * row)
     rounds = -(-keys.shape[0] // max(1, WORKING_SET // cell_bytes))
     batch = -(-keys.shape[0] // rounds)
     # wrapped around to a whole number of batches: `lax.map(batch_size=)` would compile the cell twice

@@ -5,21 +5,17 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from lidjax.generalization.chi_square import ROUNDS, chi_square
-from lidjax.generalization.variates import paired_uniforms, standard_normal
+from lidjax.generalization.chi_square import draw_chi_square
 
 
 def ols_noise_gain(key, n, dim: int) -> Float[Array, ""]:
     """One draw of L_gen / ‖η‖² for ordinary least squares, n > dim (traced float); free of spectrum and teacher.
 
     Its mean is d / (N (N-d-1)), so E[L_gen] = σ² E[1/τ] d / (N-d-1) for β > 2 and N > d + 1.
-    Within 1e-6 in total variation (see `chi_square`). For 3 degrees of freedom or fewer (d ≤ 3, N ≤ d + 3) the uniform
-    that lowers the shape has 28 bits: the far tail of 1/χ²_{N-d+1} ends where its chance is 2e-9.
+    Within 1e-6 in total variation (see `chi_square`).
     """
     dof = jnp.stack([jnp.full_like(n, dim), n - dim, n - dim + 1])
-    wide, narrow = paired_uniforms(key, (ROUNDS, 3))
-    normal, exponential = standard_normal(wide), -jnp.log(narrow)
-    inside, outside, smallest = chi_square(dof, normal, exponential)
+    inside, outside, smallest = draw_chi_square(key, dof)
     return inside / (inside + outside) / smallest
 
 

@@ -92,8 +92,8 @@ class SyntheticSource:
 
     def _lgen(self, coords: Mapping[str, np.ndarray], root, split: Split | None) -> np.ndarray:
         """L_gen over (beta, alpha, ridge, sigma_eta, n, seed). Where cells need different kernels each runs on the N it
-        serves, repeated up to the length of the tile, and the cells are picked afterwards: what is computed in
-        vain takes less than a compilation for another length would."""
+        serves, repeated up to the length of the tile, and the cells are picked afterwards: another length would be
+        another compilation (5 s at d = 512), and what is computed in vain is of the order of `tile_seconds`."""
         (dim,) = coords["dim"].tolist()
         names = ("beta", "alpha", "ridge", "sigma_eta", "n")
         wanted = np.empty([len(coords[name]) for name in names], object)
