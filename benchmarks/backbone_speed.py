@@ -18,9 +18,9 @@ import numpy as np
 
 
 def lidjax_features(weights: str) -> Callable[[np.ndarray], np.ndarray]:
-    from lidjax.data.extract import extract_features
-    from lidjax.data.resnet18 import fold_batch_norm
-    from lidjax.data.weights import read_weights
+    from lidjax.features.extract import extract_features
+    from lidjax.features.resnet18 import fold_batch_norm
+    from lidjax.features.weights import read_weights
 
     parameters = fold_batch_norm(read_weights(weights).tensors)
     return lambda images: extract_features(parameters, images, batch=len(images))

@@ -16,7 +16,7 @@ import numpy as np  # noqa: E402
 import scipy  # noqa: E402
 from scipy.optimize import least_squares  # noqa: E402
 
-from lidjax.fit import fit_two_tail  # noqa: E402
+from lidjax.fitting import fit_two_tail  # noqa: E402
 
 COUNT, NOISE, SCIPY_COUNT = 1000, 0.03, 50
 K = np.geomspace(10, 1e5, 33)

@@ -19,8 +19,8 @@ jax.config.update("jax_enable_x64", True)
 import numpy as np  # noqa: E402
 from scipy import optimize, special  # noqa: E402
 
-from lidjax.data.evals.table import EvalData, Group  # noqa: E402
-from lidjax.fit.counts.backtest import backtest, summarise  # noqa: E402
+from lidjax.evals.backtest import backtest, summarise  # noqa: E402
+from lidjax.evals.table import EvalData, Group  # noqa: E402
 
 LOG_ODDS = np.arange(-30, 4, 0.1)
 MISSES = -np.logaddexp(0, LOG_ODDS)

@@ -19,7 +19,7 @@ jax.config.update("jax_enable_x64", True)
 
 import numpy as np  # noqa: E402
 
-from lidjax.fit import (  # noqa: E402
+from lidjax.fitting import (  # noqa: E402
     LAWS,
     FitStatus,
     compare_laws,

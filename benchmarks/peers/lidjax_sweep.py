@@ -14,7 +14,7 @@ def versions():
 
 
 def run(work, dtype=DTYPE):
-    from lidjax.sweep.curves import curves_for
+    from lidjax.sweep.sources.failure_curves import curves_for
 
     curves_for.cache_clear()  # a second run does all the work again, compilation excepted
     spec = SyntheticSpec(

@@ -15,7 +15,7 @@ import numpy as np
 from lidjax.allocation.budget import Budget, Line, Split, whole
 from lidjax.allocation.rules import WindowLaws
 from lidjax.errors import InputError
-from lidjax.fit import effective_exponent
+from lidjax.fitting import effective_exponent
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -68,7 +68,7 @@ def allocate_command(args: argparse.Namespace) -> int:
     import numpy as np
 
     from lidjax.allocation import allocate_sweep
-    from lidjax.sweep.store import open_results
+    from lidjax.runs.store import open_results
 
     budgets, weights = _numbers(args.budget, "--budget"), _numbers(args.weight, "--weight")
     prices = {
@@ -177,7 +177,7 @@ def _phase(args, data, budgets, weights, prices, window) -> list[str]:
     from rich.progress import track
 
     from lidjax.figures import phase_figure, save
-    from lidjax.sweep.store import store_path
+    from lidjax.runs.store import store_path
 
     if args.phase < 4:
         raise InputError(f"--phase {args.phase}: a map has 4 budgets and weights or more")
@@ -206,7 +206,7 @@ def _draw(args, data, budgets, weights, prices, statistic, window, found) -> lis
 
     from lidjax.allocation import surface_sweep
     from lidjax.figures import allocation_figure, regret_figure, save
-    from lidjax.sweep.store import store_path
+    from lidjax.runs.store import store_path
 
     folder = args.out or store_path(args.store).parent / "figures"
     positive = [float(w) for w in weights if w > 0] or [1.0]

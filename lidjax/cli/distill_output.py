@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from lidjax.distill.teacher_report import TeacherReport
-    from lidjax.fit.counts.training import Training
+    from lidjax.evals.training import Training
 
 ROW = ("greedy_loss", "beta_eff")
 LOSSES = ("train_loss", "heldout_loss", "lgen")
@@ -96,7 +96,7 @@ def _print_block(target: str, found: dict[str, Any], summary: "xr.Dataset", cons
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from lidjax.fit import describe_status
+    from lidjax.fitting import describe_status
 
     low, high = summary.attrs["window"]
     title = f"{summary.attrs['spec']['name']}, {target}: {TARGETS[target]}; window k = {low:g} to {high:g}"

@@ -9,7 +9,7 @@ from lidjax.cli.output import to_json
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
-    from lidjax.data.evals import EvalData
+    from lidjax.evals import EvalData
 
 FEW_GROUPS = 4  # up to as many groups are shown in full; of more, one line each
 
@@ -77,7 +77,7 @@ def _count(text: str) -> int:
 
 
 def _read(args: argparse.Namespace) -> "EvalData":
-    from lidjax.data.evals import read_evals
+    from lidjax.evals import read_evals
 
     if not 0.5 <= args.level < 1:
         raise InputError(f"--level {args.level}: from 0.5 to below 1")
@@ -102,8 +102,8 @@ def _read(args: argparse.Namespace) -> "EvalData":
 
 def fit_command(args: argparse.Namespace) -> int:
     from lidjax.cli.evaluations_output import print_fit
-    from lidjax.fit.counts.report import Options, report_groups
-    from lidjax.fit.counts.training import training_report, training_series
+    from lidjax.evals.report import Options, report_groups
+    from lidjax.evals.training import training_report, training_series
 
     data = _read(args)
     few = len(data.groups) <= FEW_GROUPS
@@ -137,7 +137,7 @@ def fit_command(args: argparse.Namespace) -> int:
 
 def backtest_command(args: argparse.Namespace) -> int:
     from lidjax.cli.evaluations_output import print_backtest
-    from lidjax.fit.counts.backtest import backtest
+    from lidjax.evals.backtest import backtest
 
     data = _read(args)
     rows, notes = backtest(

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from lidjax.cli.output import table_console, to_json
-from lidjax.data.evals.table import EvalData
-from lidjax.fit.counts.backtest import Row, summarise
-from lidjax.fit.counts.report import GroupReport
-from lidjax.fit.counts.training import Training
-from lidjax.fit.status import FitStatus
+from lidjax.evals.backtest import Row, summarise
+from lidjax.evals.report import GroupReport
+from lidjax.evals.table import EvalData
+from lidjax.evals.training import Training
+from lidjax.fitting.status import FitStatus
 
 PARAMETERS = ("beta", "delta", "c", "nu")
 

@@ -14,7 +14,7 @@ from lidjax.errors import InputError
 if TYPE_CHECKING:
     import xarray as xr
 
-    from lidjax.data.cifar10h import HumanLabels
+    from lidjax.features.cifar10h import HumanLabels
 
 AXES = ("scale", "delta", "ridge")
 
@@ -79,11 +79,11 @@ def cifar10h_command(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from lidjax import __version__
-    from lidjax.data.cifar10h import NAME, SPLIT
-    from lidjax.data.extract import BATCH, extract_features
-    from lidjax.data.feature_file import check_writable, write_features
-    from lidjax.data.resnet18 import PREPROCESSING, fold_batch_norm
-    from lidjax.data.weights import read_weights
+    from lidjax.features.cifar10h import NAME, SPLIT
+    from lidjax.features.extract import BATCH, extract_features
+    from lidjax.features.feature_file import check_writable, write_features
+    from lidjax.features.resnet18 import PREPROCESSING, fold_batch_norm
+    from lidjax.features.weights import read_weights
 
     console = Console(stderr=True)
     check_writable(args.out)
@@ -131,9 +131,9 @@ def cifar10h_command(args: argparse.Namespace) -> int:
 def report_command(args: argparse.Namespace) -> int:
     """The readings of a store, and at several (s, δ, λ) how β_eff depends on them."""
     from lidjax.cli.features_output import print_report
-    from lidjax.data.feature_file import read_features
-    from lidjax.real.report import WINDOWS, real_report
-    from lidjax.sweep.store import open_results
+    from lidjax.features.diagnostics.report import WINDOWS, real_report
+    from lidjax.features.feature_file import read_features
+    from lidjax.runs.store import open_results
 
     data = open_results(args.store)
     _check_kind(data, args.store)
@@ -153,7 +153,7 @@ def draw_cifar10h(results: "list[xr.Dataset]", folder: Path, args: argparse.Name
     from rich.console import Console
 
     from lidjax.figures import cifar10h_figure, examples_figure, save
-    from lidjax.summary import summarise
+    from lidjax.sweep.summary import summarise
 
     if len(results) != 1:
         raise InputError(f"--figure cifar10h takes one STORE, not {len(results)}")
@@ -183,7 +183,7 @@ def _index(data: "xr.Dataset", name: str, wanted: float | None) -> int:
 
 
 def _read_labels(data_dir: Path | None, console: Any) -> "HumanLabels":
-    from lidjax.data.cifar10h import read_cifar10h
+    from lidjax.features.cifar10h import read_cifar10h
 
     logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS would like another decoder of images
     return read_cifar10h(data_dir, track=_tracker(console))

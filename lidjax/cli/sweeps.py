@@ -92,7 +92,7 @@ def _spec_command(commands: Any, name: str, handler: Any, text: str) -> argparse
 
 
 def show_command(args: argparse.Namespace) -> int:
-    from lidjax.sweep.store import open_results
+    from lidjax.runs.store import open_results
 
     print_summary(open_results(args.store), args.json, args.window, args.from_n, extra={})
     return 0
@@ -101,7 +101,7 @@ def show_command(args: argparse.Namespace) -> int:
 def plot_command(args: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from lidjax.sweep.store import open_results
+    from lidjax.runs.store import open_results
 
     results = [open_results(store) for store in args.store]
     if args.figure in BESIDE and any(data.attrs["kind"] == "frontier" for data in results):

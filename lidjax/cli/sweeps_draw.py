@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def figures_folder(location: str) -> Path:
     """Where the figures of a run go: beside its store; of one at a URL, under `runs/` here."""
-    from lidjax.sweep.place import LocalPlace, place_of
+    from lidjax.runs.location import LocalPlace, place_of
 
     place = place_of(location)
     if isinstance(place, LocalPlace):
@@ -26,7 +26,7 @@ def draw(data: "xr.Dataset", folder: Path, window: Any, from_n: float | None, co
     if data.attrs["kind"] == "frontier":
         with console.status("drawing"):
             return save(frontier_figure(data, window=window), folder, "frontier")
-    from lidjax.summary import summarise
+    from lidjax.sweep.summary import summarise
 
     summary = summarise(data, window=tuple(window) if window else None, from_n=from_n)
     paths: list[str] = []

@@ -8,7 +8,7 @@ from lidjax.cli.output import to_json
 if TYPE_CHECKING:
     import xarray as xr
 
-    from lidjax.sweep.forecast import Forecast
+    from lidjax.sweep.measure import Forecast
     from lidjax.sweep.plan import Plan
 
 
@@ -94,7 +94,7 @@ def print_summary(
         from lidjax.cli.frontier import print_coverage
 
         return print_coverage(data, as_json, window, extra)
-    from lidjax.summary import summarise
+    from lidjax.sweep.summary import summarise
 
     summary = summarise(data, window=tuple(window) if window else None, from_n=from_n)
     blocks = [_block(summary.isel(where), where) for where in combinations(summary)]
@@ -150,7 +150,7 @@ def _print_block(block: dict[str, Any], attrs: dict[str, Any], console: Any) -> 
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from lidjax.fit import describe_status
+    from lidjax.fitting import describe_status
 
     at = ", ".join(f"{name} = {value:g}" for name, value in block["at"].items())
     low, high = attrs["window"]

@@ -13,7 +13,7 @@ from lidjax.cli.sweeps_output import plan_table, print_plan, print_summary, say_
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
-    from lidjax.sweep.lock import Share
+    from lidjax.runs.lock import Share
     from lidjax.sweep.spec import Spec
 
 
@@ -36,13 +36,13 @@ def read_spec(args: argparse.Namespace) -> "Spec":
 def run_command(args: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from lidjax.sweep.cluster import missing_cells, wait_for_others
-    from lidjax.sweep.forecast import peak_memory
-    from lidjax.sweep.interrupt import Stopped
-    from lidjax.sweep.place import place_of
-    from lidjax.sweep.progress import tracker
+    from lidjax.runs.interrupt import Stopped
+    from lidjax.runs.location import place_of
+    from lidjax.runs.progress import tracker
+    from lidjax.runs.shards import missing_cells, wait_for_others
+    from lidjax.runs.store import open_results
+    from lidjax.sweep.measure import peak_memory
     from lidjax.sweep.run import run_sweep
-    from lidjax.sweep.store import open_results
 
     spec = read_spec(args)
     share, together = _share(args)
@@ -82,7 +82,7 @@ def run_command(args: argparse.Namespace) -> int:
 
 def _share(args: argparse.Namespace) -> "tuple[Share | None, bool]":
     """The share of this process, and whether the first process waits for the others."""
-    from lidjax.sweep.cluster import array_share, join_processes, parse_share
+    from lidjax.runs.shards import array_share, join_processes, parse_share
 
     if args.shard and args.distributed:
         raise InputError("--shard and --distributed: one of the two")
@@ -105,8 +105,8 @@ def _command() -> str:
 
 
 def plan_command(args: argparse.Namespace) -> int:
-    from lidjax.sweep.forecast import forecast
-    from lidjax.sweep.place import place_of
+    from lidjax.runs.location import place_of
+    from lidjax.sweep.measure import forecast
     from lidjax.sweep.plan import check_resources, make_plan
     from lidjax.sweep.run import open_source, precision_of
 

@@ -10,9 +10,9 @@ import jax
 from lidjax.distill.route import Route, Track, untracked
 from lidjax.distill.spec import DistillSpec, EmbeddedSpec, law_of, load_distill_spec
 from lidjax.errors import InputError
-from lidjax.sweep.lock import RunLock
-from lidjax.sweep.place import LocalPlace
-from lidjax.sweep.provenance import circumstances
+from lidjax.runs.location import LocalPlace
+from lidjax.runs.lock import RunLock
+from lidjax.runs.provenance import circumstances
 from lidjax.sweep.spec_file import spec_to_dict
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import zarr
 from lidjax.distill.route import Student, TeacherAnswers
 from lidjax.distill.status import StudentStatus
 from lidjax.errors import InputError
-from lidjax.sweep.manifest import check_law
+from lidjax.runs.manifest import check_law
 
 FORMAT = "lidjax distill 1"
 TARGETS = ("truth", "teacher", "fresh")

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from lidjax.distill.status import StudentStatus
 from lidjax.errors import InputError
-from lidjax.fit import effective_exponent, fit_saturation
+from lidjax.fitting import effective_exponent, fit_saturation
 from lidjax.passk import failure_from_counts
 
 SATURATION = ("beta", "delta", "c", "nu")

@@ -8,15 +8,15 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from lidjax.data.evals.table import EvalData, Group
 from lidjax.distill.dispersion import HillIndex, agreement_counts, measure_spread, spread_indices
 from lidjax.distill.status import StudentStatus
-from lidjax.fit.counts.bootstrap import bootstrap
-from lidjax.fit.counts.population import sample_posterior
-from lidjax.fit.counts.prior import INDIFFERENT
-from lidjax.fit.counts.quadrature import COARSE, count_rows
-from lidjax.fit.counts.tail import TailIndex, tail_indices
-from lidjax.fit.counts.training import Training, training_report
+from lidjax.evals.bootstrap import bootstrap
+from lidjax.evals.rates.population import sample_posterior
+from lidjax.evals.rates.prior import INDIFFERENT
+from lidjax.evals.rates.quadrature import COARSE, count_rows
+from lidjax.evals.table import EvalData, Group
+from lidjax.evals.tail_index import TailIndex, tail_indices
+from lidjax.evals.training import Training, training_report
 
 DECILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 

@@ -8,15 +8,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.special import expit
 
+from lidjax.evals.backtest import Row
+from lidjax.evals.baselines import curve_points, pass_curve
+from lidjax.evals.rates.families import bent_logistic_log_density
+from lidjax.evals.rates.population import resample
+from lidjax.evals.rates.quadrature import COARSE
+from lidjax.evals.report import GroupReport
+from lidjax.evals.training import Training
 from lidjax.figures.style import new_figure, paper_style, sequential
-from lidjax.fit.counts.backtest import Row
-from lidjax.fit.counts.baselines import curve_points, pass_curve
-from lidjax.fit.counts.families import bent_logistic_log_density
-from lidjax.fit.counts.population import resample
-from lidjax.fit.counts.quadrature import COARSE
-from lidjax.fit.counts.report import GroupReport
-from lidjax.fit.counts.training import Training
-from lidjax.fit.status import FitStatus
+from lidjax.fitting.status import FitStatus
 
 MOST_GROUPS = 6
 DRAWS = 200

@@ -8,7 +8,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from lidjax.figures.style import new_figure, paper_style, sequential
-from lidjax.fit import fit_two_tail
+from lidjax.fitting import fit_two_tail
 from lidjax.frontier import losses
 from lidjax.frontier.bottleneck import balance_exponent, compute_optimum
 from lidjax.frontier.report import coverage_report

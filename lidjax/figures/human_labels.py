@@ -5,7 +5,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from lidjax.data.cifar10h import CLASSES, HumanLabels
+from lidjax.features.cifar10h import CLASSES, HumanLabels
 from lidjax.figures.scaling import scaling_panels
 from lidjax.figures.style import paper_style
 

@@ -5,7 +5,7 @@ import numpy as np
 import xarray as xr
 
 from lidjax.errors import InputError
-from lidjax.fit import effective_exponent
+from lidjax.fitting import effective_exponent
 from lidjax.frontier.losses import coverage_asymptote, coverage_loss
 from lidjax.status import CellStatus
 

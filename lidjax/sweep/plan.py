@@ -10,9 +10,9 @@ import jax
 import numpy as np
 
 from lidjax.errors import InputError
+from lidjax.runs.location import Place
 from lidjax.sweep.calibrate import Rates, calibrate
-from lidjax.sweep.mesh import Split, choose_split, usable_devices
-from lidjax.sweep.place import Place
+from lidjax.sweep.devices import Split, choose_split, usable_devices
 from lidjax.sweep.source import Cost, Source
 from lidjax.sweep.spec import Run
 

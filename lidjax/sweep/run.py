@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from lidjax.runs.interrupt import stop_after_tile
+from lidjax.runs.location import place_of
+from lidjax.runs.lock import Share
 from lidjax.sweep.compute import TileComputer
-from lidjax.sweep.interrupt import stop_after_tile
-from lidjax.sweep.lock import Share
-from lidjax.sweep.place import place_of
 from lidjax.sweep.plan import Plan, make_plan
 from lidjax.sweep.source import Source
 from lidjax.sweep.spec import FrontierSpec, Spec, SyntheticSpec
@@ -41,14 +41,14 @@ class Waiting:
 def open_source(spec: Spec) -> Source:
     """The cells a spec describes; reads and checks the feature file if there is one."""
     if isinstance(spec, SyntheticSpec):
-        from lidjax.sweep.synthetic import SyntheticSource
+        from lidjax.sweep.sources.synthetic import SyntheticSource
 
         return SyntheticSource(spec)
     if isinstance(spec, FrontierSpec):
-        from lidjax.sweep.zipf import ZipfSource
+        from lidjax.sweep.sources.frontier import ZipfSource
 
         return ZipfSource(spec)
-    from lidjax.sweep.features import FeaturesSource
+    from lidjax.sweep.sources.features import FeaturesSource
 
     return FeaturesSource(spec)
 
@@ -121,7 +121,7 @@ def _default_track() -> Track:
     """A progress bar where a person is looking, nothing elsewhere."""
     from rich.console import Console
 
-    from lidjax.sweep.progress import tracker
+    from lidjax.runs.progress import tracker
 
     console = Console(stderr=True)
     if console.is_terminal or console.is_jupyter:

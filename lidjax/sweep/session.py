@@ -7,15 +7,15 @@ import numpy as np
 from zarr.storage import MemoryStore
 
 from lidjax.errors import InputError
-from lidjax.sweep.lock import RunLock, Share, setup_lock
-from lidjax.sweep.manifest import Layout, extended, storage_axes
-from lidjax.sweep.place import Place
+from lidjax.runs.location import Place
+from lidjax.runs.lock import RunLock, Share, setup_lock
+from lidjax.runs.manifest import Layout, extended, storage_axes
+from lidjax.runs.provenance import provenance_of
+from lidjax.runs.store import SweepStore
 from lidjax.sweep.plan import Extends, Plan, check_resources, make_plan
-from lidjax.sweep.provenance import provenance_of
 from lidjax.sweep.source import Source
 from lidjax.sweep.spec import Spec
 from lidjax.sweep.spec_file import law_of
-from lidjax.sweep.store import SweepStore
 
 Say = Callable[[str], None]
 

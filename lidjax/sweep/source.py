@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lidjax.status import CellStatus
-from lidjax.sweep.mesh import Split
+from lidjax.sweep.devices import Split
 
 
 class TileResult(NamedTuple):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from allocation_twin import SPECTRA, Setting, all_whole_splits, fine_grid, random_settings, whole_line
+from helpers.allocation_twin import SPECTRA, Setting, all_whole_splits, fine_grid, random_settings, whole_line
 
 from lidjax import power_law_spectrum, power_law_teacher
 from lidjax.allocation import allocate

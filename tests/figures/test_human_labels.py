@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lidjax.data.cifar10h import CLASSES, HumanLabels
+from lidjax.features.cifar10h import CLASSES, HumanLabels
 from lidjax.figures import examples_figure
 from lidjax.figures.human_labels import EXAMPLE_QUANTILES, at_quantile
 

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from lidjax.errors import InputError
 from lidjax.figures import save, scaling_figure
-from lidjax.summary import summarise
 from lidjax.sweep.run import run_sweep
 from lidjax.sweep.spec import Fit, Model, SyntheticGrid, SyntheticSpec
+from lidjax.sweep.summary import summarise
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lidjax.errors import InputError
-from lidjax.fit import FitStatus, effective_exponent, fit_saturation, fit_two_tail
+from lidjax.fitting import FitStatus, effective_exponent, fit_saturation, fit_two_tail
 from lidjax.frontier import (
     balance_exponent,
     bottleneck_loss,

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
-from mpmath_failure import TABLE, Problem
+from helpers.mpmath_failure import TABLE, Problem
 
 from lidjax.difficulty import sample_precision
 from lidjax.passk.population import COARSE, Rule, log_failure, pass_at_k_failure

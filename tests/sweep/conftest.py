@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sweep.numpy_source import NumpySource
+from helpers.numpy_source import NumpySource
 
 from lidjax.sweep import run as run_module
 from lidjax.sweep.spec import (

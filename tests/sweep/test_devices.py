@@ -13,8 +13,8 @@ import jax
 import numpy as np
 import pytest
 
-from lidjax.sweep import mesh
-from lidjax.sweep.mesh import choose_split, eigen_is_safe, usable_devices
+from lidjax.sweep import devices as mesh
+from lidjax.sweep.devices import choose_split, eigen_is_safe, usable_devices
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = os.environ.get("XLA_FLAGS", "")  # those of the other tests: what compiles fast

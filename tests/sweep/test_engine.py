@@ -15,9 +15,9 @@ from lidjax.sweep.calibrate import Rates
 from lidjax.sweep.compute import compute_tile
 from lidjax.sweep.plan import make_plan
 from lidjax.sweep.run import run_sweep
+from lidjax.sweep.sources.synthetic import SyntheticSource
+from lidjax.sweep.sources.synthetic_programs import TRACES, TrainingSize, cell_keys
 from lidjax.sweep.spec import Model, SyntheticGrid, SyntheticSpec
-from lidjax.sweep.synthetic import SyntheticSource
-from lidjax.sweep.synthetic_cells import TRACES, TrainingSize, cell_keys
 
 SLOW = Rates(flops=1e3, draws=1e3, evaluations=1e3)  # makes the plan cut to single cells
 

@@ -4,15 +4,15 @@ import dataclasses
 
 import numpy as np
 import pytest
+from helpers.numpy_source import NumpySource, spec_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sweep.numpy_source import NumpySource, spec_of
 
 from lidjax.errors import InputError
+from lidjax.runs.store import SweepStore, open_results, store_path
 from lidjax.status import CellStatus
 from lidjax.sweep import run as run_module
 from lidjax.sweep.run import run_sweep
-from lidjax.sweep.store import SweepStore, open_results, store_path
 
 
 def computed(source):

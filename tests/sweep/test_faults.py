@@ -7,14 +7,14 @@ import signal
 import jax
 import numpy as np
 import pytest
-from sweep.numpy_source import SPEC, NumpySource, contents, spec_of
+from helpers.numpy_source import SPEC, NumpySource, contents, spec_of
 
 from lidjax.cli import main
 from lidjax.errors import InputError
+from lidjax.runs.interrupt import Stopped
+from lidjax.runs.store import SweepStore, open_results, store_path
 from lidjax.status import CellStatus
-from lidjax.sweep.interrupt import Stopped
 from lidjax.sweep.run import run_sweep
-from lidjax.sweep.store import SweepStore, open_results, store_path
 
 
 def chunks_of(out):

@@ -4,12 +4,12 @@ import json
 import math
 
 import pytest
+from helpers.numpy_source import NumpySource
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sweep.numpy_source import NumpySource
 
 from lidjax.cli import main, sweeps_run
-from lidjax.sweep import provenance
+from lidjax.runs import provenance
 from lidjax.sweep import run as run_module
 from lidjax.sweep.run import open_source
 from lidjax.sweep.spec import SyntheticSpec

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from lidjax.errors import InputError
+from lidjax.runs.location import place_of
 from lidjax.sweep import plan as plan_module
 from lidjax.sweep.calibrate import Rates, calibrate
-from lidjax.sweep.place import place_of
 from lidjax.sweep.plan import check_resources, make_plan
+from lidjax.sweep.sources.synthetic import SyntheticSource
 from lidjax.sweep.spec import Run, SyntheticGrid, SyntheticSpec
-from lidjax.sweep.synthetic import SyntheticSource
 
 RATES = Rates(flops=1e10, draws=1e8, evaluations=1e8)
 

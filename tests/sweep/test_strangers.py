@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sweep.numpy_source import SPEC, contents, spec_of
+from helpers.numpy_source import SPEC, contents, spec_of
 
 from lidjax.errors import InputError
+from lidjax.runs.location import place_of
+from lidjax.runs.lock import RunLock, Share
+from lidjax.runs.store import SweepStore, open_results, store_path
 from lidjax.status import CellStatus
-from lidjax.sweep.lock import RunLock, Share
-from lidjax.sweep.place import place_of
 from lidjax.sweep.run import run_sweep
-from lidjax.sweep.store import SweepStore, open_results, store_path
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs a second user, whom only root can become")
