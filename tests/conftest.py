@@ -29,6 +29,8 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
+pytest_plugins = ["helpers.sweep_fixtures"]
+
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from sweep.conftest import K
+from helpers.sweep_fixtures import K
 
 from lidjax.generalization import lgen_cell
 from lidjax.model import power_law_spectrum, power_law_teacher
