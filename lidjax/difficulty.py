@@ -16,6 +16,8 @@ import jax.numpy as jnp
 from jax.scipy.special import gammainc, gammaincc, gammaln
 from jaxtyping import Array, Float
 
+from lidjax.arrays import as_float
+
 Difficulty = Literal["gamma", "power"]
 
 
@@ -24,12 +26,6 @@ def check_difficulty(difficulty: str) -> None:
     if difficulty not in get_args(Difficulty):
         allowed = ", ".join(get_args(Difficulty))
         raise ValueError(f"difficulty={difficulty!r} is not a prior on the precision; allowed: {allowed}")
-
-
-def as_float(x) -> Array:
-    """`x` as an array; floating dtypes are kept, integers and Python numbers become the default float."""
-    x = jnp.asarray(x)
-    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
 
 
 def sample_precision(key, beta, shape, difficulty: Difficulty = "gamma") -> Float[Array, "..."]:

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.difficulty import Difficulty, as_float, sample_label_noise
+from lidjax.arrays import as_float
+from lidjax.difficulty import Difficulty, sample_label_noise
 
 
 class TrainingSet(NamedTuple):

@@ -14,14 +14,14 @@ together: d ln P̃ = d ln L_inf(k₀) + ln k₀ dβ_eff. Dropping it puts ln k w
 does to L_inf(k₀) itself.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from lidjax.allocation.budget import Line, Split
-from lidjax.errors import InputError, unknown_name
+from lidjax.arrays import check_window
+from lidjax.errors import unknown_name
 
 Rule = Literal["eq24", "eq24_prefactor", "quasi_static", "constant_beta", "saturated"]
 RULES: tuple[Rule, ...] = ("eq24", "eq24_prefactor", "quasi_static", "constant_beta", "saturated")
@@ -43,9 +43,7 @@ def check_rules(rules: Sequence[str], window: tuple[float, float]) -> None:
     for rule in rules:
         if rule not in RULES:
             raise unknown_name("rule", rule, RULES)
-    low, high = window
-    if not 1 <= low < high < math.inf:
-        raise InputError(f"window={window} must be two numbers of attempts, 1 ≤ k1 < k2")
+    check_window(window, attempts=True)
 
 
 class WindowLaws:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from lidjax.arrays import check_window
 from lidjax.errors import InputError
 from lidjax.sweep.spec import check_axis, check_choices, check_name, require
 from lidjax.sweep.spec_file import build, read_toml, spec_to_dict
@@ -167,8 +168,7 @@ class Fit:
 
     def __post_init__(self) -> None:
         check_choices(self, "fit")
-        low, high = self.window
-        require(0 < low < high, "fit.window", list(self.window), "two numbers, 0 < k1 < k2")
+        check_window(self.window, "fit.window")
         require(self.replicates >= 20, "fit.replicates", self.replicates, "at least 20")
 
 

@@ -6,8 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from lidjax.arrays import check_window
 from lidjax.errors import InputError
-from lidjax.fitting.data import check_window, log_curve
+from lidjax.fitting.data import log_curve
 from lidjax.fitting.single_tail import PowerFit, StretchedFit, fit_power_law, fit_stretched
 from lidjax.fitting.two_parts import parts_curve, stretched_log
 from lidjax.fitting.two_tail import StretchedTwoTailFit, fit_stretched_two_tail, fit_two_tail

@@ -19,17 +19,6 @@ class LogCurve(NamedTuple):
     bad: Bool[Array, "*batch"]
 
 
-def check_window(window) -> tuple[float, float]:
-    """A window of k as two floats; InputError unless 0 < k1 < k2."""
-    try:
-        low, high = (float(edge) for edge in window)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"window={window!r} must be two numbers (k1, k2)") from error
-    if not 0 < low < high:
-        raise InputError(f"window={window!r} must have 0 < k1 < k2")
-    return low, high
-
-
 def check_level(level: float) -> float:
     """A confidence level; InputError unless strictly between 0 and 1."""
     if not 0 < level < 1:

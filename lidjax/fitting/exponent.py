@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Shaped
 
-from lidjax.fitting.data import LogCurve, check_window, log_curve
+from lidjax.arrays import check_window
+from lidjax.fitting.data import LogCurve, log_curve
 from lidjax.fitting.regression import weighted_line
 from lidjax.fitting.status import FitStatus
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from lidjax.arrays import broadcast_floats
 from lidjax.errors import InputError
-from lidjax.laws.arguments import broadcast_floats
 
 SHIFT = 64
 """Terms summed one by one before Euler-Maclaurin takes over. Next term left out: 3.2e-5 a⋯(a+4) SHIFT^-6 of the

@@ -5,9 +5,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from lidjax.arrays import broadcast_floats
 from lidjax.difficulty import Difficulty, check_difficulty
 from lidjax.errors import InputError
-from lidjax.laws.arguments import broadcast_floats
 from lidjax.laws.failure import EULER_GAMMA, threshold_to_failure
 from lidjax.laws.finite_n import log_finite_n_tail
 from lidjax.laws.intrinsic import intrinsic_prefactor

@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
 
+from lidjax.arrays import broadcast_floats
 from lidjax.difficulty import Difficulty
-from lidjax.laws.arguments import broadcast_floats
 from lidjax.laws.finite_n import log_finite_n_tail
 from lidjax.laws.intrinsic import intrinsic_amplitude, intrinsic_failure
 

@@ -20,8 +20,8 @@ import jax.numpy as jnp
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
+from lidjax.arrays import broadcast_floats
 from lidjax.difficulty import Difficulty, check_difficulty
-from lidjax.laws.arguments import broadcast_floats
 from lidjax.passk.success import log_window, mills_ratio
 
 NUM_NEWTON = 12  # the threshold converges in six where the tail is one (a > 1)

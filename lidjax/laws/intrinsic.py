@@ -9,8 +9,8 @@ import math
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
 
+from lidjax.arrays import broadcast_floats
 from lidjax.difficulty import Difficulty, check_difficulty
-from lidjax.laws.arguments import broadcast_floats
 
 _LOG_SQRT_2_OVER_PI = 0.5 * math.log(2 / math.pi)
 

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from lidjax.laws.arguments import broadcast_floats
+from lidjax.arrays import broadcast_floats
 
 
 def saturating_exponent(n, beta, delta, c, nu):

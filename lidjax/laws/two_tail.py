@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from lidjax.laws.arguments import broadcast_floats
+from lidjax.arrays import broadcast_floats
 
 
 def log_two_tail(log_k, beta, gamma, log_c1, log_c2):

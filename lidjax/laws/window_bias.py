@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from lidjax.arrays import broadcast_floats, check_window
 from lidjax.difficulty import Difficulty, check_difficulty
 from lidjax.errors import InputError
-from lidjax.laws.arguments import broadcast_floats
 from lidjax.passk.population import log_failure
 
 BETA_RANGE = (0.1, 20.0)
@@ -31,7 +31,8 @@ def window_exponent(
     `beta` minus the result is the bias of the window. Quadrature as in `pass_at_k_failure`: num_k ms a value.
     """
     check_difficulty(difficulty)
-    _check_window(window, num_k)
+    check_window(window, attempts=True)
+    _check_num_k(num_k)
     arrays = broadcast_floats(beta, lgen, delta, sigma_eta)
     return _exponents(*arrays, jnp.asarray(window, arrays[0].dtype), num_k, difficulty)
 
@@ -55,15 +56,13 @@ def tail_index_from_window(
     the scan).
     """
     check_difficulty(difficulty)
-    _check_window(window, num_k)
+    check_window(window, attempts=True)
+    _check_num_k(num_k)
     arrays = broadcast_floats(exponent, lgen, delta, sigma_eta)
     return TailIndices(*_tail_indices(*arrays, jnp.asarray(window, arrays[0].dtype), num_k, difficulty))
 
 
-def _check_window(window, num_k: int) -> None:
-    low, high = window
-    if not (1 <= low < high):
-        raise InputError(f"window = ({low:g}, {high:g}): two numbers of trials are wanted, 1 <= k1 < k2")
+def _check_num_k(num_k: int) -> None:
     if num_k < 2:
         raise InputError(f"num_k = {num_k}: a slope takes two values of k or more")
 

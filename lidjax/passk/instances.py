@@ -16,7 +16,8 @@ from jax.scipy.special import gammaln, logsumexp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Num
 
-from lidjax.difficulty import Difficulty, as_float, check_difficulty, sample_precision
+from lidjax.arrays import as_float
+from lidjax.difficulty import Difficulty, check_difficulty, sample_precision
 from lidjax.passk.success import log_window
 
 MIN_EFFECTIVE = 30  # under this many effective instances the standard error itself is off by more than 13 %

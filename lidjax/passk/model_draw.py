@@ -26,7 +26,8 @@ import numpy as np
 from jax.scipy.special import betainc, gammaln
 from jaxtyping import Array, Float
 
-from lidjax.difficulty import as_float, sample_label_noise
+from lidjax.arrays import as_float
+from lidjax.difficulty import sample_label_noise
 from lidjax.passk.draws import first_hit
 from lidjax.passk.success import success_probability
 

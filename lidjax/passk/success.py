@@ -19,6 +19,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import erfcx
 
+from lidjax.arrays import as_float
+
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 NARROW_WIDTH = 0.5  # with 2ah < 1, six Gauss-Legendre nodes leave 5e-16 of relative error up to here
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
@@ -82,12 +84,7 @@ def success_probability(bias, tau, *, delta, sigma_eta, log: bool = False) -> Fl
     mpmath for |B|√τ/σ up to 1e8: relative error of log s, and of s where it is a normal float, below 1e-13;
     of the derivatives of log s below 2e-12. s is 0 (log s = -inf) at τ = 0 or δ = 0.
     """
-    bias, tau, delta, sigma_eta = jnp.broadcast_arrays(*map(_as_float, (bias, tau, delta, sigma_eta)))
+    bias, tau, delta, sigma_eta = jnp.broadcast_arrays(*map(as_float, (bias, tau, delta, sigma_eta)))
     root = jnp.sqrt(tau) / sigma_eta
     log_s, _ = log_window(jnp.abs(bias) * root, delta * root)
     return log_s if log else jnp.exp(log_s)
-
-
-def _as_float(x) -> Array:
-    x = jnp.asarray(x)
-    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin
 
+from lidjax.arrays import check_window
 from lidjax.errors import InputError, unknown_name
 
 Positive = tuple[float, ...]
@@ -195,8 +196,7 @@ class Fit:
     """Published β_eff, first to last N, printed beside the measured ones."""
 
     def __post_init__(self) -> None:
-        low, high = self.window
-        require(0 < low < high, "fit.window", list(self.window), "two numbers, 0 < k1 < k2")
+        check_window(self.window, "fit.window")
         require(self.from_n >= 0, "fit.from_n", self.from_n, "at least 0")
 
 

@@ -64,5 +64,5 @@ def test_two_points_are_too_few():
 
 @pytest.mark.parametrize("window", [(10, 10), (0, 10), (100, 10), (1,), (np.nan, 5), "ab"])
 def test_a_window_that_is_none_is_refused(window):
-    with pytest.raises(ValueError, match="window="):
+    with pytest.raises(ValueError, match="window = "):
         effective_exponent(K, 1 / K, window=window)

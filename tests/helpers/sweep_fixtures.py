@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from helpers.numpy_source import NumpySource
 
+from helpers.numpy_source import NumpySource
 from lidjax.sweep import run as run_module
 from lidjax.sweep.spec import (
     Features,
