@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from lidjax.arrays import check_window
 from lidjax.errors import InputError
 
 

@@ -48,7 +48,7 @@ def model_draw_success(gap, *, delta, scale, proposal: Proposal = "normal", df=N
     Relative error below 1e-13 for the t, for df from 0.3 to 100 and gaps up to 1e8 scales.
     """
     check_proposal(proposal, df)
-    if proposal == "normal":
+    if df is None:
         return success_probability(gap, jnp.ones_like(as_float(scale)), delta=delta, sigma_eta=scale)
     gap, delta, scale, df = jnp.broadcast_arrays(*map(as_float, (gap, delta, scale, df)))
     return _student_t_window(jnp.abs(gap) / scale, delta / scale, df)
