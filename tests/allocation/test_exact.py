@@ -246,7 +246,7 @@ BAD = {
     "theta": (np.ones(3), r"eigenvalues and theta must be of one shape \(d,\), not \(30,\) and \(3,\)"),
     "eigenvalues": (-np.ones(DIM), "eigenvalues must be positive and finite; the smallest is -1"),
     "rules": (("eq42",), "rule 'eq42' is not known"),
-    "window": ((100.0, 10.0), r"window=\(100.0, 10.0\) must be"),
+    "window": ((100.0, 10.0), r"window = \[100, 10\]: must be"),
     "budget": (0.2, "budget=0.2 does not pay for one training instance"),
     "cost_infer": (-1, "cost_infer=-1 must be greater than 0"),
     "queries": (np.ones((2, 3)), "these do not broadcast: budget .*queries"),

@@ -74,7 +74,7 @@ def test_the_rule_of_thumb_stops_at_95_percent():
 
 
 def test_unknown_rules_and_windows_are_named():
-    with pytest.raises(InputError, match="rule 'eq_24' is not known .did you mean 'eq24'"):
+    with pytest.raises(InputError, match=r"rule 'eq_24' is not known \(did you mean 'eq24'"):
         check_rules(["eq_24"], (1.0, 10.0))
     with pytest.raises(InputError, match="window"):
         check_rules(RULES, (10.0, 10.0))

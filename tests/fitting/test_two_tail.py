@@ -210,7 +210,7 @@ def test_a_given_beta_that_is_none_spoils_only_its_curve():
     [
         ({"failure": np.ones(7)}, "must share their last axis"),
         ({"failure": np.float64(0.5)}, "must share their last axis"),
-        ({"window": (100, 10)}, "window="),
+        ({"window": (100, 10)}, "window = "),
         ({"level": 1.0}, "level="),
         ({"level": 95}, "level="),
     ],
