@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lidjax.cli.allocation_output import allocation_rows, print_allocation
-from lidjax.cli.output import to_json
+from lidjax.cli.render.output import to_json
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def allocate_command(args: argparse.Namespace) -> int:
     import numpy as np
 
     from lidjax.allocation import allocate_sweep
-    from lidjax.runs.store import open_results
+    from lidjax.sweep import open_results
 
     budgets, weights = _numbers(args.budget, "--budget"), _numbers(args.weight, "--weight")
     prices = {
@@ -177,7 +177,7 @@ def _phase(args, data, budgets, weights, prices, window) -> list[str]:
     from rich.progress import track
 
     from lidjax.figures import phase_figure, save
-    from lidjax.runs.store import store_path
+    from lidjax.runs import open_location
 
     if args.phase < 4:
         raise InputError(f"--phase {args.phase}: a map has 4 budgets and weights or more")
@@ -197,7 +197,7 @@ def _phase(args, data, budgets, weights, prices, window) -> list[str]:
     kind = np.concatenate([found.kind for found in columns])
     share = np.concatenate([np.asarray(found.n, float) for found in columns]) * unit / spent[:, None]
     figure = phase_figure(spent / unit, shown, kind, share, title=f"$d={data['dim'].item()}$")
-    return save(figure, args.out or store_path(args.store).parent / "figures", "allocation_phase")
+    return save(figure, args.out or open_location(args.store).figures, "allocation_phase")
 
 
 def _draw(args, data, budgets, weights, prices, statistic, window, found) -> list[str]:
@@ -206,9 +206,9 @@ def _draw(args, data, budgets, weights, prices, statistic, window, found) -> lis
 
     from lidjax.allocation import surface_sweep
     from lidjax.figures import allocation_figure, regret_figure, save
-    from lidjax.runs.store import store_path
+    from lidjax.runs import open_location
 
-    folder = args.out or store_path(args.store).parent / "figures"
+    folder = args.out or open_location(args.store).figures
     positive = [float(w) for w in weights if w > 0] or [1.0]
     shown = np.geomspace(min(positive) / 30, max(positive) * 30, 60)
     surface = surface_sweep(data, budgets[0], weight=shown, statistic=statistic, window=window, **prices)

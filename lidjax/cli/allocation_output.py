@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lidjax.cli.output import table_console
+from lidjax.cli.render.output import table_console
 
 RULE_NAMES = {
     "eq24": "Eq. 24",

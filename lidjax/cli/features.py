@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lidjax.cli.output import to_json
+from lidjax.cli.render.output import to_json
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def report_command(args: argparse.Namespace) -> int:
     from lidjax.cli.features_output import print_report
     from lidjax.features.diagnostics.report import WINDOWS, real_report
     from lidjax.features.feature_file import read_features
-    from lidjax.runs.store import open_results
+    from lidjax.sweep import open_results
 
     data = open_results(args.store)
     _check_kind(data, args.store)
@@ -153,7 +153,7 @@ def draw_cifar10h(results: "list[xr.Dataset]", folder: Path, args: argparse.Name
     from rich.console import Console
 
     from lidjax.figures import cifar10h_figure, examples_figure, save
-    from lidjax.sweep.summary import summarise
+    from lidjax.sweep import summarise
 
     if len(results) != 1:
         raise InputError(f"--figure cifar10h takes one STORE, not {len(results)}")

@@ -14,7 +14,7 @@ CURVES = 6  # values of N in the middle panel
 
 
 def scaling_figure(summary: xr.Dataset) -> Figure:
-    """Draw the three panels from a summary (`lidjax.sweep.summary.summarise`) with no axes left but `n` and `k`."""
+    """Draw the three panels from a summary (`lidjax.summarise`) with no axes left but `n` and `k`."""
     with paper_style():
         figure, panels = new_figure(3)
         facts = scaling_panels(panels, summary)

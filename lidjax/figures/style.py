@@ -53,8 +53,29 @@ def sequential(count: int) -> list:
     return [mpl.colormaps["viridis"](x) for x in np.linspace(0.0, 0.85, count)]
 
 
-def save(figure: Figure, folder: Path, name: str) -> list[str]:
-    """Write `name`.pdf and `name`.png into `folder`; returns their paths."""
+def save_figure(figure: Figure, folder: str | Path, name: str) -> list[str]:
+    """Write a figure as PDF and PNG, in the style of all figures, and return the paths.
+
+    Args:
+        figure: A matplotlib Figure, such as those of `lidjax.sweep_figures`.
+        folder: Folder to write into; created if need be.
+        name: File name without extension.
+
+    Returns:
+        The paths of the two files.
+
+    Raises:
+        InputError: If the files cannot be written.
+
+    Example:
+        >>> import lidjax, tempfile
+        >>> from matplotlib.figure import Figure
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     paths = lidjax.save_figure(Figure(), folder, "empty")
+        >>> [path[-9:] for path in paths]
+        ['empty.pdf', 'empty.png']
+    """
+    folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{name}.{kind}" for kind in ("pdf", "png")]
@@ -66,3 +87,6 @@ def save(figure: Figure, folder: Path, name: str) -> list[str]:
     except OSError as error:
         raise InputError(f"{folder}: figures cannot be written: {error.strerror or error}") from None
     return [str(path) for path in paths]
+
+
+save = save_figure

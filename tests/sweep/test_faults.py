@@ -8,13 +8,14 @@ import jax
 import numpy as np
 import pytest
 from helpers.numpy_source import SPEC, NumpySource, contents, spec_of
+from helpers.stores import open_store, store_path
 
+from lidjax import open_results, run_sweep
 from lidjax.cli import main
 from lidjax.errors import InputError
 from lidjax.runs.interrupt import Stopped
-from lidjax.runs.store import SweepStore, open_results, store_path
+from lidjax.runs.store import Store
 from lidjax.status import CellStatus
-from lidjax.sweep.run import run_sweep
 
 
 def chunks_of(out):
@@ -85,7 +86,7 @@ def test_a_chunk_with_another_content_than_its_status_says_is_found(sources, tmp
     """Its checksum is right; its numbers do not fit its status."""
     out = tmp_path / "out"
     run_sweep(SPEC, out=out)
-    store = SweepStore.open(store_path(out))
+    store = open_store(store_path(out))
     store.group["lgen"][0, 0, 0, 0, 0, 0, 0, 0] = np.nan
     with pytest.raises(InputError, match="damaged"):
         open_results(out)
@@ -96,7 +97,7 @@ def test_a_full_disk_leaves_a_readable_store_and_a_message(sources, tmp_path, ca
     out = tmp_path / "out"
     whole = run_sweep(SPEC, out=tmp_path / "whole").load()
     writes = []
-    write = SweepStore.write
+    write = Store.write
 
     def failing(self, *args):
         writes.append(1)
@@ -106,7 +107,7 @@ def test_a_full_disk_leaves_a_readable_store_and_a_message(sources, tmp_path, ca
 
     (tmp_path / "spec.toml").write_text(TOML)
     with monkeypatch.context() as patch:
-        patch.setattr(SweepStore, "write", failing)
+        patch.setattr(Store, "write", failing)
         assert main(["run", str(tmp_path / "spec.toml"), "--out", str(out), "--no-plot"]) == 1
     assert "the disk is full" in capsys.readouterr().err
     assert (open_results(out)["status"] != CellStatus.PENDING).sum() == 6
@@ -168,7 +169,7 @@ def test_other_errors_of_the_device_are_not_taken_for_it(sources, monkeypatch):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_after_the_tile_in_hand(sources, tmp_path, number):
-    def track(waiting, plan, done):
+    def progress(stage, waiting, *, done=0):
         for index, tile in enumerate(waiting):
             if index == 3:
                 signal.raise_signal(number)
@@ -176,7 +177,7 @@ def test_a_signal_ends_after_the_tile_in_hand(sources, tmp_path, number):
 
     before = signal.getsignal(number)
     with pytest.raises(Stopped):
-        run_sweep(SPEC, out=tmp_path / "out", track=track)
+        run_sweep(SPEC, out=tmp_path / "out", progress=track)
     assert signal.getsignal(number) is before
     assert (open_results(tmp_path / "out")["status"] == CellStatus.OK).sum() == 3
     assert (run_sweep(SPEC, out=tmp_path / "out")["status"] == CellStatus.OK).all()

@@ -8,7 +8,6 @@ from helpers.numpy_source import NumpySource, spec_of
 
 from lidjax.sweep import measure as measure_module
 from lidjax.sweep.calibrate import Rates
-from lidjax.sweep.measure import forecast
 from lidjax.sweep.plan import make_plan
 
 SLOW = Rates(1e3, 1e3, 1e3)  # cuts to single cells

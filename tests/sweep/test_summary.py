@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from lidjax import summarise
 from lidjax.errors import InputError
 from lidjax.status import CellStatus
-from lidjax.sweep.summary import summarise
 
 N = np.array([10, 20, 40, 80, 160, 320, 640, 1280])
 K = np.geomspace(1, 1000, 13)

@@ -15,7 +15,6 @@ from lidjax.features.diagnostics.tail import FRACTIONS, LEAST, is_regularly_vary
 from lidjax.features.feature_file import FeatureSet, shuffle_features
 from lidjax.fitting import effective_exponent
 from lidjax.sweep.sources.features import split_key
-from lidjax.sweep.summary import summarise
 
 WINDOWS = ((10.0, 100.0), (10.0, 1000.0), (30.0, 3000.0), (100.0, 10_000.0))
 QUANTILES = (0.5, 0.75, 0.9, 0.99, 1.0)
@@ -49,7 +48,9 @@ def difficulty_report(data: FeatureSet) -> dict[str, Any]:
 def window_summaries(
     data: xr.Dataset, windows: tuple[tuple[float, float], ...] = WINDOWS
 ) -> list[xr.Dataset]:
-    """The summary (`lidjax.sweep.summary.summarise`) of a whole sweep in each window of k that it covers."""
+    """The summary (`lidjax.summarise`) of a whole sweep in each window of k that it covers."""
+    from lidjax.sweep import summarise  # the engine imports this package
+
     k = data["k"].values
     covered = [(low, high) for low, high in windows if np.sum((k >= low) & (k <= high)) >= 3]
     return [summarise(data, window=window) for window in covered]

@@ -6,13 +6,13 @@ import jax
 import numpy as np
 import pytest
 
+from lidjax import run_sweep
 from lidjax.cli import main
 from lidjax.errors import InputError
 from lidjax.figures import frontier_figure
 from lidjax.frontier import coverage_loss, first_seen
 from lidjax.frontier.report import coverage_report
-from lidjax.sweep.run import run_sweep
-from lidjax.sweep.spec import Fit, Frontier, FrontierGrid, FrontierSpec
+from lidjax.sweep import Fit, Frontier, FrontierGrid, FrontierSpec
 from lidjax.sweep.spec_file import spec_from_dict
 
 SAMPLES = (1, 10, 100, 1000, 10_000)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lidjax.sweep.spec import SyntheticSpec
+from lidjax.sweep.sources.synthetic.spec import SyntheticSpec
 
 NEAR = 0.02  # of |N/d - 1|: the error there is above 1e-5
 HOLDING_RIDGE = 1e-6

@@ -1,36 +1,39 @@
-"""From the cells of a sweep to what is reported: seeds summarised, β_eff(N) with its error, Eq. 20 fitted."""
+"""Summary of LID sweeps: seeds summarised, β_eff(N) with its error, Eq. 20 fitted."""
+
+import itertools
 
 import jax
 import numpy as np
 import xarray as xr
 
+from lidjax.arrays import check_window
 from lidjax.errors import InputError
 from lidjax.fitting import effective_exponent, fit_saturation, summarise_seeds
-from lidjax.status import CellStatus
+from lidjax.status import OK
 
 SATURATION = ("beta", "delta", "c", "nu")
 
 
-def summarise(
-    data: xr.Dataset, *, window: tuple[float, float] | None = None, from_n: float | None = None
+def summarise_lid(
+    data: xr.Dataset, window: tuple[float, float] | None = None, from_n: float | None = None
 ) -> xr.Dataset:
-    """Summary of the results of a sweep, over its seeds.
+    """Summary of the results of a sweep of the LID model or of real features, over its seeds.
 
     Variables, over the axes other than `seed`: `lgen_mean`, `lgen_se`, `lgen_median`, `lgen_low`, `lgen_high`
     (a 95 % interval of the median); `failure` (median over seeds, `failure_mean` their mean), also over k; `beta_eff`
-    (Eq. 55), the median over training sets of the slope of each one's curve, with a 95 % interval `beta_eff_low`,
+    (Eq. 55), the median over training sets of the slope of their curves, with a 95 % interval `beta_eff_low`,
     `beta_eff_high`; `beta_eff_mean_curve`, the slope of the mean curve, with its jackknife error. Seeds that share a
     split count as one training set.
 
-    The two readings of β_eff differ where training sets differ: the mean over D_N of Eq. 13 is carried, at large k, by
+    The two values of β_eff differ where training sets differ: at large k the mean over D_N of Eq. 13 is dominated by
     the training sets with the largest L_gen, and for small β these are far from typical.
 
     `saturation` and `saturation_se` hold the fit of Eq. 20 over `n`, along `parameter`, with
     `identifiable` and `fit_status` beside them.
 
-    `window` and `from_n` (the smallest N in the fit of Eq. 20) default to the spec's; without one there, the fit
-    takes N > 1.5 d: nearer to N = d double descent makes β_eff fall, which Eq. 20 does not describe.
-    For β ≤ 4 the second moment of L_gen does not exist, and `lgen_se` is not a confidence statement: read the median.
+    `window` and `from_n` (the smallest N in the fit of Eq. 20) default to the spec's values. If `from_n` is 0 there,
+    the fit takes N > 1.5 d: nearer to N = d, double descent makes β_eff fall, which Eq. 20 does not describe.
+    For β ≤ 4 the second moment of L_gen does not exist, and `lgen_se` is no standard error: use the median.
     """
     with jax.enable_x64(True):  # slopes of curves that fall over many decades
         return _summarise(data, window, from_n)
@@ -40,7 +43,7 @@ def _summarise(data: xr.Dataset, window: tuple[float, float] | None, from_n: flo
     settings = data.attrs["spec"]["fit"]
     window = window or tuple(settings["window"])
     _check_window(window, data["k"].values)
-    failed = data["status"] != CellStatus.OK
+    failed = data["status"] != OK
     lgen = data["lgen"].where(~failed)
     curves = data["failure"].where(~failed)
 
@@ -75,12 +78,12 @@ def _summarise(data: xr.Dataset, window: tuple[float, float] | None, from_n: flo
 
 
 def _check_window(window: tuple[float, float], k: np.ndarray) -> None:
-    low, high = window
+    low, high = check_window(window, "fit.window")
     inside = np.sum((k >= low) & (k <= high))
-    if not 0 < low < high or inside < 3:
+    if inside < 3:
         raise InputError(
-            f"fit.window = {list(window)}: holds {inside} of the sweep's values of k (from {k.min():g} to "
-            f"{k.max():g}); a slope wants at least 3"
+            f"fit.window = {list(window)}: contains {inside} of the sweep's values of k (from {k.min():g} to "
+            f"{k.max():g}); a slope needs at least 3"
         )
 
 
@@ -104,8 +107,8 @@ def _with_saturation(summary: xr.Dataset, from_n: float) -> xr.Dataset:
         dim = summary["dim"] if "dim" in summary.dims else summary.attrs["feature_dim"]
         used = (summary["n"] > 1.5 * dim).broadcast_like(beta_eff)
     used = used.transpose(*beta_eff.dims)
-    # unweighted: Eq. 20 is an empirical form, and where seeds say β_eff to 1e-6 (on the plateau) weights by
-    # sampling error would fit the form to two points; its misfit is the error that matters
+    # Unweighted: Eq. 20 is an empirical form, and its misfit is the error that matters. On the plateau the sampling
+    # error of β_eff falls to 1e-6, so that weights by sampling error would fit the form to two points.
     fit = fit_saturation(summary["n"].values.astype(float), beta_eff.where(used).values)
     axes = [name for name in beta_eff.dims if name != "n"]
     summary = summary.assign_coords(parameter=list(SATURATION))
@@ -117,3 +120,10 @@ def _with_saturation(summary: xr.Dataset, from_n: float) -> xr.Dataset:
     summary["fit_status"] = (axes, np.asarray(fit.status))
     summary["in_fit"] = used
     return summary
+
+
+def combinations(summary: xr.Dataset) -> list[dict[str, int]]:
+    """Positions along the axes other than N, one for each combination of their values."""
+    axes = [str(name) for name in summary["beta_eff"].dims if name != "n"]
+    ranges = itertools.product(*(range(summary.sizes[name]) for name in axes))
+    return [dict(zip(axes, index, strict=True)) for index in ranges]

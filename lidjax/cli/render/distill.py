@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lidjax.cli.output import table_console, to_json
+from lidjax.cli.render.output import table_console, to_json
 
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
 
-    from lidjax.distill.teacher_report import TeacherReport
+    from lidjax.distill import TeacherReport
     from lidjax.evals.training import Training
 
 ROW = ("greedy_loss", "beta_eff")
@@ -29,7 +29,7 @@ def print_results(
     extra: dict[str, Any],
 ) -> None:
     """Everything measured, as tables or as JSON."""
-    from lidjax.distill.teacher_report import report_teacher, training_of
+    from lidjax.distill import report_teacher, training_of
 
     teachers = [report_teacher("this teacher", data["teacher_answer"].values, data["truth"].values)]
     teachers += [report_teacher(name, answers) for name, answers in others.items()]

@@ -7,13 +7,14 @@ grid of N.
 
 import functools
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lidjax.difficulty import Difficulty
-from lidjax.passk import FailureCurve, build_curve, eval_curve, pass_at_k_failure
+from lidjax.passk import FailureCurve, FailureEstimate, build_curve, eval_curve, pass_at_k_failure
 
 TOLERANCE = 1e-7  # relative error of L_inf(k) at the check points of a table
 DECADES = 4  # of v in one block
@@ -74,7 +75,16 @@ def curves_for(k: tuple[float, ...], dtype: str, difficulty: Difficulty) -> Fail
 
 
 @functools.partial(jax.jit, static_argnames=("difficulty", "bias_nodes", "tau_nodes"))
-def _build(low, high, k, beta, eps, difficulty, bias_nodes, tau_nodes):
+def _build(
+    low: jax.Array,
+    high: jax.Array,
+    k: jax.Array,
+    beta: jax.Array,
+    eps: jax.Array,
+    difficulty: Difficulty,
+    bias_nodes: int,
+    tau_nodes: int,
+) -> FailureCurve:
     return build_curve(
         low,
         high,
@@ -91,13 +101,15 @@ _evaluate = jax.jit(jax.vmap(eval_curve, (None, 0)))
 
 
 @functools.partial(jax.jit, static_argnames="difficulty")
-def _exact(k, v, beta, eps, difficulty):
+def _exact(
+    k: jax.Array, v: jax.Array, beta: jax.Array, eps: jax.Array, difficulty: Difficulty
+) -> jax.Array | FailureEstimate:
     return pass_at_k_failure(
         k[None, :], v[:, None], beta=beta, delta=eps, sigma_eta=1.0, difficulty=difficulty
     )
 
 
-def _chunked(function, v: np.ndarray) -> np.ndarray:
+def _chunked(function: Callable[[np.ndarray], jax.Array], v: np.ndarray) -> np.ndarray:
     """function(v) in chunks of one length, so that it is compiled once."""
     size = _CHUNK if v.size > 32 else 32
     padded = np.pad(v, (0, -v.size % size), mode="edge").reshape(-1, size)
