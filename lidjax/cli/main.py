@@ -79,6 +79,7 @@ def _show_log() -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("lidjax: %(message)s"))
         logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
         logger.propagate = False
 
 

@@ -146,7 +146,7 @@ def check_manifest(manifest: Manifest, where: str) -> None:
 
 def _is_sound(manifest: Manifest) -> bool:
     axes, order, tile = manifest["axes"], manifest["order"], manifest["tile"]
-    dims: dict[str, Any] = manifest["dims"] if "dims" in manifest else {"k": manifest["k"]}
+    dims: dict[str, Any] = manifest["dims"] if manifest["format"] == FORMAT else {"k": manifest["k"]}
     arrays = manifest.get("arrays", {}).items()
     return (
         all(_is_name(name) and _is_axis(values) for name, values in axes.items())
@@ -174,7 +174,9 @@ def _is_axis(values: Any) -> bool:
 
 
 def _is_dim(values: Any) -> bool:
-    return _is_axis(values) or (isinstance(values, list) and all(isinstance(x, str) for x in values))
+    return _is_axis(values) or (
+        isinstance(values, list) and bool(values) and all(isinstance(x, str) for x in values)
+    )
 
 
 def _contains(larger: Any, smaller: Any) -> bool:

@@ -275,8 +275,7 @@ class Store:
             if name in data.dims and name not in data.coords:
                 data = data.assign_coords({name: dim["values"]})
         order = manifest.get("order") or {}
-        shown = {key: value for key, value in data.attrs.items() if key not in INTERNAL or key == "format"}
-        data.attrs = shown
+        data.attrs = {key: value for key, value in manifest.items() if key not in INTERNAL or key == "format"}
         return data.isel({name: np.asarray(at) for name, at in order.items()}) if order else data
 
 

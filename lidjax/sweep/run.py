@@ -1,5 +1,6 @@
 """From a spec to labelled results: plan, compute what is missing, store, read back."""
 
+import logging
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from lidjax.sweep.spec_file import load_spec, spec_from_dict
 if TYPE_CHECKING:
     import xarray as xr
 
+logger = logging.getLogger(__name__)
 SpecLike = Spec | str | Path | Mapping[str, Any]
 """A spec, a TOML file, or nested dicts."""
 
@@ -149,6 +151,11 @@ def run_sweep(
             compute = TileComputer(source, session.grid)
             tiles = session.pending_tiles()
             done = int(session.own.sum()) - len(tiles)
+            cells = int((~session.pending).sum())
+            if cells:
+                logger.info(
+                    "%s of %s cells are in the store already", f"{cells:,}", f"{session.pending.size:,}"
+                )
             for tile in progress("tiles", tiles, done=done):
                 stop.check()
                 session.check()

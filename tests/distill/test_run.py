@@ -88,7 +88,7 @@ def test_a_run_that_was_cut_ends_with_the_same_numbers(spec_file, whole, tmp_pat
                     raise Stop
                 yield step
 
-        return track
+        return progress
 
     for name, after in (("teacher", 7), ("adapters", 3), ("students", 4)):
         with pytest.raises(Stop):
@@ -99,7 +99,7 @@ def test_a_run_that_was_cut_ends_with_the_same_numbers(spec_file, whole, tmp_pat
         seen[stage] = len(steps), done
         return steps
 
-    data = run_distillation(spec_file, out=tmp_path, progress=track)
+    data = run_distillation(spec_file, out=tmp_path, progress=progress)
     assert seen["students"] == (6, 4)
     assert seen["teacher"][0] == seen["adapters"][0] == 0
     for name in ("correct", "greedy", "train_loss", "lgen", "teacher_answer"):
@@ -170,7 +170,7 @@ def test_starting_anew_makes_everything_again(spec_file, whole, tmp_path):
         seen[stage] = done
         return steps
 
-    again = run_distillation(spec_file, out=tmp_path, resume=False, progress=track)
+    again = run_distillation(spec_file, out=tmp_path, resume=False, progress=progress)
     assert set(seen.values()) == {0}
     np.testing.assert_array_equal(again["correct"], first["correct"])
     np.testing.assert_array_equal(again["correct"], whole[0]["correct"])

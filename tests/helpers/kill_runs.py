@@ -43,7 +43,7 @@ def start(out: Path) -> int:
                     log.flush()
                     yield tile
 
-            run_sweep(spec, out=out, progress=track)
+            run_sweep(spec, out=out, progress=progress)
         code = 0
     finally:
         os._exit(code)

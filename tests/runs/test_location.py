@@ -41,7 +41,7 @@ def make_extend_and_damage(url, sources):
             yield tile
 
     with pytest.raises(KeyboardInterrupt):
-        run_sweep(SPEC, out=url, progress=track)
+        run_sweep(SPEC, out=url, progress=progress)
     assert (open_results(url)["status"] == CellStatus.OK).sum() == 2
     run_sweep(SPEC, out=url)
     assert len(sources[-1].tiles) == 4
@@ -103,7 +103,7 @@ def test_a_living_lock_refuses_and_a_dead_one_does_not(sources, url):
     first = RunLock(place, None)
     first.acquire()
     for share in (None, Shard(0, 2)):
-        with pytest.raises(InputError, match="another run is at work"):
+        with pytest.raises(InputError, match="another run is using"):
             run_sweep(SPEC, out=url, shard=share)
     stale = json.loads(place.read(".lock"))
     first.release()
@@ -127,8 +127,8 @@ def test_a_run_whose_lock_was_taken_stops(sources, url):
                 threading.Event().wait(0.3)
             yield tile
 
-    with pytest.raises(InputError, match="another run took its lock"):
-        run_sweep(SPEC, out=url, progress=track)
+    with pytest.raises(InputError, match="did not renew its lock in time"):
+        run_sweep(SPEC, out=url, progress=progress)
     assert (open_results(url)["status"] == CellStatus.OK).sum() == 2
 
 
@@ -139,9 +139,9 @@ def test_shares_at_a_url(sources, url):
     assert is_held(place, Shard(1, 2))
     assert not is_held(place, Shard(0, 2))
     run_sweep(SPEC, out=url, shard=Shard(0, 2))
-    with pytest.raises(InputError, match="another run is at work"):
+    with pytest.raises(InputError, match="another run is using"):
         run_sweep(SPEC, out=url)
-    with pytest.raises(InputError, match="other shares are at work"):
+    with pytest.raises(InputError, match="while other shards are computing"):
         run_sweep(MORE, out=url, shard=Shard(0, 2))
     other.release()
     data = run_sweep(SPEC, out=url, shard=Shard(1, 2))

@@ -27,14 +27,14 @@ ARRAY = {"SLURM_ARRAY_TASK_MIN": "3", "SLURM_ARRAY_TASK_MAX": "6", "SLURM_ARRAY_
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 50])
 def test_every_tile_is_of_one_share_and_shares_are_even(count):
-    owned = np.array([tiles_of(30, Shard(index, count)) for index in range(count)])
+    owned = np.array([tiles_of(Shard(index, count), 30) for index in range(count)])
     assert (owned.sum(axis=0) == 1).all()
     assert np.ptp(owned.sum(axis=1)) <= 1
 
 
 def test_shares_are_even_along_every_axis():
     """Tiles of a (10, 2) grid whose second column costs all: dealt out in order, one of two shares would have it."""
-    owned = tiles_of(20, Shard(0, 2)).reshape(10, 2)
+    owned = tiles_of(Shard(0, 2), 20).reshape(10, 2)
     assert 3 <= owned[:, 1].sum() <= 7
 
 
@@ -83,7 +83,7 @@ def test_a_job_array_fills_one_store_and_its_last_task_sums_up(sources, tmp_path
         monkeypatch.setenv("SLURM_ARRAY_TASK_ID", str(task))
         assert main(["run", str(spec), "--distributed", "--no-plot", "--out", str(tmp_path / "out")]) == 0
         printed = capsys.readouterr()
-        assert f"share {task - 2}/4 done" in printed.err
+        assert f"shard {task - 2}/4 done" in printed.err
         assert (printed.out == "summary\n") == (task == 5)
         assert len(sources[-1].tiles) == 6
 
@@ -91,7 +91,7 @@ def test_a_job_array_fills_one_store_and_its_last_task_sums_up(sources, tmp_path
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--shard", "1/2", "--distributed"], "one of the two"),
+        (["--shard", "1/2", "--distributed"], "exclude each other"),
         (["--shard", "1/2", "--no-resume"], "--no-resume"),
         (["--shard", "3/2"], "I is from 1 to 2"),
     ],
@@ -176,7 +176,7 @@ def test_processes_share_a_sweep_and_one_may_die(tmp_path, count, victim):
     codes, errors, _ = finish(processes)
     part = open_results(out)["status"].values.ravel()
     missing = int((part == CellStatus.PENDING).sum())
-    assert 0 < missing <= tiles_of(400, Shard(victim, count)).sum()
+    assert 0 < missing <= tiles_of(Shard(victim, count), 400).sum()
     assert codes[victim] == -signal.SIGKILL
     survivors = [code for index, code in enumerate(codes) if index != victim]
     assert survivors == ([1] if victim else [0]) + [0] * (len(survivors) - 1)

@@ -26,7 +26,7 @@ def stop_after(count):
                 raise Interrupted
             yield tile
 
-    return track
+    return progress
 
 
 def count_tiles(seen):
@@ -34,7 +34,7 @@ def count_tiles(seen):
         seen.append((len(waiting), done))
         return waiting
 
-    return track
+    return progress
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_finished_run_computes_nothing_more(small_spec, tmp_path):
     first = run_sweep(small_spec, out=tmp_path / "out")
     seen = []
     again = run_sweep(small_spec, out=tmp_path / "out", progress=count_tiles(seen))
-    assert seen == [(0, 24)]
+    assert seen == [(0, 1)]
     xr.testing.assert_identical(first.load(), again.load())
 
 
@@ -107,7 +107,7 @@ def test_a_path_that_cannot_be_a_folder_is_refused_before_anything_runs(small_sp
 def test_results_carry_their_provenance(small_spec, tmp_path):
     run_sweep(small_spec, out=tmp_path / "out")
     data = open_results(tmp_path / "out")
-    assert {"spec", "law", "versions", "device", "git_commit"} <= data.attrs.keys()
+    assert {"spec", "identity", "versions", "device", "git_commit"} <= data.attrs.keys()
     assert {"jax", "numpy", "lidjax", "zarr"} <= data.attrs["versions"].keys()
     json.dumps(data.attrs)
 
@@ -120,6 +120,6 @@ def test_reading_what_is_not_there_says_what_makes_it(tmp_path):
 def test_a_store_of_another_format_is_refused(small_spec, tmp_path):
     run_sweep(small_spec, out=tmp_path / "out")
     store = open_store(store_path(tmp_path / "out"))
-    store.group.attrs["format"] = "lidjax sweep 0"
-    with pytest.raises(InputError, match="lidjax sweep 0"):
+    store.group.attrs["format"] = "lidjax store 0"
+    with pytest.raises(InputError, match="lidjax store 0"):
         open_results(tmp_path / "out")

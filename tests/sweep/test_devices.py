@@ -63,7 +63,7 @@ for name in sys.argv[1:] or specs:
         plan = make_plan(source, specs[name].run, rates=RATES, devices=devices)
         (tile,) = plan.tiles()
         result = compute_tile(source, plan, tile)
-        axis = plan.split.axis if plan.split else None
+        axis = plan.sharding.axis if plan.sharding else None
         results[f"{name} {len(devices)}"] = [axis, result.lgen.ravel().tolist(), result.failure.ravel().tolist()]
 print(json.dumps(results))
 """
@@ -108,9 +108,9 @@ def test_the_axis_with_the_least_padding_is_cut():
         ({"seed": 1, "n": 30}, "n"),
         ({"seed": 3, "n": 1}, "seed"),
     ):
-        split = choose_sharding(("seed", "n"), tile, [*devices])
-        assert split is not None
-        assert split.axis == axis
+        sharding = choose_sharding(("seed", "n"), tile, [*devices])
+        assert sharding is not None
+        assert sharding.axis == axis
     assert choose_sharding(("seed", "n"), {"seed": 1, "n": 1}, [*devices]) is None
     assert choose_sharding((), {"seed": 8}, [*devices]) is None
     assert choose_sharding(("seed",), {"seed": 8}, devices[:1]) is None

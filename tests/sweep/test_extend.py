@@ -67,7 +67,7 @@ def test_old_cells_are_not_even_written(sources, tmp_path, monkeypatch):
 
 def shifted(evaluate):
     def other(self, coords, split=None):
-        result = evaluate(self, coords, split)
+        result = evaluate(self, coords, sharding)
         return result._replace(lgen=result.lgen + 1000)
 
     return other

@@ -13,7 +13,7 @@ from helpers.stores import open_store, store_path
 from lidjax import open_results, run_sweep
 from lidjax.cli import main
 from lidjax.errors import InputError
-from lidjax.runs.interrupt import Stopped
+from lidjax.runs.interrupt import Stopped, stop_on_signals
 from lidjax.runs.store import Store
 from lidjax.status import CellStatus
 
@@ -136,10 +136,10 @@ def out_of_memory(limit, error):
     """An evaluation that fails for more than `limit` cells at once."""
     evaluate = NumpySource.evaluate
 
-    def limited(self, coords, split=None):
+    def limited(self, coords, sharding=None):
         if np.prod([len(values) for values in coords.values()]) > limit:
             raise error
-        return evaluate(self, coords, split)
+        return evaluate(self, coords, sharding)
 
     return limited
 
@@ -176,8 +176,8 @@ def test_a_signal_ends_after_the_tile_in_hand(sources, tmp_path, number):
             yield tile
 
     before = signal.getsignal(number)
-    with pytest.raises(Stopped):
-        run_sweep(SPEC, out=tmp_path / "out", progress=track)
+    with pytest.raises(Stopped), stop_on_signals() as stop:
+        run_sweep(SPEC, out=tmp_path / "out", progress=progress, stop=stop)
     assert signal.getsignal(number) is before
     assert (open_results(tmp_path / "out")["status"] == CellStatus.OK).sum() == 3
     assert (run_sweep(SPEC, out=tmp_path / "out")["status"] == CellStatus.OK).all()
@@ -187,23 +187,23 @@ def test_a_signal_ends_after_the_tile_in_hand(sources, tmp_path, number):
 def test_a_second_interrupt_drops_the_tile(sources, monkeypatch):
     evaluate = NumpySource.evaluate
 
-    def slow(self, coords, split=None):
+    def slow(self, coords, sharding=None):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
-        return evaluate(self, coords, split)
+        return evaluate(self, coords, sharding)
 
     monkeypatch.setattr(NumpySource, "evaluate", slow)
-    with pytest.raises(KeyboardInterrupt) as stop:
-        run_sweep(SPEC)
-    assert not isinstance(stop.value, Stopped)
+    with pytest.raises(KeyboardInterrupt) as raised, stop_on_signals() as stop:
+        run_sweep(SPEC, stop=stop)
+    assert not isinstance(raised.value, Stopped)
 
 
 def test_the_command_line_says_what_to_type_to_go_on(sources, tmp_path, capsys, monkeypatch):
     evaluate = NumpySource.evaluate
 
-    def interrupted(self, coords, split=None):
+    def interrupted(self, coords, sharding=None):
         signal.raise_signal(signal.SIGINT)
-        return evaluate(self, coords, split)
+        return evaluate(self, coords, sharding)
 
     (tmp_path / "my spec.toml").write_text(TOML)
     words = ["run", str(tmp_path / "my spec.toml"), "--out", str(tmp_path / "out")]

@@ -38,7 +38,7 @@ def test_spaced_integers_are_rounded_and_made_unique():
 
 
 BAD = [
-    ({"grid": GRID}, ["neither", "[model]", "[features]"]),
+    ({"grid": GRID}, ["none", "[model]", "[features]"]),
     ({"model": {}, "features": {"path": "x"}, "grid": GRID}, ["exactly one"]),
     ({"model": {}, "grid": {"k": [1]}}, ["grid.n is missing"]),
     ({"model": {}}, ["grid.n is missing"]),

@@ -62,12 +62,12 @@ def test_the_second_of_two_runs_is_refused_while_the_first_lives(sources, tmp_pa
         for tile in waiting:
             if not seen:
                 for share in (None, Shard(0, 2)):
-                    with pytest.raises(InputError, match="another run is at work") as error:
+                    with pytest.raises(InputError, match="another run is using") as error:
                         run_sweep(SPEC, out=tmp_path / "out", shard=share)
                     seen.append(str(error.value))
             yield tile
 
-    run_sweep(SPEC, out=tmp_path / "out", progress=track)
+    run_sweep(SPEC, out=tmp_path / "out", progress=progress)
     assert f"process {os.getpid()} on" in seen[0]
     run_sweep(SPEC, out=tmp_path / "out")  # and the lock is free again
 
@@ -85,7 +85,7 @@ def test_clocks_that_jump_change_nothing(sources, tmp_path, monkeypatch):
 
     monkeypatch.setattr(time, "time", lambda: clock.uniform(-1e9, 4e9))
     with pytest.raises(KeyboardInterrupt):
-        run_sweep(SPEC, out=out, progress=track)
+        run_sweep(SPEC, out=out, progress=progress)
     for path in out.rglob("*"):
         os.utime(path, (0, clock.uniform(0, 4e9)))
     data = run_sweep(SPEC, out=out)
@@ -97,10 +97,8 @@ def test_a_store_of_an_older_version_is_read_and_not_continued(sources, tmp_path
     out = tmp_path / "out"
     run_sweep(SPEC, out=out)
     store = open_store(store_path(out))
-    old = {
-        key: store.manifest[key]
-        for key in ("tile", "law", "spec", "kind", "versions", "device", "git_commit")
-    }
+    old = {key: store.manifest[key] for key in ("tile", "spec", "kind", "versions", "device", "git_commit")}
+    old["law"] = store.manifest["identity"]
     store.group.attrs.put({"format": "lidjax sweep 1", **old})
     before = contents(out)
     assert (open_results(out)["status"] == CellStatus.OK).all()
@@ -117,7 +115,7 @@ def test_a_store_with_other_random_streams_is_not_continued(sources, tmp_path):
     out = tmp_path / "out"
     run_sweep(SPEC, out=out)
     attrs = open_store(store_path(out)).group.attrs
-    attrs["law"] = {key: value for key, value in attrs["law"].items() if key != "random_streams"}
+    attrs["identity"] = {key: x for key, x in attrs["identity"].items() if key != "random_streams"}
     with pytest.raises(InputError, match="random_streams: the store has nothing"):
         run_sweep(SPEC, out=out)
 
@@ -158,8 +156,12 @@ HOSTILE = [
     {"order": {"n": [5]}},
     {"order": {"../x": [0]}},
     {"tile": {"n": -1}},
-    {"k": {"values": []}},
-    {"law": []},
+    {"dims": {"k": {"values": []}}},
+    {"dims": {"../k": {"values": [1]}}},
+    {"arrays": {"lgen": "../lgen"}},
+    {"identity": []},
+    {"format": "lidjax sweep 2"},
+    {"format": "lidjax sweep 2", "k": {"values": []}, "law": {}},
     {"format": ["lidjax sweep 2"]},
     {"format": None},
 ]
@@ -209,7 +211,7 @@ def test_shares_work_side_by_side_and_one_share_only_once(sources, tmp_path):
                     thread.join()
             yield tile
 
-    run_sweep(SPEC, out=out, progress=track, shard=Shard(0, 3))
+    run_sweep(SPEC, out=out, progress=progress, shard=Shard(0, 3))
     assert len(errors) == 1
     assert (open_results(out)["status"] == CellStatus.OK).all()
 
@@ -219,7 +221,7 @@ def test_a_store_is_not_extended_under_shares_at_work(sources, tmp_path):
     run_sweep(SPEC, out=out)
     lock = RunLock(open_location(out), Shard(0, 2))
     lock.acquire()
-    with pytest.raises(InputError, match="other shares are at work"):
+    with pytest.raises(InputError, match="cannot extend the store while other shards are computing"):
         run_sweep(more, out=out, shard=Shard(1, 2))
     lock.release()
     run_sweep(more, out=out, shard=Shard(1, 2))
