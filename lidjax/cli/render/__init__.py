@@ -1,0 +1,1 @@
+"""How each command prints its results for people."""
