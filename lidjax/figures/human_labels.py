@@ -19,8 +19,8 @@ EXAMPLE_OF_FIGURE_3 = 0.97  # quantile of v of the one image in Figure 3
 def cifar10h_figure(summary: xr.Dataset, labels: HumanLabels) -> Figure:
     """Figure 3: a sweep on CIFAR-10H above, and below it an image, its human labels and the law of its label.
 
-    The upper row is that of `scaling_figure`. The image is the one at the 97 % quantile of the label variance v; its
-    label is drawn from the Gaussian beside it, in which a line is as wide as the tolerance window.
+    The upper row is that of `scaling_figure`. The image is the one at the 97 % quantile of the label variance v. Its
+    label is drawn from the Gaussian beside it, in which a line marks the tolerance window.
 
     Args:
         summary: summary of the sweep (`summarise`) at one setting, as of `lidjax.features.select_setting`.

@@ -86,7 +86,7 @@ def equivalent_lgen(
         >>> import numpy as np
         >>> from lidjax.features import LinearTask, equivalent_lgen
         >>> task = LinearTask(eigenvalues=np.ones(10), theta=np.ones(10), residual=0.5)
-        >>> lgen = equivalent_lgen(task, [100, 1000, 10_000], noise_variance=1.0, ridge=1e-9, scale=1.0)
+        >>> lgen = equivalent_lgen(task, np.array([100, 1000, 10_000]), noise_variance=1.0, ridge=1e-9, scale=1.0)
         >>> bool((np.diff(lgen) < 0).all()), bool(0.5 < lgen[-1] < 0.51)  # down to the floor r̄² = 0.5
         (True, True)
     """
