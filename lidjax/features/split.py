@@ -96,7 +96,7 @@ def feature_split(
         num_validation: instances held out for validation, from 1 to m - 1 (static).
         failure: "instances" for the mean of (1 - s_i)^k over the validation instances, or "draws" for the fraction of
             them whose first k drawn targets all miss, as in the paper: the same mean, with more noise (static).
-        solver: "cholesky", or "eigh", which is cheaper under `vmap` over 20 or more values of `ridge` at d = 512 (static).
+        solver: "cholesky", or "eigh", which is cheaper under `vmap` over 20 or more ridge values at d = 512 (static).
 
     Returns:
         A `FeatureCell`: `lgen` (n, labels), the mean of (ŷ - m/s)² over the validation set, and `failure`
