@@ -1,22 +1,36 @@
-"""What `lidjax features report` prints."""
+"""What `lidjax features cifar10h` and `lidjax features report` print."""
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from lidjax.features import MadeFeatures
+
 VERDICT = {
     True: "every ξ is above 0: the tail may be a power law",
-    False: "not a power law: the tail ends (ξ < 0), or its index depends on where it is read",
-    None: "the tails cannot tell whether this is a power law",
+    False: "not a power law: the tail ends (ξ < 0), or its index depends on where the tail begins",
+    None: "these tails do not decide whether this is a power law",
 }
+EXPONENTS = ("beta_eff", "beta_eff_low", "beta_eff_high")
+SHARES = ("own_ambiguous", "own_unanimous", "bias_ambiguous", "bias_unanimous")
+
+
+def print_made(made: MadeFeatures, out: Path) -> None:
+    """What a feature file was made of, in three lines."""
+    print(
+        f"{made.images:,} images in {made.seconds:.0f} s ({made.images_per_second:.0f} a second) → {out}\n"
+        f"variance of the human labels: mean {made.mean_variance:.3f}; 0 (everybody agrees) for "
+        f"{made.unanimous:.1%}\nmade from {json.dumps(made.provenance['weights'])}"
+    )
 
 
 def print_report(report: dict[str, Any], spec: dict[str, Any]) -> None:
-    """Every reading as a table or a line."""
+    """Every diagnostic of a sweep as a table or a line."""
     console = Console()
     at = ", ".join(f"{name} = {value:g}" for name, value in report["at"].items())
     console.print(f"{spec['name']}: {at}", highlight=False)
@@ -27,12 +41,12 @@ def print_report(report: dict[str, Any], spec: dict[str, Any]) -> None:
             f"{made['weights']['source']} (SHA-256 {made['weights']['sha256'][:12]}…)",
             highlight=False,
         )
-    _difficulty(report["difficulty"], console)
-    _lgen(report["lgen"], console)
-    _windows(report["windows"], spec["fit"]["published"], console)
-    _shares(report["shares"], console)
-    if len(report["grid"]) > len(report["windows"]):
-        _grid(report["grid"], console)
+    _print_difficulty(report["difficulty"], console)
+    _print_lgen(report["lgen"], console)
+    _print_exponents(report["windows"], spec["fit"]["published"], console)
+    _print_shares(report["shares"], console)
+    if len(report["grid"]) > len(report["windows"]):  # the sweep has more than one setting
+        _print_grid(report["grid"], console)
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -42,7 +56,7 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _difficulty(facts: dict[str, Any], console: Console) -> None:
+def _print_difficulty(facts: dict[str, Any], console: Console) -> None:
     quantiles = ", ".join(f"{float(q):.0%} {v:.3g}" for q, v in facts["quantiles"].items())
     console.print(
         f"label variance v of {facts['instances']:,} instances: 0 for {facts['unanimous']:.1%}, mean "
@@ -68,7 +82,7 @@ def _difficulty(facts: dict[str, Any], console: Console) -> None:
         )
 
 
-def _lgen(rows: list[dict[str, Any]], console: Console) -> None:
+def _print_lgen(rows: list[dict[str, Any]], console: Console) -> None:
     table = _table("L_gen and its deterministic equivalent", "N", "measured ± se", "equivalent", "ratio")
     for row in rows:
         table.add_row(
@@ -80,17 +94,14 @@ def _lgen(rows: list[dict[str, Any]], console: Console) -> None:
     console.print(table)
 
 
-def _windows(rows: list[dict[str, Any]], published: list[float], console: Console) -> None:
+def _print_exponents(rows: list[dict[str, Any]], published: list[float], console: Console) -> None:
     title = "β_eff(N) by window of k, ± the larger side of its interval"
     title += f"; published {' → '.join(f'{x:g}' for x in published)}" if published else ""
     table = _table(title, "N", *(f"{_short(row['window'][0])}-{_short(row['window'][1])}" for row in rows))
     for i, n in enumerate(rows[0]["n"] if rows else []):
-        table.add_row(f"{n:,}", *(_with_margin(*(row[key][i] for key in BETA_EFF)) for row in rows))
+        table.add_row(f"{n:,}", *(_with_margin(*(row[name][i] for name in EXPONENTS)) for row in rows))
     table.add_row("perfect head", *(f"{row['perfect_head']:.3f}       " for row in rows))
     console.print(table)
-
-
-BETA_EFF = ("beta_eff", "beta_eff_low", "beta_eff_high")
 
 
 def _with_margin(value: float, low: float, high: float) -> str:
@@ -101,21 +112,20 @@ def _short(k: float) -> str:
     return f"{k:.3g}" if k < 1000 else f"{k:.0f}" if k < 10_000 else f"1e{math.log10(k):.3g}"
 
 
-def _shares(rows: list[dict[str, Any]], console: Console) -> None:
-    columns = ("own_ambiguous", "own_unanimous", "bias_ambiguous", "bias_unanimous")
-    largest = max((row[f"{name}_se"] for row in rows for name in columns), default=0.0)
+def _print_shares(rows: list[dict[str, Any]], console: Console) -> None:
+    largest = max((row[f"{name}_se"] for row in rows for name in SHARES), default=0.0)
     table = _table(
-        "shares of L_inf(k; N) in %: own, what a perfect head would leave; bias, what this one's error adds\n"
+        "shares of L_inf(k; N) in %: own, what a perfect head would leave; bias, what this head's error adds\n"
         f"(standard errors over splits up to {100 * largest:.1f})",
         *("N", "k", "L_inf", "own, v > 0", "own, v = 0", "bias, v > 0", "bias, v = 0"),
     )
     for row in rows:
-        cells = [f"{100 * row[name]:.1f}" for name in columns]
+        cells = [f"{100 * row[name]:.1f}" for name in SHARES]
         table.add_row(f"{row['n']:,}", _short(row["k"]), f"{row['failure']:.3f}", *cells)
     console.print(table)
 
 
-def _grid(rows: list[dict[str, Any]], console: Console) -> None:
+def _print_grid(rows: list[dict[str, Any]], console: Console) -> None:
     table = _table(
         "β_eff over the grid; L_inf at the last k and N",
         *("s", "δ", "ridge", "window", "first N", "lowest (N)", "last N", "L_inf"),
