@@ -6,7 +6,7 @@ import xarray as xr
 
 from lidjax import power_law_spectrum, power_law_teacher
 from lidjax.allocation import allocate, allocate_sweep, surface_exact, surface_sweep
-from lidjax.allocation.losses import Losses, Model
+from lidjax.allocation.losses import ExactLosses, LossParameters
 from lidjax.errors import InputError
 from lidjax.status import CellStatus
 
@@ -48,9 +48,9 @@ def power_laws(seeds=1, noise=0.0):
 @pytest.fixture(scope="module")
 def exact_sweep():
     """The exact losses on the store's grid, as one training set."""
-    losses = Losses(np.asarray(MODEL["eigenvalues"]), np.asarray(MODEL["theta"]), "gamma")
+    losses = ExactLosses(np.asarray(MODEL["eigenvalues"]), np.asarray(MODEL["theta"]), "gamma")
     log_n, log_k = (x.ravel() for x in np.meshgrid(np.log(N), np.log(K), indexing="ij"))
-    values = losses.values(log_n, log_k, Model(0.04, 1e-9, 2.5, 0.05, 0.1))
+    values = losses.values(log_n, log_k, LossParameters(0.04, 1e-9, 2.5, 0.05, 0.1))
     failure = np.exp(values.log_failure).reshape(len(N), len(K))
     return as_sweep(np.exp(values.log_lgen).reshape(len(N), len(K))[None, :, 0], failure[None])
 
@@ -93,8 +93,8 @@ def test_exact_curves_give_the_exact_optimum(exact_sweep):
 
 
 def _exactly(n, k):
-    losses = Losses(np.asarray(MODEL["eigenvalues"]), np.asarray(MODEL["theta"]), "gamma")
-    return losses.values(np.log([n]), np.log([k]), Model(0.04, 1e-9, 2.5, 0.05, 0.1))
+    losses = ExactLosses(np.asarray(MODEL["eigenvalues"]), np.asarray(MODEL["theta"]), "gamma")
+    return losses.values(np.log([n]), np.log([k]), LossParameters(0.04, 1e-9, 2.5, 0.05, 0.1))
 
 
 def test_the_interval_covers_what_seeds_do():
