@@ -33,11 +33,11 @@ def test_every_unit_of_a_budget_beyond_floats_is_spent():
     st.decimals("0.001", 1000, places=3),
     st.floats(0, 1),
 )
-def test_a_whole_split_never_overspends_nor_leaves_an_attempt(total, train, infer, place):
+def test_a_whole_split_never_overspends_nor_leaves_an_attempt(total, train, infer, position):
     total = total + train + infer
     budget = Budget(Fraction(total), Fraction(train), Fraction(infer))
     line = BudgetLine(budget)
-    n, k = whole_split(budget, line.at(line.low + place * (line.high - line.low)))
+    n, k = whole_split(budget, line.at(line.low + position * (line.high - line.low)))
     assert n >= 1
     assert k >= 1
     spent = n * budget.cost_train + k * budget.cost_infer
