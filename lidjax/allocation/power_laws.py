@@ -7,8 +7,9 @@ import math
 
 import jax
 import numpy as np
-from jax.typing import ArrayLike
+import numpy.typing as npt
 
+from lidjax.allocation.budget import FloatArray
 from lidjax.allocation.curves import SweepCurves
 from lidjax.allocation.losses import ExactLosses, LossParameters
 from lidjax.errors import InputError
@@ -32,9 +33,9 @@ class PowerLaws:
 
     def __init__(
         self,
-        log_n: ArrayLike,
-        beta_eff: ArrayLike,
-        log_prefactors: ArrayLike,
+        log_n: npt.ArrayLike,
+        beta_eff: npt.ArrayLike,
+        log_prefactors: npt.ArrayLike,
         *,
         gamma: float,
         log_p_n: float,
@@ -45,22 +46,22 @@ class PowerLaws:
 
         log_n = np.asarray(log_n, float)
         self.ends = float(log_n[0]), float(log_n[-1])
-        self._beta_eff = PchipInterpolator(log_n, beta_eff)
-        self._log_prefactor = PchipInterpolator(log_n, log_prefactors)
+        self._beta_eff = PchipInterpolator(log_n, np.asarray(beta_eff, float))
+        self._log_prefactor = PchipInterpolator(log_n, np.asarray(log_prefactors, float))
         self.gamma, self.log_p_n = float(gamma), float(log_p_n)
         self.beta, self.log_prefactor = float(beta), float(log_prefactor)
 
-    def exponent(self, log_n: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    def exponent(self, log_n: FloatArray) -> tuple[np.ndarray, np.ndarray]:
         """β_eff and its derivative in log N."""
         inside, is_inside = self._clipped(log_n)
         return self._beta_eff(inside), np.where(is_inside, self._beta_eff(inside, 1), 0.0)
 
-    def prefactor(self, log_n: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    def prefactor(self, log_n: FloatArray) -> tuple[np.ndarray, np.ndarray]:
         """ln P̃ and its derivative in log N."""
         inside, is_inside = self._clipped(log_n)
         return self._log_prefactor(inside), np.where(is_inside, self._log_prefactor(inside, 1), 0.0)
 
-    def _clipped(self, log_n: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    def _clipped(self, log_n: FloatArray) -> tuple[np.ndarray, np.ndarray]:
         """`log_n` clipped to the sizes given, and where that changed nothing."""
         inside = np.clip(log_n, *self.ends)
         return inside, np.asarray(inside == log_n)

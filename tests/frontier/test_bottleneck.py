@@ -29,9 +29,9 @@ def test_the_smooth_law_tends_to_the_largest_loss():
         bottleneck_loss(*losses, order=0.5)
 
 
-def optima(against, **arguments):
+def optima(against, **given):
     """`compute_optimum` at one shape, so that one program serves every test."""
-    arguments = {"kappa": 0.6, "rate_exponent": 1.3, "batch": 32.0, "order": np.inf, "scale": 1.0} | arguments
+    arguments = {"kappa": 0.6, "rate_exponent": 1.3, "batch": 32.0, "order": np.inf, "scale": 1.0} | given
     shape = np.broadcast_shapes(*(np.shape(x) for x in arguments.values()))
     padded = {name: np.resize(np.broadcast_to(x, shape).astype(float), 16) for name, x in arguments.items()}
     best = compute_optimum(padded.pop("compute"), padded.pop("exponent"), against=against, **padded)
@@ -104,7 +104,7 @@ def test_a_budget_too_small_to_balance_says_so():
     assert np.isnan(best.exponent)
     with pytest.raises(InputError, match="compute = -1"):
         compute_optimum(-1.0, 1.5, kappa=1.0)
-    with pytest.raises(InputError, match=r"against = 'date' is not known \(did you mean 'data'")):
+    with pytest.raises(InputError, match="against = 'date' is not known .did you mean 'data'"):
         compute_optimum(1e10, 1.5, kappa=1.0, against="date")
 
 
