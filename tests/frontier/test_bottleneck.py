@@ -104,7 +104,7 @@ def test_a_budget_too_small_to_balance_says_so():
     assert np.isnan(best.exponent)
     with pytest.raises(InputError, match="compute = -1"):
         compute_optimum(-1.0, 1.5, kappa=1.0)
-    with pytest.raises(InputError, match="against = 'date' is not known .did you mean 'data'"):
+    with pytest.raises(InputError, match=r"against = 'date' is not known \(did you mean 'data'"):
         compute_optimum(1e10, 1.5, kappa=1.0, against="date")
 
 
