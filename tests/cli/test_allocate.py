@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from helpers.stores import store_path
 
-from lidjax.allocation.losses import Losses
-from lidjax.allocation.losses import Model as LossModel
+from lidjax.allocation.losses import ExactLosses, LossParameters
 from lidjax.cli import main
 from lidjax.runs.manifest import Contents
 from lidjax.runs.store import Store
@@ -49,13 +48,13 @@ def store(tmp_path_factory):
         provenance={"spec": spec_to_dict(spec), "kind": "synthetic"},
     )
     made = Store.create(store_path(out), SCHEMA, contents)
-    losses = Losses(np.arange(1, 31.0) ** -2.5, np.full(30, 30**-0.5), "gamma")
+    losses = ExactLosses(np.arange(1, 31.0) ** -2.5, np.full(30, 30**-0.5), "gamma")
     log_n, log_k = (x.ravel() for x in np.meshgrid(np.log(N), np.log(K), indexing="ij"))
     spread = np.exp(0.05 * np.random.default_rng(1).normal(size=SEEDS))
     lgen, failure = [], []
     for beta in grid.beta:
         with jax.enable_x64(True):
-            values = losses.values(log_n, log_k, LossModel(0.01 * 2 / (beta - 2), 1e-9, beta, 0.05, 0.1))
+            values = losses.values(log_n, log_k, LossParameters(0.01 * 2 / (beta - 2), 1e-9, beta, 0.05, 0.1))
         lgen.append(np.exp(values.log_lgen).reshape(len(N), 1, len(K))[..., 0] * spread)
         failure.append(np.exp(values.log_failure).reshape(len(N), 1, len(K)) * spread[:, None])
     values = {"lgen": np.array(lgen).reshape(shape), "failure": np.array(failure).reshape(*shape, len(K))}

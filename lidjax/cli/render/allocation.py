@@ -1,7 +1,10 @@
 """What `lidjax allocate` prints: its rows as plain numbers, and as tables for people."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
+from lidjax.allocation import Allocation, SweepAllocation
 from lidjax.cli.render.output import table_console
 
 RULE_NAMES = {
@@ -11,44 +14,51 @@ RULE_NAMES = {
     "constant_beta": "Eq. 25",
     "saturated": "0.95 β",
 }
+FIELDS = (
+    "n",
+    "k",
+    "loss",
+    "kind",
+    "lgen",
+    "failure",
+    "n_low",
+    "n_high",
+    "n_lower",
+    "n_upper",
+    "limited",
+)
+EXACT_FIELDS = ("n", "k", "loss", "kind", "n_low", "n_high")
 
 
-def allocation_rows(budgets, weights, found, exact) -> list[dict[str, Any]]:
-    rows = []
+def allocation_rows(
+    budgets: Sequence[float],
+    weights: Sequence[float],
+    found: SweepAllocation,
+    exact: Allocation | None,
+) -> list[dict[str, Any]]:
+    """A row for each budget and weight: the measured optimum, the rules, and the exact optimum if there is one."""
+    rows: list[dict[str, Any]] = []
     for i, budget in enumerate(budgets):
         for j, weight in enumerate(weights):
 
-            def at(values, i=i, j=j):
+            def at(values: Any, i: int = i, j: int = j) -> Any:
                 value = values[i, j]
                 return value.item() if hasattr(value, "item") else value
 
-            names = (
-                "n",
-                "k",
-                "loss",
-                "kind",
-                "lgen",
-                "failure",
-                "n_low",
-                "n_high",
-                "n_lower",
-                "n_upper",
-                "limited",
-            )
             row: dict[str, Any] = {"budget": float(budget), "weight": float(weight)}
-            row |= {name: at(getattr(found, name)) for name in names}
+            row |= {name: at(getattr(found, name)) for name in FIELDS}
             row["rules"] = {
                 rule: {name: at(getattr(split, name)) for name in split._fields}
                 for rule, split in found.rules.items()
             }
             if exact is not None:
-                names = ("n", "k", "loss", "kind", "n_low", "n_high")
-                row["exact"] = {name: at(getattr(exact, name)) for name in names}
+                row["exact"] = {name: at(getattr(exact, name)) for name in EXACT_FIELDS}
             rows.append(row)
     return rows
 
 
 def print_allocation(rows: list[dict[str, Any]], figures: list[str], statistic: str) -> None:
+    """Print the optima, what the rules lose, notes on optima at an edge of the store, and the figures' paths."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -59,14 +69,12 @@ def print_allocation(rows: list[dict[str, Any]], figures: list[str], statistic: 
     for head in ("C", "R", "N", "95 %", *(["exact N"] if exact else []), "k", "L_tot", "kind"):
         table.add_column(head, justify="left" if head == "kind" else "right", no_wrap=True)
     for row in rows:
-        interval = (
-            "-" if row["n_lower"] != row["n_lower"] else f"{row['n_lower']:,.0f} to {row['n_upper']:,.0f}"
-        )
+        no_interval = math.isnan(row["n_lower"])
+        interval = "-" if no_interval else f"{row['n_lower']:,.0f} to {row['n_upper']:,.0f}"
         cells = [f"{row['budget']:g}", f"{row['weight']:g}", f"{row['n']:,}", interval]
         cells += [f"{row['exact']['n']:,}"] if exact else []
-        table.add_row(
-            *cells, f"{row['k']:,}", f"{row['loss']:.2e}", row["kind"] + (" *" if row["limited"] else "")
-        )
+        kind = row["kind"] + (" *" if row["limited"] else "")
+        table.add_row(*cells, f"{row['k']:,}", f"{row['loss']:.2e}", kind)
     console.print(table)
     regret = Table(
         title="N within 1 % of the least L_tot; what rules lose, L_tot over the least - 1",
