@@ -162,5 +162,9 @@ def comparison_figure(name: str, results: "Sequence[xr.Dataset]") -> "Figure":
     """
     for data in results:
         kind = kind_of_results(data)
+        if not kind.comparisons:
+            raise InputError(
+                f"a sweep of kind {kind.name!r} has no figure of several sweeps, such as {name!r}"
+            )
         check_choice(f"figure of a sweep of kind {kind.name!r}:", name, kind.comparisons)
     return kind_of_results(results[0]).comparisons[name](results)

@@ -12,9 +12,7 @@ from lidjax.cli import main
 from lidjax.runs.manifest import Contents
 from lidjax.runs.store import Store
 from lidjax.sweep import Fit, Model, SyntheticGrid, SyntheticSpec, spec_to_dict
-
-AXES = ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta", "n", "seed")
-
+from lidjax.sweep.sources.synthetic.source import AXES, SCHEMA
 
 N = (8, 16, 24, 40, 60, 100, 200, 400, 800, 1600, 3000)
 K = np.geomspace(1, 1e5, 21)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from helpers.formula_weights import formula_weights
 from helpers.made_up_tfds import made_up_rows, write_tfds
-from lidjax.cli.output import to_json
 
+from lidjax import open_results
 from lidjax.cli import main
+from lidjax.cli.render.output import to_json
 from lidjax.features import diagnostics_report
-from lidjax.runs.store import open_results
 
 pytest.importorskip("tensorflow_datasets", reason="the extra cifar10h is not installed")
 safetensors_numpy = pytest.importorskip("safetensors.numpy", reason="the extra cifar10h is not installed")

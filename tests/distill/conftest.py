@@ -1,16 +1,14 @@
-"""One small model and its shapes, for all tests of the transformer: what compiles once serves many."""
+"""The weights of the small model of `helpers.transformer`, and problems for it."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.transformer import DIFFICULTY, RANK
 
-from lidjax.distill.problems import Difficulty, answer_length, draw_problems, question_length, tokenise
+from lidjax.distill.problems import answer_length, draw_problems, question_length, tokenise
 from lidjax.distill.transformer import init_adapters, init_params
 from lidjax.distill.vocabulary import TOKENS
-
-HEADS, RANK = 2, 3
-DIFFICULTY = Difficulty(steps=2, operand=9, distractors=1, scratchpad=True)
 
 
 @pytest.fixture(scope="session")

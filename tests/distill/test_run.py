@@ -82,7 +82,7 @@ def test_a_run_that_was_cut_ends_with_the_same_numbers(spec_file, whole, tmp_pat
         pass
 
     def stop_in(name, after):
-        def track(stage, steps, *, done=0):
+        def progress(stage, steps, *, done=0):
             for count, step in enumerate(steps):
                 if stage == name and count == after:
                     raise Stop
@@ -95,7 +95,7 @@ def test_a_run_that_was_cut_ends_with_the_same_numbers(spec_file, whole, tmp_pat
             run_distillation(spec_file, out=tmp_path, progress=stop_in(name, after))
     seen = {}
 
-    def track(stage, steps, *, done=0):
+    def progress(stage, steps, *, done=0):
         seen[stage] = len(steps), done
         return steps
 
@@ -166,7 +166,7 @@ def test_starting_anew_makes_everything_again(spec_file, whole, tmp_path):
     (tmp_path / "counts.csv").write_text("")
     seen = {}
 
-    def track(stage, steps, *, done=0):
+    def progress(stage, steps, *, done=0):
         seen[stage] = done
         return steps
 
@@ -184,7 +184,7 @@ def test_starting_anew_makes_everything_again(spec_file, whole, tmp_path):
         ({"fit": {"window": [1, 64]}}, "within evaluation.attempts = 16"),
         ({"huggingface": {}}, "exactly one of"),
         ({"problems": {"solution": "step"}}, "did you mean 'steps'"),
-        ({"grid": {"n": [4, 4]}}, "stands there twice"),
+        ({"grid": {"n": [4, 4]}}, "contains a value twice"),
     ],
 )
 def test_a_wrong_spec_says_what_is_wrong(change, words):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from distill.conftest import HEADS, RANK
+from helpers.transformer import HEADS, RANK
 
 from lidjax.distill.training import Rows, answer_loss, begin, learning_rate, train_students
 from lidjax.distill.transformer import init_adapters
@@ -73,7 +73,7 @@ def test_a_lane_sees_the_first_n_rows_only(params, lanes):
 
 def test_the_loss_counts_answer_tokens_up_to_the_end(params, rows):
     """Padding after the end has no say: the mean over tokens of log-softmax by hand."""
-    from distill.test_distill_transformer import ZERO, forward
+    from helpers.transformer import ZERO, forward
 
     fast = jax.jit(answer_loss, static_argnames="heads")
     loss = float(fast(params, Rows(*rows), {}, ZERO, heads=HEADS))

@@ -4,16 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from distill.conftest import HEADS
+from helpers.transformer import HEADS, SCALE, ZERO, forward
 from scipy.stats import chisquare
 
 from lidjax.distill.sampling import sample_answers
-from lidjax.distill.transformer import ADAPTED, init_adapters, logits
+from lidjax.distill.transformer import ADAPTED, init_adapters
 from lidjax.distill.vocabulary import END_ID, PAD_ID
 
-forward = jax.jit(logits, static_argnames="heads")
 sample = jax.jit(sample_answers, static_argnames=("heads", "length"))
-ZERO, SCALE = jnp.zeros((), jnp.float32), jnp.asarray(1.5, jnp.float32)
 
 
 def numpy_logits(params, tokens, adapters, scale, heads, *, causal=True):

@@ -18,7 +18,7 @@ class Interrupted(Exception):
 
 
 def stop_after(count):
-    """A `track` that breaks the run after `count` tiles."""
+    """A `progress` that breaks the run after `count` tiles."""
 
     def progress(stage, waiting, *, done=0):
         for index, tile in enumerate(waiting):

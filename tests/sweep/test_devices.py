@@ -64,7 +64,7 @@ for name in sys.argv[1:] or specs:
         (tile,) = plan.tiles()
         result = compute_tile(source, plan, tile)
         axis = plan.sharding.axis if plan.sharding else None
-        results[f"{name} {len(devices)}"] = [axis, result.lgen.ravel().tolist(), result.failure.ravel().tolist()]
+        results[f"{name} {len(devices)}"] = [axis, *(result[v].ravel().tolist() for v in result)]
 print(json.dumps(results))
 """
 

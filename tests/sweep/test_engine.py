@@ -85,8 +85,8 @@ def test_tiles_of_any_size_give_the_same_cells(small_spec):
     for tile in single.tiles():
         alone = compute_tile(source, single, tile)
         where = tuple(tile.values())
-        np.testing.assert_allclose(alone.lgen, together.lgen[where], rtol=1e-9)
-        np.testing.assert_allclose(alone.failure, together.failure[where], rtol=1e-7)
+        np.testing.assert_allclose(alone["lgen"], together["lgen"][where], rtol=1e-9)
+        np.testing.assert_allclose(alone["failure"], together["failure"][where], rtol=1e-7)
 
 
 def test_new_grid_values_change_no_old_cell(small_spec):

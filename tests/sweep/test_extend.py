@@ -66,9 +66,9 @@ def test_old_cells_are_not_even_written(sources, tmp_path, monkeypatch):
 
 
 def shifted(evaluate):
-    def other(self, coords, split=None):
+    def other(self, coords, sharding=None):
         result = evaluate(self, coords, sharding)
-        return result._replace(lgen=result.lgen + 1000)
+        return {**result, "lgen": result["lgen"] + 1000}
 
     return other
 
@@ -146,7 +146,7 @@ def test_a_kill_while_a_store_is_made_or_extended_is_mended_by_the_next_run(
     for spec in (spec_of(), spec_of(seed=(7, 0, 1, 2), n=(30, 20, 10))):
         with monkeypatch.context() as patch:
             steps.clear()
-            for name in ("_coordinate", "_cells"):
+            for name in ("_coordinate", "_cell_array"):
                 patch.setattr(Store, name, dying(getattr(Store, name)))
             with pytest.raises(Killed):
                 run_sweep(spec, out=out)

@@ -8,6 +8,7 @@ from helpers.numpy_source import NumpySource
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import lidjax
 from lidjax.cli import main
 from lidjax.cli import run as run_command_module
 from lidjax.runs import provenance
@@ -148,6 +149,7 @@ def check(tmp_path_factory, changes):
         patch.chdir(folder)
         patch.setattr(run_module, "open_source", quick_source)
         patch.setattr(run_command_module, "print_summary", lambda *_, **__: None)
+        patch.setattr(lidjax, "summarise", lambda data: data)
         patch.setattr(provenance, "git_commit", lambda: "unknown")  # two processes a store
         code = main(["run", str(spec), "--no-plot"])
     runs = folder / "runs"

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lidjax.allocation import Allocation, SweepAllocation
 from lidjax.cli.render.output import table_console
+
+if TYPE_CHECKING:
+    from lidjax.allocation import Allocation, SweepAllocation
 
 RULE_NAMES = {
     "eq24": "Eq. 24",
@@ -33,8 +35,8 @@ EXACT_FIELDS = ("n", "k", "loss", "kind", "n_low", "n_high")
 def allocation_rows(
     budgets: Sequence[float],
     weights: Sequence[float],
-    found: SweepAllocation,
-    exact: Allocation | None,
+    found: "SweepAllocation",
+    exact: "Allocation | None",
 ) -> list[dict[str, Any]]:
     """A row for each budget and weight: the measured optimum, the rules, and the exact optimum if there is one."""
     rows: list[dict[str, Any]] = []

@@ -114,7 +114,7 @@ def test_the_commands_take_a_frontier(tmp_path, capsys):
     assert (out / "figures" / "frontier.png").exists()
     capsys.readouterr()
     assert main(["plot", str(out), "--figure", "plane"]) == 2
-    assert "a [frontier] sweep has one figure" in capsys.readouterr().err
+    assert "has no figure of several sweeps" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
