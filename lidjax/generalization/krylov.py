@@ -123,8 +123,8 @@ def wishart_solve(
     def step(state: State) -> State:
         it, basis, images, x, residual, descent, search, size = state
         fresh = jax.random.normal(jax.random.fold_in(normal_key, it), (2, dim), dtype)
-        # In exact arithmetic the descent is orthogonal to the basis already: one pass removes most of what rounding
-        # put there. The normal variates need one pass only, because they are not nearly in the span.
+        # The descent may lose most of its length when it is projected, and then rounding errors are not small beside
+        # the rest: it is projected twice. The normal variates lose little, so once is enough for them.
         both = jnp.concatenate([descent, fresh])
         both = both - _gram_product(both, basis)
         new = _orthonormal_pair(both[:2] - _gram_product(both[:2], basis))

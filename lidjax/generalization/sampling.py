@@ -123,9 +123,9 @@ def _sample(
             difficulty=difficulty,
         )
 
-    row = eigenvalues.nbytes
-    known = {"scalar": 2**12, "krylov": 4 * MAX_STEPS * row}
-    cell_bytes = known.get(method, 3 * eigenvalues.shape[0] * row)
+    row_bytes = eigenvalues.nbytes
+    known = {"scalar": 2**12, "krylov": 4 * MAX_STEPS * row_bytes}
+    cell_bytes = known.get(method, 3 * eigenvalues.shape[0] * row_bytes)
     rounds = -(-keys.shape[0] // max(1, WORKING_SET // cell_bytes))
     batch = -(-keys.shape[0] // rounds)
     # Keys are repeated to fill whole batches, because `lax.map(batch_size=)` would compile the cell twice.

@@ -1,4 +1,4 @@
-"""pass@k from counts: c correct answers among n samples of one problem, with nothing lost in either tail.
+"""pass@k from counts: c correct answers among n samples of one problem, accurate in both tails.
 
 The unbiased estimate of the failure (1-p)^k is the share of k-subsets without a correct answer,
 
@@ -10,7 +10,7 @@ Stirling's formula is rearranged so that no two large terms are subtracted: see 
 """
 
 from types import ModuleType
-from typing import Any
+from typing import Any, overload
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +22,8 @@ from lidjax.errors import InputError
 _SHIFT = 12  # after Γ(x) = Γ(x + 12)/(x)₁₂ five terms of Stirling's remainder are exact to 1e-15
 
 Values = Float[np.ndarray, "..."] | np.float64
-"""float64: an array, or a NumPy scalar where all arguments are scalars."""
+"""float64: an array, or a NumPy scalar where all arguments are scalars. A scalar is array-like as well, so the
+overloads below overlap; the first match decides."""
 
 
 def log_failure_kernel(n: Any, c: Any, k: Any, xp: ModuleType = jnp) -> Any:
@@ -56,6 +57,18 @@ def _stirling(x: Any) -> Any:
     """Remainder of Stirling's series for log Γ(x)."""
     y = 1 / (x * x)
     return (1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y / 1188)))) / x
+
+
+@overload
+def failure_from_counts(  # pyright: ignore[reportOverlappingOverload]
+    num_samples: float, num_correct: float, k: float, *, log: bool = False
+) -> np.float64: ...
+
+
+@overload
+def failure_from_counts(
+    num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayLike, *, log: bool = False
+) -> Float[np.ndarray, "..."]: ...
 
 
 def failure_from_counts(
@@ -93,6 +106,18 @@ def failure_from_counts(
     return (log_failure if log else np.exp(log_failure))[()]
 
 
+@overload
+def pass_at_k_from_counts(  # pyright: ignore[reportOverlappingOverload]
+    num_samples: float, num_correct: float, k: float
+) -> np.float64: ...
+
+
+@overload
+def pass_at_k_from_counts(
+    num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayLike
+) -> Float[np.ndarray, "..."]: ...
+
+
 def pass_at_k_from_counts(num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayLike) -> Values:
     """Unbiased pass@k of each problem, 1 - C(n-c, k)/C(n, k), from c correct among n samples.
 
@@ -123,6 +148,18 @@ def pass_at_k_from_counts(num_samples: ArrayLike, num_correct: ArrayLike, k: Arr
     """
     n, c, k = _check_counts(num_samples, num_correct, k)
     return (-np.expm1(log_failure_kernel(n, c, k, np)))[()]
+
+
+@overload
+def variance_from_counts(  # pyright: ignore[reportOverlappingOverload]
+    num_samples: float, num_correct: float, k: float
+) -> np.float64: ...
+
+
+@overload
+def variance_from_counts(
+    num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayLike
+) -> Float[np.ndarray, "..."]: ...
 
 
 def variance_from_counts(num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayLike) -> Values:

@@ -119,10 +119,10 @@ def build_curve(
 
     unbiased = failure(jnp.exp(log_rate_unbiased(h)))
 
-    def row(log_alpha: Array) -> Array:
+    def added_by_bias(log_alpha: Array) -> Array:
         return failure(jnp.exp(log_rate(jnp.exp(0.5 * (math.log(2) + log_alpha)) * root, h))) - unbiased
 
-    rise = jax.lax.map(row, log_alpha, batch_size=_ROWS)
+    rise = jax.lax.map(added_by_bias, log_alpha, batch_size=_ROWS)
     v_low, v_high = jnp.exp(log_v_low), jnp.exp(log_v_high)
     curve = FailureCurve(jnp.exp(log_alpha), weight, free, rise, v_low, v_high, jnp.full_like(v_low, jnp.nan))
     if checks == 0:
@@ -224,10 +224,10 @@ def _check(
     curve: FailureCurve, k: Float[Array, " k"], beta: Array, eps: Array, difficulty: Difficulty, checks: int
 ) -> Float[Array, ""]:
     """Largest relative error over `checks` pairs (k, v) spread over the range, away from the nodes."""
-    row = np.arange(checks)
-    v = curve.v_low * (curve.v_high / curve.v_low) ** jnp.asarray((row + 0.5) / checks, k.dtype)
-    index = np.where(row % 2 == 0, k.size - 1, (row * 0.618 % 1 * k.size).astype(int))
-    fast = jax.vmap(eval_curve, (None, 0))(curve, v)[row, index]
+    number = np.arange(checks)
+    v = curve.v_low * (curve.v_high / curve.v_low) ** jnp.asarray((number + 0.5) / checks, k.dtype)
+    index = np.where(number % 2 == 0, k.size - 1, (number * 0.618 % 1 * k.size).astype(int))
+    fast = jax.vmap(eval_curve, (None, 0))(curve, v)[number, index]
 
     def exact(args: tuple[Array, Array]) -> Array:
         k, v = args

@@ -102,7 +102,7 @@ def success_distribution(
         >>> import lidjax
         >>> at = lidjax.success_distribution([0.1, 0.5], 0.1, beta=2.5, delta=0.5, sigma_eta=1.0)
         >>> [round(float(p), 4) for p in jnp.exp(at.log_cdf)]
-        [0.0653, 0.8354]
+        [0.0272, 0.8393]
     """
     check_difficulty(difficulty)
     arrays = map(as_float, (s, lgen, beta, delta, sigma_eta))

@@ -7,7 +7,7 @@ The paper argues that this has the tail k^-β of the target draw. At B → 0 the
 proposal noise ξ depends on τ, whose near-zero index is β/2:
 
     y*          noise ξ                      failure as k → ∞
-    m           N(0, σ²/τ)                   the target draw itself: same law, k^-β
+    m           N(0, σ²/τ)                   same distribution as the target draw, k^-β
     m + η       (σ/√τ) t_a                   k^-β: the t density at the miss η√τ/σ is a power of it
     m + η       N(0, σ²/τ)                   k^-min(β, 1), up to logarithms: the miss costs exp(-η²τ/2σ²)
     m + η       ω t_a, same for all          k^-β/(1+a)

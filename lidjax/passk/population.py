@@ -17,7 +17,7 @@ gradient, so a derivative is the same rule applied to the derivative of the inte
 
 import functools
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
@@ -68,6 +68,34 @@ class FailureEstimate(NamedTuple):
     """L_inf(k), or its logarithm."""
     relative_error: Float[Array, "..."]
     """Bound on the relative error of L_inf(k), of the same shape."""
+
+
+@overload
+def pass_at_k_failure(
+    k: ArrayLike,
+    lgen: ArrayLike,
+    *,
+    beta: ArrayLike,
+    delta: ArrayLike,
+    sigma_eta: ArrayLike,
+    difficulty: Difficulty = "gamma",
+    log: bool = False,
+    with_error: Literal[False] = False,
+) -> Float[Array, "..."]: ...
+
+
+@overload
+def pass_at_k_failure(
+    k: ArrayLike,
+    lgen: ArrayLike,
+    *,
+    beta: ArrayLike,
+    delta: ArrayLike,
+    sigma_eta: ArrayLike,
+    difficulty: Difficulty = "gamma",
+    log: bool = False,
+    with_error: Literal[True],
+) -> FailureEstimate: ...
 
 
 def pass_at_k_failure(

@@ -1,4 +1,4 @@
-"""Single-trial success: the probability that Gaussian noise lands inside a tolerance window.
+"""Single-trial success: the probability that a target with Gaussian noise lies within a tolerance of the prediction.
 
 With B the bias of the predictor on an instance, τ its precision and σ the noise scale (Eq. 12-14),
 
@@ -25,7 +25,7 @@ from lidjax.arrays import as_float
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 _HALF_LOG_2_OVER_PI = 0.5 * math.log(2 / math.pi)
 NARROW_WIDTH = 0.5
-"""The h below which a window with 2ah < 1 counts as narrow: up to here six Gauss-Legendre nodes are right to 5e-16."""
+"""The h up to which, with 2ah < 1, the narrow form is used: six Gauss-Legendre nodes are right to 5e-16 there."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
 _RULE = [((1 + u) / 2, w / 2) for u, w in zip(_NODES.tolist(), _WEIGHTS.tolist(), strict=True)]  # on [0, 1]
 _MILLS_CENTRE = 4.5  # of 3 to 5 in halves, the smallest error at degree 22: 4e-15 over [0, 1e9]
@@ -127,7 +127,7 @@ def success_probability(
         >>> round(float(lidjax.success_probability(0.0, 1.0, delta=1.0, sigma_eta=1.0)), 4)
         0.6827
         >>> round(float(lidjax.success_probability(60.0, 1.0, delta=0.1, sigma_eta=1.0, log=True)), 1)
-        -1797.4
+        -1799.0
     """
     log_s, _ = log_success_and_miss(*scaled_bias_and_tolerance(bias, tau, delta, sigma_eta))
     return log_s if log else jnp.exp(log_s)

@@ -1,4 +1,4 @@
-"""‖η‖² of N labels: the fixed-cost split against exact sums, limit theorems and inverted characteristic functions."""
+"""‖η‖² of N labels: the fixed-cost sum against exact sums, limit theorems and inverted characteristic functions."""
 
 import functools
 
@@ -46,17 +46,17 @@ def exact_sum(key, n, beta, difficulty):
 
 @pytest.mark.parametrize("difficulty", PRIORS)
 @pytest.mark.parametrize("beta", BETAS)
-def test_split_against_the_exact_sum_at_the_largest_exact_size(beta, difficulty):
+def test_tail_and_bulk_against_the_exact_sum_at_the_largest_exact_size(beta, difficulty):
     exact = draw(exact_sum, EXACT_LABELS, beta, difficulty, 4000, seed=1)
-    split = draw(tail_and_bulk_norm_squared, EXACT_LABELS, beta, difficulty, 40_000, seed=2)
-    assert stats.ks_2samp(exact, split).pvalue > ALARM / (len(BETAS) * len(PRIORS))
+    approximate = draw(tail_and_bulk_norm_squared, EXACT_LABELS, beta, difficulty, 40_000, seed=2)
+    assert stats.ks_2samp(exact, approximate).pvalue > ALARM / (len(BETAS) * len(PRIORS))
 
 
 @pytest.mark.parametrize("difficulty", PRIORS)
 def test_a_wrong_tail_index_is_caught(difficulty):
     exact = draw(exact_sum, EXACT_LABELS, 2.5, difficulty, 4000, seed=1)
-    split = draw(tail_and_bulk_norm_squared, EXACT_LABELS, 2.6, difficulty, 40_000, seed=2)
-    assert stats.ks_2samp(exact, split).pvalue < 1e-6
+    approximate = draw(tail_and_bulk_norm_squared, EXACT_LABELS, 2.6, difficulty, 40_000, seed=2)
+    assert stats.ks_2samp(exact, approximate).pvalue < 1e-6
 
 
 @pytest.mark.parametrize("difficulty", PRIORS)
@@ -117,7 +117,7 @@ def test_kolmogorov_distance_sees_what_is_left_out(difficulty, monkeypatch):
 
 
 def kolmogorov_distance(n, beta, difficulty):
-    """sup |F_exact - F_split| over a grid, for Σ w of n labels (w as in `truncated_moments`)."""
+    """sup |F_exact - F_approximate| over a grid, for Σ w of n labels (w as in `truncated_moments`)."""
     a = beta / 2
     exceedances = float(mean_exceedances(jnp.asarray(a)))
     if difficulty == "gamma":
@@ -137,13 +137,13 @@ def kolmogorov_distance(n, beta, difficulty):
     one, exceed = characteristic(a, t, 0.0, difficulty), characteristic(a, t, threshold, difficulty)
     z = np.linspace(-9, 9, 401)
     mass = stats.norm.pdf(z) * (z[1] - z[0])
-    split = 0
+    approximate = 0
     for j in range(12 + 3 * int(np.ceil(exceedances))):
         below = np.asarray(sum_of_many(jnp.asarray(z), float(n - j), moments)) * threshold - n * mean
         bulk_sum = np.exp(1j * t[:, None] * below) @ mass
         log_binomial = -special.betaln(n - j + 1, j + 1) - np.log(n + 1)
-        split = split + np.exp(log_binomial + (n - j) * np.log1p(-tail)) * exceed**j * bulk_sum
-    difference = np.exp(n * np.log(one) - 1j * t * n * mean) - split
+        approximate = approximate + np.exp(log_binomial + (n - j) * np.log1p(-tail)) * exceed**j * bulk_sum
+    difference = np.exp(n * np.log(one) - 1j * t * n * mean) - approximate
     grid = np.concatenate([np.linspace(-6, 12, 181) * std, threshold * np.geomspace(0.1, 50, 60)])
     return max(abs(np.sum(weight * np.imag(np.exp(-1j * t * x) * difference)) / np.pi) for x in grid)
 
@@ -216,7 +216,7 @@ def test_one_key_serves_every_beta():
 
 
 def test_size_chooses_the_way():
-    """The public function sums up to EXACT_LABELS and splits above."""
+    """The public function sums the labels up to EXACT_LABELS, and takes tail and bulk above."""
     few, many = 1.0 * EXACT_LABELS, EXACT_LABELS + 1.0
     for n, way in ((few, noise_norm.direct_norm_squared), (many, tail_and_bulk_norm_squared)):
         np.testing.assert_allclose(
