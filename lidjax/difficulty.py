@@ -21,6 +21,7 @@ from lidjax.arrays import as_float
 from lidjax.errors import check_choice
 
 Difficulty = Literal["gamma", "power"]
+"""Name of a prior."""
 
 SMALL_TAU = 0.1
 """Below it the distribution function of the gamma prior is summed as a series, above it `gammainc` serves."""

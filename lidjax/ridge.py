@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 Solver = Literal["cholesky", "eigh"]
+"""How a ridge system is solved: by one factor for each ridge value, or one eigendecomposition for all."""
 DECOMPOSE_FROM = 20
 """Number of ridge values from which one eigendecomposition costs less than a Cholesky factor for each (measured at
 d = 512 on two cores)."""

@@ -58,9 +58,10 @@ def deterministic_lgen(
         and simulated means in tests/generalization/test_deterministic.py.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> import lidjax
         >>> model = {"eigenvalues": lidjax.power_law_spectrum(20, 0.5), "theta": lidjax.power_law_teacher(20)}
-        >>> lgen = lidjax.deterministic_lgen([10, 100], **model, noise_variance=0.1, ridge=0.0)
+        >>> lgen = lidjax.deterministic_lgen(jnp.array([10, 100]), **model, noise_variance=0.1, ridge=0.0)
         >>> round(float(lgen[1]), 4)  # least squares: 0.1 d/(n-d)
         0.025
     """

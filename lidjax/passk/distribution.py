@@ -100,7 +100,8 @@ def success_distribution(
     Example:
         >>> import jax.numpy as jnp
         >>> import lidjax
-        >>> at = lidjax.success_distribution([0.1, 0.5], 0.1, beta=2.5, delta=0.5, sigma_eta=1.0)
+        >>> s = jnp.array([0.1, 0.5])
+        >>> at = lidjax.success_distribution(s, 0.1, beta=2.5, delta=0.5, sigma_eta=1.0)
         >>> [round(float(p), 4) for p in jnp.exp(at.log_cdf)]
         [0.0272, 0.8393]
     """

@@ -33,6 +33,7 @@ from lidjax.errors import InputError, check_choice
 from lidjax.passk.success import success_probability
 
 Proposal = Literal["normal", "student_t"]
+"""Distribution of the proposal noise."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)  # exact to 1e-14 where h is `narrow` below
 
 

@@ -140,8 +140,9 @@ def pass_at_k_failure(
         tests/passk/test_population.py.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> import lidjax
-        >>> failure = lidjax.pass_at_k_failure([1, 100], 0.1, beta=2.5, delta=0.5, sigma_eta=1.0)
+        >>> failure = lidjax.pass_at_k_failure(jnp.array([1, 100]), 0.1, beta=2.5, delta=0.5, sigma_eta=1.0)
         >>> [float(f"{x:.4g}") for x in failure]
         [0.6449, 0.0002789]
     """
