@@ -43,7 +43,7 @@ def deterministic_lgen(
         n: training sizes N > 0, real.
         eigenvalues: variances of the features λ > 0, (..., d). The result has their dtype.
         theta: teacher θ* in the eigenbasis of the features, (..., d).
-        noise_variance: variance of a label, σ_η² E[1/τ] ≥ 0 (see `mean_inverse_precision`).
+        noise_variance: variance of the label noise, σ_η² E[1/τ] ≥ 0 (see `mean_inverse_precision`).
         ridge: ρ ≥ 0, the penalty on the mean squared error.
         multiplicity: number of equal modes that each of the d modes stands for, (..., d), > 0; one by default. Then
             `theta` is the coefficient of each of them.
