@@ -132,7 +132,7 @@ def mean_exceedances(a: Float[Array, ""]) -> Float[Array, ""]:
     return 2 - 3.1 * jnp.log(jnp.minimum(a, 1.0))
 
 
-def power_floor(n: Float[Array, ""]) -> Float[Array, ""]:
+def power_floor(n: ArrayLike) -> Float[Array, ""]:
     """Least threshold t for the power prior: n P(z² > t) ≤ 1e-7, for the tail is Pareto only above every z²."""
     return 28 + 2 * jnp.log(n)
 
