@@ -128,7 +128,7 @@ def kolmogorov_distance(n, beta, difficulty):
         log_tail = float(log_absolute_moment(jnp.asarray(a)))
         log_t = max((log_tail + np.log(n / exceedances)) / a, float(jnp.log(power_floor(n))))
         threshold = np.exp(log_t)
-        moments = power_moments(a, jnp.asarray(log_t))
+        moments = power_moments(jnp.asarray(a), jnp.asarray(log_t))
     tail = 1 - float(moments[0])
     mean, std = threshold * float(moments[1]), threshold * np.sqrt(n * float(moments[2]))
 
