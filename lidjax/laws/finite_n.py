@@ -22,7 +22,7 @@ from jaxtyping import Array, Float
 
 from lidjax.arrays import broadcast_floats
 from lidjax.difficulty import Difficulty, check_difficulty
-from lidjax.passk.success import log_window, mills_ratio
+from lidjax.passk.success import log_success_and_miss, mills_ratio
 
 NUM_NEWTON = 12  # the threshold converges in six where the tail is one (a > 1)
 NUM_SADDLE = 25  # the saddle converges in ten where there is one
@@ -38,7 +38,7 @@ class Tail(NamedTuple):
 
 def threshold_step(a, h, log_s):
     """One Newton step towards the a at which log s(a, h) = log_s, and the slope -∂ log s/∂a."""
-    value = log_window(a, h)[0]
+    value = log_success_and_miss(a, h)[0]
     slope = -jnp.expm1(-2 * a * h) * jnp.exp(-0.5 * (a - h) ** 2 - _HALF_LOG_2PI - value)
     return a + (value - log_s) / jnp.where(slope > 0, slope, 1.0), slope
 
@@ -56,7 +56,7 @@ def bias_threshold(log_s, tau, window):
     h = window * jnp.sqrt(tau)
     start = threshold_start(log_s, h)
     a = jax.lax.fori_loop(0, NUM_NEWTON, lambda _, a: threshold_step(a, h, log_s)[0], start)
-    return jnp.where(log_window(jnp.zeros_like(h), h)[0] > log_s, a, jnp.nan)
+    return jnp.where(log_success_and_miss(jnp.zeros_like(h), h)[0] > log_s, a, jnp.nan)
 
 
 def log_two_sided(x):

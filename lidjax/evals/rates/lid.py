@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from lidjax.difficulty import log_precision_density
 from lidjax.evals.rates.families import Family
 from lidjax.evals.rates.quadrature import Grid
-from lidjax.passk.success import log_window
+from lidjax.passk.success import log_success_and_miss
 
 LOG_TAU = np.linspace(-40.0, 4.4, 112)  # step 0.4, which is 0.2 in logit s where s ≈ c_δ √τ
 BIAS = np.linspace(0.0, 6.0, 19)  # |B|/√v
@@ -40,7 +40,7 @@ def lid_log_density(params: Float[Array, "3"], grid: Grid) -> Float[Array, " g"]
     root = jnp.exp(0.5 * log_tau)[:, None]
     a = root * jnp.sqrt(v) * jnp.asarray(BIAS)[None, :]
     h = jnp.broadcast_to(root * c_delta * math.sqrt(math.pi / 2), a.shape)
-    log_s, log_miss = log_window(a, h)
+    log_s, log_miss = log_success_and_miss(a, h)
     spread = deposit(log_s - log_miss, mass)
     density = jnp.interp(nodes, jnp.asarray(BINS), spread / BIN_WIDTH)
     beyond = spread[0] + spread[1] - density[0] * weights[0]  # what the first bins hold is all below the grid
