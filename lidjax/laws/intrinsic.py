@@ -17,7 +17,9 @@ from lidjax.difficulty import Difficulty, check_difficulty
 _LOG_SQRT_2_OVER_PI = 0.5 * math.log(2 / math.pi)
 
 
-def window_constant(delta: ArrayLike, sigma_eta: ArrayLike) -> Float[Array, "..."]:
+def window_constant(
+    delta: Float[ArrayLike, "..."], sigma_eta: Float[ArrayLike, "..."]
+) -> Float[ArrayLike, "..."]:
     """c_δ = √(2/π) δ/σ_η: the success of one trial per √τ, for a small tolerance δ and no bias.
 
     Args:
@@ -25,17 +27,16 @@ def window_constant(delta: ArrayLike, sigma_eta: ArrayLike) -> Float[Array, "...
         sigma_eta: Noise scale σ_η > 0, in the unit of δ.
 
     Returns:
-        c_δ, of the broadcast shape.
+        c_δ, of the broadcast shape; a Python float where both arguments are.
 
     References:
         Eq. 14.
 
     Example:
         >>> from lidjax.laws import window_constant
-        >>> round(float(window_constant(0.3, 0.7)), 4)
+        >>> round(window_constant(0.3, 0.7), 4)
         0.342
     """
-    delta, sigma_eta = broadcast_floats(delta, sigma_eta)
     return math.exp(_LOG_SQRT_2_OVER_PI) * delta / sigma_eta
 
 
