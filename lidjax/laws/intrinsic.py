@@ -17,9 +17,7 @@ from lidjax.difficulty import Difficulty, check_difficulty
 _LOG_SQRT_2_OVER_PI = 0.5 * math.log(2 / math.pi)
 
 
-def window_constant(
-    delta: Float[ArrayLike, "..."], sigma_eta: Float[ArrayLike, "..."]
-) -> Float[ArrayLike, "..."]:
+def window_constant(delta: ArrayLike, sigma_eta: ArrayLike) -> ArrayLike:
     """c_δ = √(2/π) δ/σ_η: the success of one trial per √τ, for a small tolerance δ and no bias.
 
     Args:

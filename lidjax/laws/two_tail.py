@@ -62,7 +62,7 @@ def finite_n_exponent(lgen: ArrayLike, sigma_eta: ArrayLike, tau_max: ArrayLike 
         γ(N), of the broadcast shape.
 
     References:
-        Eq. 18. The constant is derived for this project; `tests/laws/test_two_tail.py` checks that the exact local
+        Eq. 18. The constant is derived for this project; `tests/laws/test_finite_n.py` checks that the exact local
         exponent tends to it.
 
     Example:
