@@ -28,11 +28,8 @@ from lidjax.fitting.uncertainty import (
     two_parameter_limit,
 )
 
-BETA_FIRST, GAMMA_FIRST, PLAIN = (
-    1.0,
-    -1.0,
-    0.0,
-)  # values of p[4], which says what p[0] and p[1] mean (see `natural`)
+# Values of p[4], which says what p[0] and p[1] mean (see `natural`).
+BETA_FIRST, GAMMA_FIRST, PLAIN = 1.0, -1.0, 0.0
 LOG_EXPONENT = (-7.0, 4.7)  # heuristic box: exponents from 1e-3 to 110
 LOG_V = (-12.0, 12.0)  # heuristic box for v
 LOG_GAP = (-7.0, 2.0)  # heuristic box for log log(β/γ): ratios from 1.001 to 1600
