@@ -1,22 +1,22 @@
-"""Failure is data: what a cell of a sweep came to. Kernels return NaN, the engine turns it into a code."""
+"""Failure is data: what became of a cell. Kernels return NaN, and the engine turns it into a code in the store."""
 
 from enum import IntEnum
 
+PENDING, OK = -1, 0
+"""Codes that every store shares: not computed yet, and computed."""
+
 
 class CellStatus(IntEnum):
-    """Code of one cell in a store."""
+    """Status code of a cell in the results of a LID sweep.
 
-    PENDING = -1
-    OK = 0
+    Attributes:
+        PENDING: Not computed yet.
+        OK: Computed.
+        LGEN_NOT_FINITE: L_gen is not finite.
+        FAILURE_NOT_FINITE: L_gen is finite, but L_inf(k) is not at some k.
+    """
+
+    PENDING = PENDING
+    OK = OK
     LGEN_NOT_FINITE = 1
     FAILURE_NOT_FINITE = 2
-
-
-CELL_MESSAGES = {
-    CellStatus.PENDING: "not computed yet: run the same spec again to go on",
-    CellStatus.OK: "computed",
-    CellStatus.LGEN_NOT_FINITE: "L_gen is not finite: the ridge system is singular in this precision, or the "
-    "noise overflowed (β well below 1); a larger ridge or float64 helps the first",
-    CellStatus.FAILURE_NOT_FINITE: "L_inf(k) is not finite although L_gen is: outside the range of the "
-    "chosen `failure` method",
-}

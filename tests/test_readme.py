@@ -32,7 +32,7 @@ def test_every_file_the_readme_names_is_there():
 def test_a_session_without_float64_gets_float64_results():
     code = """
 import lidjax, numpy as np
-from lidjax.sweep.spec import SyntheticGrid, SyntheticSpec
+from lidjax.sweep import SyntheticGrid, SyntheticSpec
 grid = SyntheticGrid(n=(20, 40), k=(1.0, 10.0, 100.0), dim=(8,), ridge=(0.0,))
 data = lidjax.run_sweep(SyntheticSpec(grid=grid))
 assert data.lgen.dtype == data.failure.dtype == np.float64

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 import lidjax
-from lidjax.sweep.spec import Model, Run, SyntheticGrid, SyntheticSpec
+from lidjax.sweep import Model, Run, SyntheticGrid, SyntheticSpec
 
 DTYPE = "float64"
 

@@ -1,57 +1,35 @@
 """`allocate_sweep`: the optimum from measured curves, with a bootstrap over training sets."""
 
-# pyright: reportCallIssue=false
-# (columns are unpacked into as many fields as a NamedTuple has, which a type checker cannot count)
-
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 
 from lidjax.allocation.budget import Budget
-from lidjax.allocation.curves import POINTS, MeasuredLine, Statistic, read_curves, sweep_laws
-from lidjax.allocation.report import FLAT
-from lidjax.allocation.rules import RULES, RuleSplit, check_rules, solve
-from lidjax.allocation.shapes import broadcast_given, counts_array, shaped
-from lidjax.errors import InputError, unknown_name
+from lidjax.allocation.curves import POINTS, MeasuredLine, Statistic, read_curves
+from lidjax.allocation.describe import FLAT
+from lidjax.allocation.losses import log_total
+from lidjax.allocation.power_laws import PowerLaws, sweep_power_laws
+from lidjax.allocation.results import RuleSplit, SweepAllocation
+from lidjax.allocation.rules import RULES, Rule, check_rules, solve
+from lidjax.allocation.shapes import Numbers, broadcast_arguments, counts_array, in_shape
+from lidjax.errors import InputError, check_choice
 
 if TYPE_CHECKING:
     import xarray as xr
 
-
-class SweepAllocation(NamedTuple):
-    """The best split from a sweep's curves; shapes as in `Allocation`.
-
-    n, k, loss, kind, regret, lgen, failure, n_low, n_high, rules   as in `Allocation`
-    n_lower, n_upper   percentile interval of n over bootstrap samples of the training sets; NaN without bootstrap
-    limited            "" or the edge of the store at which the optimum lies: "smallest n", "largest n", "smallest k",
-                       "largest k". The true optimum is then beyond what was measured
-    """
-
-    n: Any
-    k: Any
-    loss: Any
-    kind: Any
-    regret: dict[str, Any]
-    lgen: Any
-    failure: Any
-    n_low: Any
-    n_high: Any
-    n_lower: Any
-    n_upper: Any
-    limited: Any
-    rules: dict[str, RuleSplit]
+Curves = tuple[np.ndarray, np.ndarray]  # log L_gen and log L_inf along a line
 
 
 def allocate_sweep(
     data: "xr.Dataset",
-    budget,
+    budget: Numbers,
     *,
-    cost_train,
-    cost_infer,
-    weight,
-    queries=1,
+    cost_train: Numbers,
+    cost_infer: Numbers,
+    weight: Numbers,
+    queries: Numbers = 1,
     statistic: Statistic = "median",
     bootstrap: int = 200,
     level: float = 0.95,
@@ -59,122 +37,168 @@ def allocate_sweep(
     rules: Sequence[str] = RULES,
     window: tuple[float, float] | None = None,
 ) -> SweepAllocation:
-    """Minimise R L_gen(N) + L_inf(k; N) over N c_N + Q k c_k ≤ C (Eq. 21) on the curves of a sweep.
+    """The best split of a budget between training instances and attempts, by the curves of a sweep.
 
-    `data` is a sweep's Dataset (`run_sweep`, `open_results`) at one setting: use `data.sel(beta=2.5)` and the like.
-    `budget`, costs, `weight` and `queries` broadcast, as in `allocate`. L_gen(N) and L_inf(k; N) are the median over
-    training sets, the typical one, or the `mean`, which Eq. 13 has but which a few bad training sets carry where β
-    is small. The line ends where the store's N or k end, and `limited` says so.
+    It minimises R L_gen(N) + L_inf(k; N) over N c_N + Q k c_k ≤ C, as `allocate` does. The curves are interpolated in
+    logarithms between the sweep's N and k. The search ends where these end, and `limited` says so. Unlike `allocate`,
+    it needs no model: it works for real features, and for β ≤ 2.
 
-    β_eff(N) and P̃(N) for the rules come from regressions over `window` (default: the sweep's) smoothed over log N by a
-    cubic spline with its penalty from generalised cross-validation, and β_eff' is the derivative of that spline;
-    L_gen's power law is fitted to N > 1.5 d; the constant-β rule takes the largest N.
+    For the paper's rules, β_eff(N) and P̃(N) are regressions over `window`, smoothed over log N by a cubic spline with
+    the penalty from generalised cross-validation; β_eff' is the derivative of that spline. L_gen's power law is fitted
+    to N > 1.5 d, and the constant-β rule takes β and P̃ at the largest N.
 
-    `bootstrap` resamples training sets (whole splits) for the interval of n at `level`. It covers what seeds do, not
-    the error of interpolating between the store's sizes. InputError where the budget leaves no k within the store.
+    Args:
+        data: Results of a sweep (`run_sweep`, `open_results`) at one value of every axis but n, k and seed (see
+            `lidjax.allocation.select`).
+        budget: C, what there is to spend, in any unit of cost.
+        cost_train: c_N > 0 of one training instance, in the unit of the budget.
+        cost_infer: c_k > 0 of one attempt, in the unit of the budget.
+        weight: R ≥ 0, the weight of L_gen against L_inf.
+        queries: Q > 0, how many queries the trained model answers with k attempts each.
+        statistic: How training sets are combined: "median" for the typical one, or "mean" as in Eq. 13, which a few bad
+            training sets dominate where β is small.
+        bootstrap: Samples of training sets (whole train/validation splits) for the interval of n; 0 for none. It
+            covers the variation over seeds, not the error of interpolating between the sweep's sizes.
+        level: Coverage of that interval, between 0 and 1.
+        random_seed: Seed of the bootstrap.
+        rules: Which of the paper's rules to score, as in `allocate`; () for none.
+        window: (k1, k2) in which the rules measure β_eff(N); by default `fit.window` of the sweep's spec.
+
+    Returns:
+        A `SweepAllocation`. Its fields are scalars for scalar arguments, otherwise arrays of the shape to which
+        `budget`, costs, `weight` and `queries` broadcast.
+
+    Raises:
+        InputError: The results are not curves of one model over n and k, the budget leaves no k within the store, or an
+            argument is out of its range.
+
+    References:
+        Eq. 21, Eq. 24 and Eq. 25, Sec. 4.3. The interpolation was derived for this project and is checked against the
+        exact optimum in tests/allocation/test_empirical.py.
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> import lidjax
+        >>> n, k, seed = np.array([10, 20, 50, 100, 200, 500]), np.geomspace(1, 1e4, 13), np.arange(3)
+        >>> lgen = np.full((3, 1), 1.0) / n  # the curves L_gen = 1/N and L_inf = 1/k
+        >>> failure = np.ones((3, 6, 1)) / k
+        >>> curves = {
+        ...     "lgen": (("seed", "n"), lgen),
+        ...     "failure": (("seed", "n", "k"), failure),
+        ...     "status": (("seed", "n"), np.zeros((3, 6), int)),
+        ... }
+        >>> data = xr.Dataset(curves, coords={"n": n, "k": k, "seed": seed})
+        >>> found = lidjax.allocate_sweep(data, 200, cost_train=1, cost_infer=1, weight=1.0, rules=())
+        >>> found.n, found.k, round(found.loss, 4)
+        (100, 100, 0.02)
+        >>> lidjax.allocate_sweep(data, 40, cost_train=1, cost_infer=1, weight=0.0, bootstrap=0, rules=()).limited
+        'smallest n'
     """
-    if statistic not in get_args(Statistic):
-        raise unknown_name("statistic", statistic, get_args(Statistic))
+    check_choice("statistic", statistic, get_args(Statistic))
     if not 0 < level < 1:
         raise InputError(f"level={level} must be between 0 and 1")
-    if not (isinstance(bootstrap, int) and bootstrap >= 0):
+    if not (isinstance(bootstrap, int) and bootstrap >= 0):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InputError(f"bootstrap={bootstrap!r} must be a whole number of samples, 0 for none")
     curves = read_curves(data, window)
     check_rules(rules, curves.window)
-    given = {
+    given: dict[str, Numbers] = {
         "budget": budget,
         "cost_train": cost_train,
         "cost_infer": cost_infer,
         "queries": queries,
         "weight": weight,
     }
-    columns, shape = broadcast_given(given)
+    columns, shape = broadcast_arguments(given)
     everyone = np.arange(len(curves.lgen))
-    log_lgen, log_failure = curves.draw(everyone, statistic)
-    laws = sweep_laws(curves, log_lgen, log_failure) if rules else None
+    log_lgen, log_failure = curves.combined(everyone, statistic)
+    power_laws = sweep_power_laws(curves, log_lgen, log_failure) if rules else None
     rng = np.random.default_rng(random_seed)
     samples = [
-        curves.draw(rng.integers(len(everyone), size=len(everyone)), statistic)
+        curves.combined(rng.integers(len(everyone), size=len(everyone)), statistic)
         for _ in range(bootstrap if len(everyone) > 1 else 0)
     ]
-    lines: dict[Any, Any] = {}
-    cells = []
+    lines: dict[tuple[Any, ...], tuple[MeasuredLine, Curves, list[Curves]]] = {}
+    cells: list[SweepAllocation] = []
     for row in zip(*columns.values(), strict=True):
-        *money, weight = (x.item() if hasattr(x, "item") else x for x in row)
-        weight = float(weight)
-        if not (weight >= 0 and math.isfinite(weight)):
-            raise InputError(f"weight={weight:g} must be at least 0 and finite")
+        *money, of_lgen = (x.item() if hasattr(x, "item") else x for x in row)
+        of_lgen = float(of_lgen)
+        if not (of_lgen >= 0 and math.isfinite(of_lgen)):
+            raise InputError(f"weight={of_lgen:g} must be at least 0 and finite")
         key = tuple(money)
         if key not in lines:
             measured = MeasuredLine(Budget.checked(*row[:4]), curves)
-            boot = [measured.losses(*sample) for sample in samples]
-            lines[key] = measured, measured.losses(log_lgen, log_failure), boot
-        cells.append(_cell(*lines[key], math.log(weight) if weight > 0 else -math.inf, laws, rules, level))
-    return shaped(_gathered(cells, rules), shape)
+            resampled = [measured.losses(*sample) for sample in samples]
+            lines[key] = measured, measured.losses(log_lgen, log_failure), resampled
+        log_weight = math.log(of_lgen) if of_lgen > 0 else -math.inf
+        cells.append(_cell(*lines[key], log_weight, power_laws, cast(Sequence[Rule], rules), level))
+    return in_shape(_gather(cells, rules), shape)
 
 
 def _cell(
-    measured: MeasuredLine, along, boot, log_weight: float, laws, rules, level: float
+    measured: MeasuredLine,
+    along: Curves,
+    resampled: list[Curves],
+    log_weight: float,
+    power_laws: PowerLaws | None,
+    rules: Sequence[Rule],
+    level: float,
 ) -> SweepAllocation:
-    """One budget and weight."""
-
-    def total(losses):
-        return np.logaddexp(log_weight + losses[0], losses[1])
-
-    s, log_total = measured.split.s, total(along)
-    at = int(np.argmin(log_total))
-    n, k = measured.whole(_between(s, log_total))
-    parts = np.array(_interpolate(measured, along, n))
-    best = float(np.logaddexp(log_weight + parts[0], parts[1]))
-    bad = np.flatnonzero(log_total > log_total[at] + math.log(FLAT))
-    first, last = bad[bad < at].max(initial=-1) + 1, bad[bad > at].min(initial=POINTS) - 1
-    sizes = [measured.whole(_between(s, total(losses)))[0] for losses in boot]
-    share = 50 * (1 - level)
-    lower, upper = np.percentile(sizes, [share, 100 - share]) if sizes else (np.nan, np.nan)
-    edge = {0: measured.low_edge, POINTS - 1: measured.high_edge}.get(at, "")
-    kind = {0: "all_inference", POINTS - 1: "all_training"}.get(at, "interior")
-    by_rule = {}
+    """One budget and weight, by the curves `along` the line and those of the bootstrap samples."""
+    s, total = measured.split.s, log_total(log_weight, *along)
+    at = int(np.argmin(total))
+    n, k = measured.whole_split(_minimum(s, total))
+    parts = _interpolate(measured, along, n)
+    best = float(log_total(log_weight, *parts))
+    outside = np.flatnonzero(total > total[at] + math.log(FLAT))
+    first = outside[outside < at].max(initial=-1) + 1
+    last = outside[outside > at].min(initial=POINTS) - 1
+    sizes = [measured.whole_split(_minimum(s, log_total(log_weight, *curves)))[0] for curves in resampled]
+    tail_percent = 50 * (1 - level)
+    lower, upper = np.percentile(sizes, [tail_percent, 100 - tail_percent]) if sizes else (np.nan, np.nan)
+    by_rule: dict[str, RuleSplit] = {}
     for rule in rules:
-        where = min(max(solve(rule, laws, measured.line, log_weight), measured.low), measured.high)
-        rule_n, rule_k = measured.whole(where)
-        values = _interpolate(measured, along, rule_n)
-        excess = max(float(np.logaddexp(log_weight + values[0], values[1])) - best, 0.0)
+        assert power_laws is not None  # they are fitted whenever there are rules
+        chosen = solve(rule, power_laws, measured.line, log_weight)
+        rule_n, rule_k = measured.whole_split(min(max(chosen, measured.low), measured.high))
+        log_loss = float(log_total(log_weight, *_interpolate(measured, along, rule_n)))
+        excess = max(log_loss - best, 0.0)
         by_rule[rule] = RuleSplit(rule_n, rule_k, math.exp(best + excess), math.expm1(excess))
     return SweepAllocation(
         n=n,
         k=k,
         loss=math.exp(best),
-        kind=kind,
+        kind={0: "all_inference", POINTS - 1: "all_training"}.get(at, "interior"),
         regret={},
         lgen=math.exp(parts[0]),
         failure=math.exp(parts[1]),
-        n_low=min(measured.whole(float(s[first]))[0], n),
-        n_high=max(measured.whole(float(s[last]))[0], n),
+        n_low=min(measured.whole_split(float(s[first]))[0], n),
+        n_high=max(measured.whole_split(float(s[last]))[0], n),
         n_lower=float(lower),
         n_upper=float(upper),
-        limited=edge,
+        limited={0: measured.low_edge, POINTS - 1: measured.high_edge}.get(at, ""),
         rules=by_rule,
     )
 
 
-def _between(s: np.ndarray, log_total: np.ndarray) -> float:
-    """The least, by the parabola through the three nearest of evenly spaced points."""
-    at = int(np.argmin(log_total))
+def _minimum(s: np.ndarray, values: np.ndarray) -> float:
+    """Where evenly spaced values are least, by the parabola through the least of them and its neighbours."""
+    at = int(np.argmin(values))
     if at in (0, len(s) - 1):
         return float(s[at])
-    below, here, above = log_total[at - 1 : at + 2]
-    bend = below - 2 * here + above
-    return float(s[at] + (0.5 * (below - above) / bend if bend > 0 else 0.0) * (s[1] - s[0]))
+    below, here, above = values[at - 1 : at + 2]
+    curvature = below - 2 * here + above
+    return float(s[at] + (0.5 * (below - above) / curvature if curvature > 0 else 0.0) * (s[1] - s[0]))
 
 
-def _interpolate(measured: MeasuredLine, along, n: int) -> tuple[float, float]:
-    """Both log losses at size n of the line."""
-    s = float(measured.line.at_n(np.float64(n)))
-    return tuple(float(np.interp(s, measured.split.s, values)) for values in along)  # type: ignore[return-value]
+def _interpolate(measured: MeasuredLine, along: Curves, n: int) -> tuple[float, float]:
+    """log L_gen and log L_inf at size n of the line."""
+    s = float(measured.line.s_of_n(np.float64(n)))
+    log_lgen, log_failure = (float(np.interp(s, measured.split.s, values)) for values in along)
+    return log_lgen, log_failure
 
 
-def _gathered(cells: list[SweepAllocation], rules: Sequence[str]) -> SweepAllocation:
-    """Cells side by side, as arrays."""
+def _gather(cells: list[SweepAllocation], rules: Sequence[str]) -> SweepAllocation:
+    """Scalar allocations as one of flat arrays."""
     names = (name for name in SweepAllocation._fields if name not in ("rules", "regret"))
     out: dict[str, Any] = {name: np.array([getattr(cell, name) for cell in cells]) for name in names}
     for name in ("n", "k", "n_low", "n_high"):

@@ -1,19 +1,30 @@
 """Arguments that broadcast, and results in their shape."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from lidjax.errors import InputError
 
+Numbers: TypeAlias = npt.ArrayLike | Sequence[Any] | Fraction | Decimal
+"""A number or an array of numbers; integers of any size, fractions and decimals are exact."""
 
-def broadcast_given(given: dict[str, Any]) -> tuple[dict[str, np.ndarray], tuple[int, ...]]:
-    """Flat columns of one length, and the common shape; integers keep their digits."""
+
+def broadcast_arguments(given: Mapping[str, Numbers]) -> tuple[dict[str, np.ndarray], tuple[int, ...]]:
+    """Flat columns of one length, and the common shape of the arguments; integers keep all their digits.
+
+    Raises:
+        InputError: The arguments do not broadcast, or to no element at all.
+    """
     try:
         columns = np.broadcast_arrays(*(np.asarray(value) for value in given.values()))
     except ValueError:
-        shapes = ", ".join(f"{name} {np.shape(value)}" for name, value in given.items() if np.ndim(value))
+        arrays = {name: np.asarray(value) for name, value in given.items()}
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items() if array.ndim)
         raise InputError(f"these do not broadcast: {shapes}") from None
     flat = {name: column.ravel() for name, column in zip(given, columns, strict=True)}
     if not columns[0].size:
@@ -22,17 +33,17 @@ def broadcast_given(given: dict[str, Any]) -> tuple[dict[str, np.ndarray], tuple
 
 
 def counts_array(values: Iterable[int]) -> np.ndarray:
-    """Whole counts as int64, or as Python integers where one does not fit."""
+    """Whole counts as int64, or as Python integers if one of them does not fit."""
     values = list(values)
     return np.array(values, dtype=np.int64 if all(v < 2**63 for v in values) else object)
 
 
-def shaped(result: Any, shape: tuple[int, ...]) -> Any:
-    """Flat arrays anywhere in NamedTuples and dicts in their final shape; scalars for an empty one."""
+def in_shape(result: Any, shape: tuple[int, ...]) -> Any:
+    """`result` with every flat array inside its NamedTuples and dicts in `shape`; scalars for the shape ()."""
     if isinstance(result, dict):
-        return {key: shaped(value, shape) for key, value in result.items()}
+        return {key: in_shape(value, shape) for key, value in result.items()}
     if isinstance(result, tuple):
-        return type(result)(*(shaped(value, shape) for value in result))
+        return type(result)(*(in_shape(value, shape) for value in result))
     if shape:
         return result.reshape(shape)
     return result[0].item() if hasattr(result[0], "item") else result[0]

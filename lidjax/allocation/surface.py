@@ -1,143 +1,255 @@
 """Figure 2: L_tot over (R, Ñ) at one budget, with the losses as they are and with one β for all N."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
+import numpy.typing as npt
 
-from lidjax.allocation.budget import Budget, Line, Split
-from lidjax.allocation.curves import MeasuredLine, Statistic, read_curves, sweep_laws
-from lidjax.allocation.exact import checked_modes
-from lidjax.allocation.losses import Losses, Model
-from lidjax.allocation.rules import WindowLaws, marginal, solve
-from lidjax.allocation.window import window_laws
-from lidjax.difficulty import Difficulty, mean_inverse_precision
+from lidjax.allocation.budget import Budget, BudgetLine, BudgetSplit
+from lidjax.allocation.curves import MeasuredLine, Statistic, read_curves
+from lidjax.allocation.exact import check_modes, label_noise_variance
+from lidjax.allocation.losses import ExactLosses, LossParameters, log_total
+from lidjax.allocation.power_laws import PowerLaws, exact_power_laws, sweep_power_laws
+from lidjax.allocation.rules import Rule, rule_view, solve
+from lidjax.difficulty import Difficulty
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
 
-POINTS = 400  # along the budget; and beside each other for the exact losses, 0.6 s
+POINTS = 400  # along the budget; the exact losses take 0.6 s for them
 
 
-class Surface(NamedTuple):
-    """One panel: L_tot over weights (r,) and sizes (m,), where it is least, and where a rule says that it is."""
+class SurfacePanel(NamedTuple):
+    """One panel of Figure 2, over weights (r,) and training sizes (m,)."""
 
     log10_total: np.ndarray
+    """log10 L_tot, (r, m)."""
     best_n: np.ndarray
+    """The training size of least L_tot for each weight, (r,)."""
     rule_n: np.ndarray
+    """The training size that the paper's rule chooses for each weight, real-valued, (r,)."""
 
 
 class AllocationSurface(NamedTuple):
-    """Both panels of Figure 2, over weights R (r,) and training sizes N (m,) with k (m,) attempts left.
-
-    `finite_n` has the losses as they are, and Eq. 24; `constant_beta` has Eq. 23 with one β and P̃, and Eq. 25. `shift`
-    is the optimal N of the first over that of the second, for each R.
-    """
+    """Both panels of Figure 2, over weights (r,) and training sizes (m,) at one budget."""
 
     budget: float
+    """C."""
     cost_train: float
+    """c_N of one training instance, in the unit of the budget."""
     weight: np.ndarray
+    """Weights R, (r,)."""
     n: np.ndarray
+    """Training sizes N, real-valued and evenly spaced, (m,)."""
     k: np.ndarray
-    finite_n: Surface
-    constant_beta: Surface
+    """Attempts that are left beside them, real-valued, (m,)."""
+    finite_n: SurfacePanel
+    """Left panel: the losses as they are, and the rule of Eq. 24."""
+    constant_beta: SurfacePanel
+    """Right panel: Eq. 23 with the β and P̃ of a well-trained model at every N, and the rule of Eq. 25."""
     shift: np.ndarray
+    """The optimal N of the left panel over that of the right one, (r,)."""
     source: str
+    """Where the losses come from: "exact", or such as "median of the sweep"."""
+
+
+def surface_weights(weight: npt.ArrayLike) -> np.ndarray:
+    """Weights for the axis of Figure 2, around those of interest.
+
+    Args:
+        weight: Weights R of interest; those that are not positive are left out, and 1 stands in if none is left.
+
+    Returns:
+        60 weights in geometric progression from a thirtieth of the smallest to thirty times the largest, (60,).
+
+    Example:
+        >>> from lidjax.allocation import surface_weights
+        >>> shown = surface_weights([0.3, 10.0])
+        >>> shown.shape, round(float(shown[0]), 4), round(float(shown[-1]), 4)
+        ((60,), 0.01, 300.0)
+    """
+    positive = [float(w) for w in np.ravel(np.asarray(weight, dtype=object)) if w > 0] or [1.0]
+    return np.geomspace(min(positive) / 30, max(positive) * 30, 60)
 
 
 def surface_exact(
-    budget,
+    budget: float,
     *,
-    cost_train,
-    cost_infer,
-    weight,
-    eigenvalues,
-    theta,
+    cost_train: float,
+    cost_infer: float,
+    weight: npt.ArrayLike,
+    eigenvalues: npt.ArrayLike,
+    theta: npt.ArrayLike,
     beta: float,
     sigma_eta: float,
     delta: float,
     ridge: float,
-    queries=1,
+    queries: float = 1,
     difficulty: Difficulty = "gamma",
     window: tuple[float, float] = (100.0, 10_000.0),
 ) -> AllocationSurface:
-    """Figure 2 from the exact losses, at one budget and for weights (r,). Arguments as in `allocate`."""
-    eigenvalues, theta = checked_modes(eigenvalues, theta)
+    """Figure 2 from the exact losses, at one budget.
+
+    The left panel is L_tot over weight and training size with β_eff(N) as it is. The right one shows what an
+    allocation with the same β at every N would see. `lidjax.figures.allocation_figure` draws both. It takes about a
+    second.
+
+    Args:
+        budget: C, what there is to spend, in any unit of cost.
+        cost_train: c_N > 0 of one training instance, in the unit of the budget.
+        cost_infer: c_k > 0 of one attempt, in the unit of the budget.
+        weight: Weights R > 0 of L_gen against L_inf, a number or (r,). See `surface_weights`.
+        eigenvalues: Spectrum of the features, all > 0, (d,).
+        theta: Teacher in the eigenbasis, (d,).
+        beta: β > 2, the near-zero index of the difficulty prior.
+        sigma_eta: σ_η > 0, the scale of the label noise.
+        delta: δ > 0, the tolerance of the verifier.
+        ridge: ρ ≥ 0 of Eq. 6.
+        queries: Q > 0, how many queries the trained model answers with k attempts each.
+        difficulty: Family of the prior on the precision, "gamma" or "power".
+        window: (k1, k2) between which the rules measure β_eff(N) and P̃(N).
+
+    Returns:
+        An `AllocationSurface` over r weights and 400 training sizes.
+
+    Raises:
+        InputError: A weight is not positive, β ≤ 2, or the budget is too small or too large.
+
+    References:
+        Figure 2, Eq. 23, Eq. 24 and Eq. 25, Sec. 4.3.
+
+    Example:
+        >>> import lidjax
+        >>> from lidjax.allocation import surface_exact
+        >>> modes = dict(eigenvalues=lidjax.power_law_spectrum(8, 1.0), theta=lidjax.power_law_teacher(8))
+        >>> costs = dict(cost_train=1, cost_infer=0.1)
+        >>> model = dict(beta=4.0, sigma_eta=0.1, delta=0.05, ridge=1e-6)
+        >>> surface = surface_exact(1000, weight=[1.0, 100.0], **costs, **modes, **model)
+        >>> surface.finite_n.log10_total.shape
+        (2, 400)
+        >>> surface.finite_n.best_n[0] < surface.finite_n.best_n[1]  # a heavier weight trains more
+        np.True_
+    """
+    eigenvalues, theta = check_modes(eigenvalues, theta)
     money = Budget.checked(budget, cost_train, cost_infer, queries)
-    noise = sigma_eta**2 * float(mean_inverse_precision(beta, difficulty))
+    noise = label_noise_variance(beta, sigma_eta, difficulty)
     if not np.isfinite(noise):
         raise InputError(f"beta={beta:g}: L_gen(N) has a mean for beta > 2 only")
     with jax.enable_x64(True):
-        losses = Losses(eigenvalues, theta, difficulty)
-        model = Model(noise, ridge, beta, delta, sigma_eta)
-        laws = window_laws(losses, model, money.max_n, window)
-        line = Line(money)
-        split = _evenly(line, line.low, line.high)
-        values = losses.values(split.log_n, split.log_k, model)
-    return _surface(money, line, split, values.log_lgen, values.log_failure, laws, weight, "exact")
+        losses = ExactLosses(eigenvalues, theta, difficulty)
+        parameters = LossParameters(noise, ridge, beta, delta, sigma_eta)
+        power_laws = exact_power_laws(losses, parameters, money.max_n, window)
+        line = BudgetLine(money)
+        split = _evenly_in_n(line, line.low, line.high)
+        values = losses.values(split.log_n, split.log_k, parameters)
+    return _surface(money, line, split, values.log_lgen, values.log_failure, power_laws, weight, "exact")
 
 
 def surface_sweep(
     data: "xr.Dataset",
-    budget,
+    budget: float,
     *,
-    cost_train,
-    cost_infer,
-    weight,
-    queries=1,
+    cost_train: float,
+    cost_infer: float,
+    weight: npt.ArrayLike,
+    queries: float = 1,
     statistic: Statistic = "median",
     window: tuple[float, float] | None = None,
 ) -> AllocationSurface:
-    """Figure 2 from the curves of a sweep, at one budget and for weights (r,). Arguments as in `allocate_sweep`."""
+    """Figure 2 from the curves of a sweep, at one budget. See `surface_exact` for what the panels are.
+
+    Args:
+        data: Results of a sweep (`run_sweep`, `open_results`) at one value of every axis but n, k and seed (see
+            `select`).
+        budget: C, what there is to spend, in any unit of cost.
+        cost_train: c_N > 0 of one training instance, in the unit of the budget.
+        cost_infer: c_k > 0 of one attempt, in the unit of the budget.
+        weight: Weights R > 0 of L_gen against L_inf, a number or (r,). See `surface_weights`.
+        queries: Q > 0, how many queries the trained model answers with k attempts each.
+        statistic: "median" or "mean" over training sets.
+        window: (k1, k2) in which the rules measure β_eff(N); by default `fit.window` of the sweep's spec.
+
+    Returns:
+        An `AllocationSurface` over r weights and 400 training sizes, which end where the sweep's N or k end.
+
+    Raises:
+        InputError: A weight is not positive, the results are not curves of one model over n and k, or the budget leaves
+            no k within the store.
+
+    References:
+        Figure 2, Eq. 23, Eq. 24 and Eq. 25, Sec. 4.3.
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> from lidjax.allocation import surface_sweep
+        >>> n, k = np.array([10, 20, 50, 100, 200, 500]), np.geomspace(1, 1e4, 13)
+        >>> curves = {  # L_gen = 1/N and L_inf = 1/k
+        ...     "lgen": ("n", 1 / n), "failure": (("n", "k"), np.ones((6, 1)) / k), "status": ("n", np.zeros(6, int))
+        ... }
+        >>> data = xr.Dataset(curves, coords={"n": n, "k": k})
+        >>> surface = surface_sweep(data, 200, cost_train=1, cost_infer=1, weight=1.0)
+        >>> round(float(surface.finite_n.best_n[0])), round(float(surface.finite_n.rule_n[0]))
+        (100, 100)
+    """
     curves = read_curves(data, window)
     money = Budget.checked(budget, cost_train, cost_infer, queries)
-    losses = curves.draw(np.arange(len(curves.lgen)), statistic)
+    losses = curves.combined(np.arange(len(curves.lgen)), statistic)
     measured = MeasuredLine(money, curves)
-    split = _evenly(measured.line, measured.low, measured.high)
-    along = measured.losses(*losses, split)
-    return _surface(
-        money, measured.line, split, *along, sweep_laws(curves, *losses), weight, f"{statistic} of the sweep"
-    )
+    split = _evenly_in_n(measured.line, measured.low, measured.high)
+    log_lgen, log_failure = measured.losses(*losses, split)
+    power_laws = sweep_power_laws(curves, *losses)
+    source = f"{statistic} of the sweep"
+    return _surface(money, measured.line, split, log_lgen, log_failure, power_laws, weight, source)
 
 
-def _evenly(line: Line, low: float, high: float) -> Split:
-    """Splits at equal steps of Ñ, which is how Figure 2 is drawn, from s = low to s = high."""
-    first, last = (float(line.at(np.float64(s)).trains) for s in (low, high))
+def _evenly_in_n(line: BudgetLine, low: float, high: float) -> BudgetSplit:
+    """Splits at equal steps of N, the axis of Figure 2, from s = `low` to s = `high`."""
+    first, last = (float(line.at(np.float64(s)).training_share) for s in (low, high))
     share = np.linspace(first, last, POINTS)
     inside = np.log(share[1:-1]) - np.log1p(-share[1:-1])
     return line.at(np.concatenate([[low], inside, [high]]))
 
 
 def _surface(
-    money: Budget, line: Line, split: Split, log_lgen, log_failure, laws: WindowLaws, weight, source: str
-):
+    money: Budget,
+    line: BudgetLine,
+    split: BudgetSplit,
+    log_lgen: np.ndarray,
+    log_failure: np.ndarray,
+    power_laws: PowerLaws,
+    weight: npt.ArrayLike,
+    source: str,
+) -> AllocationSurface:
+    """Both panels over the splits of one line, from the losses there."""
     weight = np.atleast_1d(np.asarray(weight, float))
     if weight.ndim != 1 or not (np.isfinite(weight) & (weight > 0)).all():
         raise InputError(f"weight must be a list of numbers greater than 0, not {weight}")
     log_weight = np.log(weight)
-    n = np.exp(split.log_n)
-    panels: list[Any] = []
-    for rule in ("eq24", "constant_beta"):
-        if rule == "eq24":
-            total = np.logaddexp(log_weight[:, None] + log_lgen[None, :], log_failure[None, :])
-        else:
-            total = np.stack([marginal(rule, laws, split, w).log_total for w in log_weight])
-        said = np.array([solve(rule, laws, line, w) for w in log_weight])
-        panels.append(
-            Surface(
-                total / np.log(10),
-                n[np.argmin(total, axis=1)],
-                np.exp(line.at(np.clip(said, split.s[0], split.s[-1])).log_n),
-            )
+    n, s = np.exp(split.log_n), np.atleast_1d(split.s)
+
+    def panel(rule: Rule, total: np.ndarray) -> SurfacePanel:
+        chosen = np.array([solve(rule, power_laws, line, w) for w in log_weight])
+        return SurfacePanel(
+            total / np.log(10),
+            n[np.argmin(total, axis=1)],
+            np.exp(line.at(np.clip(chosen, s[0], s[-1])).log_n),
         )
+
+    finite_n = panel("eq24", log_total(log_weight[:, None], log_lgen[None, :], log_failure[None, :]))
+    constant_beta = panel(
+        "constant_beta",
+        np.stack([rule_view("constant_beta", power_laws, split, w).log_total for w in log_weight]),
+    )
     return AllocationSurface(
-        float(money.total),
-        float(money.cost_train),
-        weight,
-        n,
-        np.exp(split.log_k),
-        *panels,
-        shift=panels[0].best_n / panels[1].best_n,
+        budget=float(money.total),
+        cost_train=float(money.cost_train),
+        weight=weight,
+        n=n,
+        k=np.exp(split.log_k),
+        finite_n=finite_n,
+        constant_beta=constant_beta,
+        shift=finite_n.best_n / constant_beta.best_n,
         source=source,
     )

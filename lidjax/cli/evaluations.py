@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lidjax.cli.output import to_json
+from lidjax.cli.render.output import to_json
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from lidjax.cli.output import table_console, to_json
+from lidjax.cli.render.output import table_console, to_json
 from lidjax.evals.backtest import Row, summarise
 from lidjax.evals.report import GroupReport
 from lidjax.evals.table import EvalData

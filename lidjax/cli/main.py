@@ -1,11 +1,12 @@
-"""`lidjax COMMAND ...`: settings of the process, dispatch, and errors for people.
+"""`lidjax COMMAND ...`: settings of the process, choice of the command, and errors for people.
 
-Exit codes: 0 done, 1 failed, 2 bad input. Bad input gets one message and no traceback.
+Exit codes: 0 done, 1 failed, 2 bad input. Bad input gives one message and no traceback.
 """
 
 import argparse
 import errno
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 from lidjax import __version__
 from lidjax.errors import InputError
 
-COMMAND_MODULES = ("sweeps", "allocation", "evaluations", "features", "distill")
+COMMAND_MODULES = ("run", "plan", "show", "plot", "allocate", "evaluations", "features", "distill")
 
 EPILOG = """\
 a first run:
@@ -41,13 +42,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if rest and not getattr(args, "takes_overrides", False):
             parser.error(f"unrecognised arguments: {' '.join(rest)}")
         args.overrides = rest
+        _show_log()
         _prepare_jax()
         return args.handler(args)
     except InputError as error:
         print(f"lidjax: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("lidjax: interrupted; the same command goes on where it was", file=sys.stderr)
+        print(
+            "lidjax: interrupted; completed work is kept, run the same command again to resume",
+            file=sys.stderr,
+        )
         return 1
     except BrokenPipeError:
         sys.stderr.close()
@@ -63,18 +68,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         if words is None:
             raise
         print(f"lidjax: {words} ({error.filename or 'no file named'})", file=sys.stderr)
-        print("lidjax: what was written stands; with that mended, the same command goes on", file=sys.stderr)
+        print("lidjax: completed work is kept; fix this and run the same command again", file=sys.stderr)
         return 1
 
 
+def _show_log() -> None:
+    """Print what the library logs to standard error, as every other message."""
+    logger = logging.getLogger("lidjax")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("lidjax: %(message)s"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+
 def _prepare_jax() -> None:
-    """Process-wide settings, before JAX starts: float64, compiled programs kept between runs, and no
-    multi-threaded Eigen where several CPU devices share the thread pool, which can then deadlock."""
+    """Settings of the process, before JAX starts.
+
+    They are float64, a cache of compiled programs, and, where several CPU devices share XLA's thread pool,
+    single-threaded Eigen: XLA can deadlock without it.
+    """
     flags = os.environ.get("XLA_FLAGS", "")
     several = (
         "xla_force_host_platform_device_count" in flags or os.environ.get("JAX_NUM_CPU_DEVICES", "1") != "1"
     )
-    if several:  # of several settings XLA takes the last
+    if several:  # if a flag is given twice, XLA takes the last one
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
 
     import jax

@@ -1,49 +1,77 @@
-"""Stages of a run kept as `.npz` files, written whole or not at all, so that an interrupted run goes on."""
+"""Intermediate results of a run beside its store, written completely or not at all, so that a run can be resumed."""
 
-import os
+import io
+import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lidjax.runs.location import Location
+
+FOLDER = "work"
+
 
 class Checkpoints:
-    """Named pytrees of arrays in a folder; without a folder they live in memory."""
+    """Named pytrees of arrays, and small files, in the folder `work` of a location; in memory without a location."""
 
-    def __init__(self, folder: Path | None):
-        self.folder = folder
-        self.memory: dict[str, list[np.ndarray]] = {}
+    def __init__(self, location: Location | None):
+        self.location = location
+        self.memory: dict[str, bytes] = {}
 
     def save(self, name: str, tree: Any) -> None:
-        """Replace what is kept under `name`."""
-        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
-        if self.folder is None:
-            self.memory[name] = leaves
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        written = self.folder / f".{name}.npz"
-        np.savez(written, *leaves)
-        os.replace(written, self.folder / f"{name}.npz")
+        """Replace the pytree of this name."""
+        buffer = io.BytesIO()
+        np.savez(buffer, *(np.asarray(leaf) for leaf in jax.tree.leaves(tree)))
+        self.write(f"{name}.npz", buffer.getvalue())
 
     def load(self, name: str, like: Any) -> Any | None:
-        """What is kept under `name`, with the structure of `like`; None where there is nothing."""
-        treedef = jax.tree.structure(like)
-        if self.folder is None:
-            leaves = self.memory.get(name)
-        elif (self.folder / f"{name}.npz").exists():
-            with np.load(self.folder / f"{name}.npz") as file:
-                leaves = [file[f"arr_{i}"] for i in range(len(file.files))]
-        else:
-            leaves = None
-        return None if leaves is None else jax.tree.unflatten(treedef, [jnp.asarray(leaf) for leaf in leaves])
+        """The pytree of this name, with the structure of `like`; None if there is none."""
+        content = self.read(f"{name}.npz")
+        if content is None:
+            return None
+        with np.load(io.BytesIO(content)) as file:
+            leaves = [jnp.asarray(file[f"arr_{i}"]) for i in range(len(file.files))]
+        return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
     def once(self, name: str, like: Any, make: Callable[[], Any]) -> Any:
-        """What is kept under `name`, or what `make` returns, which is then kept."""
+        """The pytree of this name; made by `make` and saved if there is none."""
         found = self.load(name, like)
         if found is None:
             found = make()
             self.save(name, found)
         return found
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Replace the JSON file of this name."""
+        self.write(f"{name}.json", json.dumps(value).encode())
+
+    def read_json(self, name: str) -> Any | None:
+        """The content of the JSON file of this name; None if there is none."""
+        content = self.read(f"{name}.json")
+        return None if content is None else json.loads(content)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Replace a file."""
+        if self.location is None:
+            self.memory[name] = content
+        else:
+            self.location.write(f"{FOLDER}/{name}", content)
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file; None if there is none."""
+        return self.memory.get(name) if self.location is None else self.location.read(f"{FOLDER}/{name}")
+
+    def names(self, prefix: str) -> list[str]:
+        """Names of the files that start with `prefix`."""
+        if self.location is None:
+            return sorted(name for name in self.memory if name.startswith(prefix))
+        return [name.removeprefix(f"{FOLDER}/") for name in self.location.names(f"{FOLDER}/{prefix}")]
+
+    def clear(self) -> None:
+        """Remove every file."""
+        self.memory.clear()
+        if self.location is not None:
+            self.location.remove_folder(FOLDER)

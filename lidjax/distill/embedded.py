@@ -1,9 +1,8 @@
 """The embedded route: a teacher trained on the ground truth, a smaller student, adapters of all students at once."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -18,13 +17,14 @@ from lidjax.distill.problems import (
     question_length,
     tokenise,
 )
-from lidjax.distill.route import Student, TeacherAnswers, Track
+from lidjax.distill.route import Student, TeacherAnswers
 from lidjax.distill.sampling import sample_answers
 from lidjax.distill.spec import EmbeddedSpec, Network
 from lidjax.distill.status import StudentStatus
-from lidjax.distill.training import Progress, Rows, begin, train_base, train_students
+from lidjax.distill.training import Rows, TrainingState, begin, train_base, train_students
 from lidjax.distill.transformer import Params, answer_log_probs, init_adapters, init_params
 from lidjax.distill.vocabulary import TOKENS, decode
+from lidjax.runs.progress import Progress
 
 CALLS = 20  # a training is cut into so many compiled calls: what an interruption can lose
 TOGETHER = 4096  # attempts sampled side by side, some 25 MB of keys and values: a heuristic, not tuned
@@ -75,9 +75,9 @@ student_program = jax.jit(train_students, static_argnames=("heads", "steps", "ba
 class EmbeddedRoute:
     """See `route.Route`. Deterministic in the spec: every stage has its own stream of the root key."""
 
-    def __init__(self, spec: EmbeddedSpec, work: Path | None):
+    def __init__(self, spec: EmbeddedSpec, checkpoints: Checkpoints):
         self.spec = spec
-        self.kept = Checkpoints(work)
+        self.checkpoints = checkpoints
         self.root = jax.random.key(spec.run.root_key)
         p = spec.problems
         self.difficulty = Difficulty(p.steps, p.operand, p.distractors, p.solution == "steps")
@@ -98,9 +98,11 @@ class EmbeddedRoute:
         )
         self.hidden = frozenset(self.questions).union(*({p.question for p in problems} for problems in shown))
 
-    def teacher(self, track: Track) -> TeacherAnswers:
+    def teacher(self, progress: Progress) -> TeacherAnswers:
         evaluation, heads = self.spec.evaluation, self.spec.embedded.teacher.heads
-        params = self._train_network("teacher", TEACHER, self.spec.embedded.teacher, self.difficulty, track)
+        params = self._train_network(
+            "teacher", TEACHER, self.spec.embedded.teacher, self.difficulty, progress
+        )
         shown = self.shown
         draws = TARGET_DRAWS + evaluation.teacher_attempts
 
@@ -112,12 +114,12 @@ class EmbeddedRoute:
         def make():
             answers = []
             for part, flat in enumerate(
-                track("teacher answers", [shown.reshape(-1, shown.shape[-1]), self.held], 0)
+                progress("teacher answers", [shown.reshape(-1, shown.shape[-1]), self.held])
             ):
                 answers.append(sample(part, flat, draws if part else 1))
             return answers[0].reshape(*shown.shape[:2], -1), answers[1]
 
-        trained, held = self.kept.once("answers", (0, 0), make)
+        trained, held = self.checkpoints.once("answers", (0, 0), make)
         self.rows = Rows(shown, trained)
         parsed = parse_tokens(held)
         self.scored = held[:, -min(SCORED, evaluation.teacher_attempts) :]
@@ -127,18 +129,21 @@ class EmbeddedRoute:
         self.teacher_loss = -float(jnp.mean(own))
         return TeacherAnswers(first_number(parsed[:, :TARGET_DRAWS]), parsed[:, TARGET_DRAWS:])
 
-    def students(self, waiting: list[tuple[int, int]], track: Track) -> Iterator[Student]:
+    def students(self, pairs: list[tuple[int, int]], progress: Progress) -> Iterator[Student]:
         embedded, evaluation = self.spec.embedded, self.spec.evaluation
         easy = self.difficulty._replace(steps=embedded.base_steps, distractors=embedded.base_distractors)
-        base = self._train_network("student base", BASE, embedded.student, easy, track)
-        adapters = self._train_students(base, track)
+        base = self._train_network("student base", BASE, embedded.student, easy, progress)
+        adapters: dict[tuple[int, int], Params] = {}
+        for index, group in enumerate(self._training_groups()):
+            if any(pair in group for pair in pairs):
+                trained = self._train_students(base, index, group, progress)
+                adapters |= {pair: jax.tree.map(lambda x, i=i: x[i], trained) for i, pair in enumerate(group)}
         scale = jnp.asarray(self.spec.lora.alpha / max(1, self.spec.lora.rank), jnp.float32)
         temperature = jnp.full(1 + evaluation.attempts, evaluation.temperature, jnp.float32).at[0].set(0.0)
         heads, one = embedded.student.heads, jnp.ones((), jnp.float32)
-        lanes = {pair: i for i, pair in enumerate(self._lanes())}
-        done = len(lanes) - len(waiting)
-        for n, seed in track("students", waiting, done):
-            mine = jax.tree.map(lambda x, i=lanes[n, seed]: x[i], adapters)
+        done = len(self.spec.grid.n) * len(self.spec.grid.seed) - len(pairs)
+        for n, seed in progress("students", pairs, done=done):
+            mine = adapters[n, seed]
             place, rows = self.spec.grid.seed.index(seed), np.arange(LOSS_ROWS) % n
             shown, answers = self.rows.question[place][rows], self.rows.answer[place][rows]
             seen = score_many(base, shown, answers[:, None], mine, scale, one, heads=heads)
@@ -154,8 +159,20 @@ class EmbeddedRoute:
             answers = parse_tokens(self._sample(key, base, self.held, temperature, mine, scale, heads))
             yield Student(n, seed, answers[:, 0], answers[:, 1:], *losses, StudentStatus.OK)
 
-    def _lanes(self) -> list[tuple[int, int]]:
-        return [(n, seed) for n in self.spec.grid.n for seed in self.spec.grid.seed]
+    def _training_groups(self) -> list[list[tuple[int, int]]]:
+        """The (N, seed) whose adapters are trained together: those of the first run, then those of each extension.
+
+        A group is kept as it was, so that a resumed run trains in a program of the same shape and ends with the same
+        bits.
+        """
+        groups = [[(n, seed) for n, seed in group] for group in self.checkpoints.read_json("groups") or []]
+        known = {pair for group in groups for pair in group}
+        pairs = [(n, seed) for n in self.spec.grid.n for seed in self.spec.grid.seed]
+        new = [pair for pair in pairs if pair not in known]
+        if new:
+            groups.append(new)
+            self.checkpoints.write_json("groups", groups)
+        return groups
 
     def _student_key(self, n: int, seed: int, use: int):
         key = jax.random.fold_in(self.root, STUDENT)
@@ -179,7 +196,7 @@ class EmbeddedRoute:
         )
 
     def _train_network(
-        self, name: str, stream: int, network: Network, difficulty: Difficulty, track: Track
+        self, name: str, stream: int, network: Network, difficulty: Difficulty, progress: Progress
     ) -> Params:
         """Train a model on the ground truth, on problems that are neither held out nor shown to students."""
         key = jax.random.fold_in(self.root, stream)
@@ -193,45 +210,55 @@ class EmbeddedRoute:
         rows = Rows(*(jnp.asarray(x) for x in tokenise(problems, self.difficulty)))
         peak, total = jnp.asarray(network.learning_rate, jnp.float32), jnp.asarray(network.steps, jnp.int32)
 
-        def advance(progress: Progress, steps: int) -> Progress:
+        def advance(state: TrainingState, steps: int) -> TrainingState:
             return base_program(
-                key, progress, rows, peak, total, heads=network.heads, steps=steps, batch=network.batch
+                key, state, rows, peak, total, heads=network.heads, steps=steps, batch=network.batch
             )[0]
 
-        return self._finish(name, begin(params), network.steps, advance, track).weights
+        return self._finish(name, begin(params), network.steps, advance, progress).weights
 
-    def _train_students(self, base: Params, track: Track) -> Params:
+    def _train_students(
+        self, base: Params, index: int, group: list[tuple[int, int]], progress: Progress
+    ) -> Params:
+        """Train the adapters of a group side by side; the leaves of the result have its students first."""
         lora, heads = self.spec.lora, self.spec.embedded.student.heads
-        lanes = self._lanes()
-        starts = jnp.stack([self._student_key(n, seed, 0) for n, seed in lanes])
-        progress = jax.vmap(lambda key: begin(init_adapters(key, base, rank=lora.rank)))(starts)
-        n = jnp.array([n for n, _ in lanes], jnp.int32)
-        which = jnp.array([self.spec.grid.seed.index(seed) for _, seed in lanes], jnp.int32)
-        peak = jnp.full(len(lanes), lora.learning_rate, jnp.float32)
+        starts = jnp.stack([self._student_key(n, seed, 0) for n, seed in group])
+        state = jax.vmap(lambda key: begin(init_adapters(key, base, rank=lora.rank)))(starts)
+        n = jnp.array([n for n, _ in group], jnp.int32)
+        which = jnp.array([self.spec.grid.seed.index(seed) for _, seed in group], jnp.int32)
+        peak = jnp.full(len(group), lora.learning_rate, jnp.float32)
         scale = jnp.asarray(lora.alpha / max(1, lora.rank), jnp.float32)
         total = jnp.asarray(lora.steps, jnp.int32)
 
-        def advance(progress: Progress, steps: int) -> Progress:
+        def advance(state: TrainingState, steps: int) -> TrainingState:
             return student_program(
-                *(starts, progress, self.rows, n, which, peak, total, base, scale),
+                *(starts, state, self.rows, n, which, peak, total, base, scale),
                 heads=heads,
                 steps=steps,
                 batch=lora.batch,
             )[0]
 
-        return self._finish("adapters", progress, lora.steps, advance, track).weights
+        name = "adapters" if index == 0 else f"adapters {index}"
+        return self._finish(name, state, lora.steps, advance, progress).weights
 
-    def _finish(self, name: str, progress: Progress, total: int, advance, track: Track) -> Progress:
-        """Run a training to its end in equal calls, kept after each. Steps beyond `total` have learning rate 0."""
-        kept = name.replace(" ", "_")
-        progress = self.kept.load(kept, progress) or progress
+    def _finish(
+        self,
+        stage: str,
+        state: TrainingState,
+        total: int,
+        advance: Callable[[TrainingState, int], TrainingState],
+        progress: Progress,
+    ) -> TrainingState:
+        """Run a training to its end in equal calls, saving it after each. Steps beyond `total` have learning rate 0."""
+        name = stage.replace(" ", "_")
+        state = self.checkpoints.load(name, state) or state
         steps = -(-total // CALLS)
         calls = -(-total // steps)
-        done = int(np.max(progress.step)) // steps
-        for _ in track(name, range(done, calls), done):
-            progress = jax.block_until_ready(advance(progress, steps))
-            self.kept.save(kept, progress)
-        return progress
+        done = int(np.max(state.step)) // steps
+        for _ in progress(stage, range(done, calls), done=done):
+            state = jax.block_until_ready(advance(state, steps))
+            self.checkpoints.save(name, state)
+        return state
 
 
 def parse_tokens(tokens) -> np.ndarray:

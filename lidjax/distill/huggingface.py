@@ -1,10 +1,11 @@
 """The Hugging Face route: any teacher and student by name or local path, LoRA through peft, GSM8K.
 
-Everything sampled from the teacher goes line by line to `work/teacher.jsonl`, and students are stored one by one: an
-interrupted run goes on after the last question, or the last student.
+Everything sampled from the teacher is kept in `work/teacher-*.jsonl`, a file for each batch, and students are stored
+one by one: an interrupted run is resumed after the last batch, or the last student.
 """
 
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lidjax.distill.answers import answer_values, first_number
+from lidjax.distill.checkpoint import Checkpoints
 from lidjax.distill.gsm8k import read_gsm8k
-from lidjax.distill.route import Student, TeacherAnswers, Track
+from lidjax.distill.route import Student, TeacherAnswers
 from lidjax.distill.spec import HuggingFaceSpec
 from lidjax.distill.status import StudentStatus
 from lidjax.errors import InputError
+from lidjax.runs.progress import Progress
 
 if TYPE_CHECKING:
     from lidjax.distill.hf_models import LanguageModel
@@ -28,8 +31,8 @@ SCORED = 4  # of the teacher's answers to a question, for the losses
 class HuggingFaceRoute:
     """See `route.Route`. The same seeds give the same numbers on the same device and batch sizes only."""
 
-    def __init__(self, spec: HuggingFaceSpec, work: Path | None):
-        self.spec, self.work = spec, work
+    def __init__(self, spec: HuggingFaceSpec, checkpoints: Checkpoints):
+        self.spec, self.checkpoints = spec, checkpoints
         train = read_gsm8k(spec.huggingface.train, "train")
         test = read_gsm8k(spec.huggingface.test, "test")
         wanted, most = spec.evaluation.questions, max(spec.grid.n)
@@ -53,7 +56,7 @@ class HuggingFaceRoute:
             s: np.random.default_rng([root, 1, s]).permutation(len(train))[:most] for s in spec.grid.seed
         }
 
-    def teacher(self, track: Track) -> TeacherAnswers:
+    def teacher(self, progress: Progress) -> TeacherAnswers:
         evaluation, root = self.spec.evaluation, self.spec.run.root_key
         needed = sorted({int(i) for order in self.order.values() for i in order})
         draws = TARGET_DRAWS + evaluation.teacher_attempts
@@ -67,7 +70,7 @@ class HuggingFaceRoute:
         if parts or ("loss", 0) not in found:
             model = self._load(self.spec.huggingface.teacher)
         done = -(-(len(found) - (("loss", 0) in found)) // size)
-        for part in track("teacher answers", parts, done):
+        for part in progress("teacher answers", parts, done=done):
             assert model is not None
             for kind in ("held", "train"):
                 own = [task for task in part if task[0] == kind]
@@ -85,18 +88,18 @@ class HuggingFaceRoute:
             (q, a) for q, answers in zip(self.questions, held, strict=True) for a in answers[-SCORED:]
         ]
         if model is not None and ("loss", 0) not in found:
-            loss = model.loss(*pairs(self.scored), temperature=evaluation.teacher_temperature)
+            loss = model.loss(*separated(self.scored), temperature=evaluation.teacher_temperature)
             self._append({("loss", 0): [repr(loss)]}, found)
         self.teacher_loss = float(found["loss", 0][0])
         parsed = np.stack([answer_values(answers) for answers in held])
         first = parsed[:, :TARGET_DRAWS]
         return TeacherAnswers(first_number(first), parsed[:, TARGET_DRAWS:])
 
-    def students(self, waiting: list[tuple[int, int]], track: Track) -> Iterator[Student]:
+    def students(self, pairs: list[tuple[int, int]], progress: Progress) -> Iterator[Student]:
         evaluation, root = self.spec.evaluation, self.spec.run.root_key
         model = self._load(self.spec.huggingface.student)
-        done = len(self.spec.grid.n) * len(self.spec.grid.seed) - len(waiting)
-        for n, seed in track("students", waiting, done):
+        done = len(self.spec.grid.n) * len(self.spec.grid.seed) - len(pairs)
+        for n, seed in progress("students", pairs, done=done):
             rows = self.order[seed][:n].tolist()
             questions, answers = [self.train[i] for i in rows], [self.answers[i] for i in rows]
             fine = model.adapt(questions, answers, self.spec.lora, seed=seed_of(root, 3, n, seed))
@@ -106,9 +109,8 @@ class HuggingFaceRoute:
                 nan = float("nan")
                 yield Student(n, seed, empty[:, 0], empty, nan, nan, nan, StudentStatus.TRAINING_NOT_FINITE)
             else:
-                if self.work is not None:
-                    model.save_adapter(self.work / f"adapter_n{n}_seed{seed}")
-                loss = model.loss(*pairs(self.scored))
+                self._save_adapter(model, f"adapter_n{n}_seed{seed}")
+                loss = model.loss(*separated(self.scored))
                 greedy = model.sample(self.questions, draws=1, temperature=0.0, seed=0)
                 sampled = model.sample(
                     self.questions,
@@ -139,11 +141,19 @@ class HuggingFaceRoute:
             ) from None
         return LanguageModel(name, self.spec.huggingface)
 
+    def _save_adapter(self, model: "LanguageModel", name: str) -> None:
+        """Keep a student's adapter, which peft writes as a folder."""
+        with tempfile.TemporaryDirectory() as folder:
+            model.save_adapter(Path(folder))
+            for path in Path(folder).rglob("*"):
+                if path.is_file():
+                    self.checkpoints.write(f"{name}/{path.relative_to(folder)}", path.read_bytes())
+
     def _read(self) -> dict[tuple[str, int], list[str]]:
-        """Answers kept by an earlier run; a last line that was cut off is dropped."""
+        """Answers kept by an earlier run. An incomplete last line, which version 0.1.0 could leave, is ignored."""
         found: dict[tuple[str, int], list[str]] = {}
-        if self.work is not None and self._file.exists():
-            for line in self._file.read_text(encoding="utf-8").splitlines():
+        for name in self.checkpoints.names("teacher"):
+            for line in (self.checkpoints.read(name) or b"").decode("utf-8", errors="replace").splitlines():
                 try:
                     row: dict[str, Any] = json.loads(line)
                 except json.JSONDecodeError:
@@ -153,17 +163,10 @@ class HuggingFaceRoute:
 
     def _append(self, new: dict[tuple[str, int], list[str]], found: dict[tuple[str, int], list[str]]) -> None:
         found |= new
-        if self.work is None:
-            return
-        self.work.mkdir(parents=True, exist_ok=True)
         lines = [json.dumps({"kind": kind, "index": index, "answers": a}) for (kind, index), a in new.items()]
-        with self._file.open("a", encoding="utf-8") as file:
-            file.write("".join(f"{line}\n" for line in lines))
-
-    @property
-    def _file(self) -> Path:
-        assert self.work is not None
-        return self.work / "teacher.jsonl"
+        number = len(self.checkpoints.names("teacher-"))
+        content = "".join(f"{line}\n" for line in lines)
+        self.checkpoints.write(f"teacher-{number:05}.jsonl", content.encode("utf-8"))
 
 
 def seed_of(*values: int) -> int:
@@ -171,6 +174,6 @@ def seed_of(*values: int) -> int:
     return int(np.random.SeedSequence([int(v) for v in values]).generate_state(1)[0])
 
 
-def pairs(rows: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    """Questions and answers of scored rows, apart."""
+def separated(rows: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """Questions and answers of rows, as two lists."""
     return [q for q, _ in rows], [a for _, a in rows]

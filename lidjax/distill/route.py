@@ -1,19 +1,13 @@
-"""What the experiment needs of a route: questions, a teacher's answers, students one by one."""
+"""What the experiment needs of a route (embedded models or real ones): questions, a teacher's answers, students."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Float
 
 from lidjax.distill.status import StudentStatus
-
-Track = Callable[[str, Sequence[Any], int], Iterable[Any]]
-"""Wraps the steps of a named stage, given how many of its steps were done before, to show progress."""
-
-
-def untracked(stage: str, steps: Sequence[Any], done: int) -> Iterable[Any]:
-    return steps
+from lidjax.runs.progress import Progress
 
 
 class TeacherAnswers(NamedTuple):
@@ -40,15 +34,15 @@ class Student(NamedTuple):
 
 
 class Route(Protocol):
-    """One way to run the experiment. Stages are kept in the work folder, so that an interrupted run goes on."""
+    """One way to run the experiment. Its stages are kept in the folder `work`, so that a run can be resumed."""
 
     questions: list[str]
     truth: Float[np.ndarray, " q"]
 
-    def teacher(self, track: Track) -> TeacherAnswers:
+    def teacher(self, progress: Progress) -> TeacherAnswers:
         """Make or load the teacher and its answers, to training and held-out questions."""
         ...
 
-    def students(self, waiting: list[tuple[int, int]], track: Track) -> Iterator[Student]:
-        """Train and sample the students of the (N, seed) in `waiting`."""
+    def students(self, pairs: list[tuple[int, int]], progress: Progress) -> Iterator[Student]:
+        """Train and sample the students of the (N, seed) in `pairs`, one by one."""
         ...

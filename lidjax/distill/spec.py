@@ -256,15 +256,17 @@ def distill_spec_from_dict(table: dict[str, Any]) -> DistillSpec:
     return build(KINDS[kinds[0]], table, "")
 
 
-def law_of(spec: DistillSpec) -> dict[str, Any]:
-    """The part of a spec that decides the numbers. Local paths count by their last name: folders may move."""
-    table = spec_to_dict(spec)  # pyright: ignore[reportArgumentType]
+def identity_of(spec: DistillSpec) -> dict[str, Any]:
+    """The part of a spec that decides the numbers. Local paths count by their last name, because folders may move."""
+    table = spec_to_dict(spec)
     del table["name"], table["fit"]
     if isinstance(spec, HuggingFaceSpec):
         for name in ("device", "generate_batch"):
             del table["huggingface"][name]
         for name in ("teacher", "student", "train", "test"):
             table["huggingface"][name] = Path(table["huggingface"][name]).name
+    else:  # the teacher is trained on other problems than its students see
+        table["problems_of_students"] = {"seeds": list(spec.grid.seed), "largest_n": max(spec.grid.n)}
     return table
 
 

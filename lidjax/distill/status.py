@@ -1,4 +1,4 @@
-"""What a student came to. Failure is data: a training that diverges marks its own (N, seed) and leaves the others."""
+"""What became of a student. Failure is data: a training that diverges marks its own (N, seed) and no other."""
 
 from enum import IntEnum
 
@@ -9,11 +9,3 @@ class StudentStatus(IntEnum):
     PENDING = -1
     OK = 0
     TRAINING_NOT_FINITE = 1
-
-
-STUDENT_MESSAGES = {
-    StudentStatus.PENDING: "not done yet: run the same spec again to go on",
-    StudentStatus.OK: "computed",
-    StudentStatus.TRAINING_NOT_FINITE: "training diverged (loss or adapters not finite): a smaller lora.learning_rate "
-    "helps",
-}

@@ -23,7 +23,7 @@ class Rows(NamedTuple):
     answer: Int[Array, "m r"]
 
 
-class Progress(NamedTuple):
+class TrainingState(NamedTuple):
     """What a training carries: the trained weights, the optimiser's state, the number of steps taken."""
 
     weights: Params
@@ -53,14 +53,14 @@ def learning_rate(step, peak, total):
     return peak * jnp.clip(jnp.minimum((step + 1) / rise, (total - step) / (total - rise + 1)), 0.0, 1.0)
 
 
-def begin(weights: Params) -> Progress:
-    return Progress(weights, adam().init(weights), jnp.zeros((), jnp.int32))
+def begin(weights: Params) -> TrainingState:
+    return TrainingState(weights, adam().init(weights), jnp.zeros((), jnp.int32))
 
 
 def train(
     loss,
     key: Key[Array, ""],
-    progress: Progress,
+    progress: TrainingState,
     data: Rows,
     n: Int[Array, ""],
     peak,
@@ -68,13 +68,13 @@ def train(
     *,
     steps: int,
     batch: int,
-) -> tuple[Progress, Float[Array, " s"]]:
+) -> tuple[TrainingState, Float[Array, " s"]]:
     """`steps` steps of `loss(weights, rows)` on batches of the first `n` rows of `data`; losses one a step.
 
     Batches come from `key` and the step's number alone, so a training may be cut anywhere.
     """
 
-    def advance(progress: Progress, _):
+    def advance(progress: TrainingState, _):
         picked = jax.random.randint(jax.random.fold_in(key, progress.step), (batch,), 0, n, jnp.int32)
         rows = Rows(data.question[picked], data.answer[picked])
         value, gradient = jax.value_and_grad(loss)(progress.weights, rows)
@@ -82,12 +82,12 @@ def train(
             direction, state = adam().update(gradient, progress.state)
         rate = learning_rate(progress.step, peak, total)
         weights = jax.tree.map(lambda w, d: w - rate * d, progress.weights, direction)
-        return Progress(weights, state, progress.step + 1), value
+        return TrainingState(weights, state, progress.step + 1), value
 
     return jax.lax.scan(advance, progress, length=steps)
 
 
-def train_base(key, progress: Progress, data: Rows, peak, total, *, heads: int, steps: int, batch: int):
+def train_base(key, progress: TrainingState, data: Rows, peak, total, *, heads: int, steps: int, batch: int):
     """Train all weights of a model on all rows."""
     zero = jnp.zeros((), jnp.float32)
 
@@ -100,7 +100,7 @@ def train_base(key, progress: Progress, data: Rows, peak, total, *, heads: int, 
 
 def train_students(
     keys: Key[Array, " l"],
-    progress: Progress,
+    progress: TrainingState,
     data: Rows,
     n: Int[Array, " l"],
     which: Int[Array, " l"],

@@ -1,8 +1,8 @@
 """The frozen ResNet-18 (He et al. 2015) up to its penultimate layer, from weights under torchvision's names.
 
-Batch norm in inference is affine, so it is folded into the convolution before it. Images are resized by the two
-interpolation matrices of a separable filter, and everything is float32 with full-precision products, whatever JAX's
-default dtype.
+Batch norm is affine in inference, so it is folded into the convolution before it. Bilinear resizing is separable: each
+of the two axes of an image is multiplied by an interpolation matrix. Everything is computed in float32 with
+full-precision products, whatever JAX's default dtype.
 """
 
 from typing import NamedTuple
@@ -14,12 +14,9 @@ from jaxtyping import Array, Float, UInt8
 
 from lidjax.features.weights import STAGES
 
-INPUT_SIZE = 224
-MEAN, STD = (
-    (0.485, 0.456, 0.406),
-    (0.229, 0.224, 0.225),
-)  # of ImageNet, the values the weights were trained with
-EPSILON = 1e-5  # of batch norm, PyTorch's default
+INPUT_SIZE = 224  # pixels along each side, as in training on ImageNet
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours, as in training
+EPSILON = 1e-5  # added to the variance by batch norm: PyTorch's default
 PREPROCESSING = (
     f"bilinear to {INPUT_SIZE}x{INPUT_SIZE} with half-pixel centres, in float32 from uint8/255; "
     f"mean {MEAN}, std {STD}; batch norm folded into the convolutions"
@@ -27,20 +24,41 @@ PREPROCESSING = (
 
 
 class Convolution(NamedTuple):
-    """A convolution with the batch norm after it: `kernel` (height, width, in, out) and `bias` (out,)."""
+    """A convolution with the batch norm after it folded in."""
 
     kernel: Float[Array, "h w i o"]
+    """Kernel (height, width, in, out), float32."""
     bias: Float[Array, " o"]
+    """Bias (out,), float32."""
 
 
 Parameters = dict[str, Convolution]
+"""Convolutions by the name of their weight in torchvision, such as "layer1.0.conv1"."""
 
 
 def fold_batch_norm(tensors: dict[str, np.ndarray]) -> Parameters:
-    """Parameters of `resnet18_features` from a state dict, by the name of the convolution.
+    """Parameters of the backbone: each convolution with the batch norm after it folded in.
 
-    Weights that come folded (every running mean 0 and variance 1) are taken as they are: there is no ε to add to a
-    variance that nobody estimated.
+    Weights that were folded before they were saved have running means of 0 and running variances of 1 throughout. They
+    are taken as they are: batch norm would add its ε = 1e-5 to variances that were never estimated.
+
+    Args:
+        tensors: tensors of a ResNet-18 by torchvision's names, as in `Weights.tensors`.
+
+    Returns:
+        A dictionary of `Convolution` by the name of the convolution, in float32, as `extract_features` takes it.
+
+    References:
+        Ioffe and Szegedy, "Batch normalization" (2015), Sec. 3.1 (inference).
+
+    Example:
+        >>> import numpy as np
+        >>> from lidjax.features import fold_batch_norm
+        >>> norm = {"weight": [4.0], "bias": [1.0], "running_mean": [0.5], "running_var": [2.0]}
+        >>> tensors = {f"bn1.{name}": np.array(value) for name, value in norm.items()}
+        >>> layer = fold_batch_norm(tensors | {"conv1.weight": np.ones((1, 3, 7, 7))})["conv1"]
+        >>> layer.kernel.shape, round(float(layer.kernel[0, 0, 0, 0]), 4), round(float(layer.bias[0]), 4)
+        ((7, 7, 3, 1), 2.8284, -0.4142)
     """
     statistics = [x for name, x in tensors.items() if ".running_" in name]
     folded = all((x == 0).all() or (x == 1).all() for x in statistics)
@@ -65,7 +83,7 @@ def fold_batch_norm(tensors: dict[str, np.ndarray]) -> Parameters:
 
 
 def resnet18_features(parameters: Parameters, images: UInt8[Array, "b h w 3"]) -> Float[Array, "b 512"]:
-    """Penultimate features of a batch of images: resized, normalised, convolved, averaged over positions."""
+    """Penultimate features of a batch of images: resized, normalised, convolved and averaged over positions."""
     x = preprocess(images)
     x = jax.nn.relu(_convolve(x, parameters["conv1"], stride=2))
     x = _max_pool(x)
@@ -77,7 +95,7 @@ def resnet18_features(parameters: Parameters, images: UInt8[Array, "b h w 3"]) -
 
 
 def preprocess(images: UInt8[Array, "b h w 3"]) -> Float[Array, "b 224 224 3"]:
-    """Resized to the backbone's input and normalised as ImageNet was."""
+    """Images resized to the backbone's input and normalised as in its training."""
     _, height, width, _ = images.shape
     x = images.astype(jnp.float32) / 255
     x = jnp.einsum("ph,bhwc,qw->bpqc", _bilinear(height), x, _bilinear(width), precision="highest")
@@ -87,13 +105,15 @@ def preprocess(images: UInt8[Array, "b h w 3"]) -> Float[Array, "b 224 224 3"]:
 
 def _bilinear(size: int) -> Float[Array, "p h"]:
     """Interpolation weights from `size` samples to INPUT_SIZE: pixel centres at half-integers, edges repeated."""
-    place = (np.arange(INPUT_SIZE) + 0.5) * size / INPUT_SIZE - 0.5
-    place = np.clip(place, 0, size - 1)
-    distance = np.abs(place[:, None] - np.arange(size)[None, :])
+    position = (np.arange(INPUT_SIZE) + 0.5) * size / INPUT_SIZE - 0.5
+    position = np.clip(position, 0, size - 1)
+    distance = np.abs(position[:, None] - np.arange(size)[None, :])
     return jnp.asarray(np.maximum(1 - distance, 0), jnp.float32)
 
 
-def _block(x, parameters: Parameters, name: str, stride: int):
+def _block(
+    x: Float[Array, "b h w i"], parameters: Parameters, name: str, stride: int
+) -> Float[Array, "b p q o"]:
     """A basic block: two 3 x 3 convolutions beside the identity, or a strided 1 x 1 convolution."""
     y = jax.nn.relu(_convolve(x, parameters[f"{name}.conv1"], stride))
     y = _convolve(y, parameters[f"{name}.conv2"], 1)
@@ -101,7 +121,7 @@ def _block(x, parameters: Parameters, name: str, stride: int):
     return jax.nn.relu(y + (x if shortcut is None else _convolve(x, shortcut, stride)))
 
 
-def _convolve(x, layer: Convolution, stride: int):
+def _convolve(x: Float[Array, "b h w i"], layer: Convolution, stride: int) -> Float[Array, "b p q o"]:
     margin = layer.kernel.shape[0] // 2
     y = jax.lax.conv_general_dilated(
         x,
@@ -114,7 +134,7 @@ def _convolve(x, layer: Convolution, stride: int):
     return y + layer.bias[None, None, None, :]
 
 
-def _max_pool(x):
-    """3 x 3, stride 2, padded by 1."""
-    window, strides, padding = (1, 3, 3, 1), (1, 2, 2, 1), ((0, 0), (1, 1), (1, 1), (0, 0))
-    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, window, strides, padding)
+def _max_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b p q c"]:
+    """Maximum over patches of 3 x 3, stride 2, padded by 1."""
+    patch, strides, padding = (1, 3, 3, 1), (1, 2, 2, 1), ((0, 0), (1, 1), (1, 1), (0, 0))
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, patch, strides, padding)

@@ -1,4 +1,4 @@
-"""Weights of an ImageNet ResNet-18 under torchvision's names, from safetensors and never from a pickle."""
+"""Weights of an ImageNet ResNet-18 under torchvision's names, from a safetensors file and never from a pickle."""
 
 import hashlib
 from pathlib import Path
@@ -7,18 +7,21 @@ from typing import NamedTuple
 import numpy as np
 
 from lidjax.errors import InputError
-from lidjax.features.cifar10h import EXTRA, first_line
+from lidjax.features.extras import INSTALL, first_line
 
 HUB = "timm/resnet18.tv_in1k"
-STAGES = (64, 128, 256, 512)
+STAGES = (64, 128, 256, 512)  # channels of the four stages
 
 
 class Weights(NamedTuple):
-    """Tensors by torchvision's names, and where they come from."""
+    """Weights of a ResNet-18 without its classifier, and where they come from."""
 
     tensors: dict[str, np.ndarray]
+    """Tensors by torchvision's names, in the dtype of the file; kernels are (out, in, height, width)."""
     sha256: str
+    """SHA-256 of the file, in hexadecimal."""
     source: str
+    """The path as it was given, or the name of the repository on the Hugging Face hub."""
 
 
 def expected_shapes() -> dict[str, tuple[int, ...]]:
@@ -44,16 +47,44 @@ def expected_shapes() -> dict[str, tuple[int, ...]]:
 
 
 def read_weights(path: str | Path | None = None) -> Weights:
-    """Read and check the weights; raises InputError naming what is missing, unknown or of another shape.
+    """Read the weights of a ResNet-18 and check their names, shapes and values.
 
-    Without a path, the safetensors of `timm/resnet18.tv_in1k` are downloaded from the Hugging Face hub. The classifier
-    (`fc.*`) and the counters `*.num_batches_tracked` may be there and are not used.
+    Needs the extra `cifar10h`. The classifier (`fc.weight`, `fc.bias`) and the counters `*.num_batches_tracked` may be
+    in the file and are ignored.
+
+    Args:
+        path: a safetensors file with torchvision's names; None to download `timm/resnet18.tv_in1k` from the Hugging
+            Face hub.
+
+    Returns:
+        The `Weights` in the dtype of the file. `fold_batch_norm` makes the backbone's parameters of them.
+
+    Raises:
+        InputError: if the file is absent, is not in the safetensors format or cannot be downloaded, if a tensor is
+            missing, unknown or of another shape, and if a package is missing.
+
+    References:
+        He, Zhang, Ren and Sun, "Deep residual learning for image recognition" (2015); the paper's Sec. 5.1 uses such a
+        network trained on ImageNet.
+
+    Example:
+        >>> import lidjax
+        >>> from lidjax.features import read_weights
+        >>> try:
+        ...     read_weights("no_such_file.safetensors")
+        ... except lidjax.InputError as error:
+        ...     print(error)
+        no_such_file.safetensors: no such file of weights
     """
+    source = str(path or HUB)
+    if path is not None and not Path(path).expanduser().exists():
+        raise InputError(f"{source}: no such file of weights")
     try:
         import safetensors
     except ImportError as error:
-        raise InputError(f"weights are read by safetensors ({error}): {EXTRA}") from None
-    source = str(path or HUB)
+        raise InputError(
+            f"weights are read by safetensors, which cannot be imported ({error}): {INSTALL}"
+        ) from None
     path = _download() if path is None else Path(path).expanduser()
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -61,8 +92,6 @@ def read_weights(path: str | Path | None = None) -> Weights:
             names = set(file.keys())
             _check_names(source, names)
             tensors = {name: file.get_tensor(name) for name in expected_shapes()}
-    except FileNotFoundError:
-        raise InputError(f"{source}: no such file of weights") from None
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror or error}") from None
     except safetensors.SafetensorError as error:
@@ -72,25 +101,25 @@ def read_weights(path: str | Path | None = None) -> Weights:
     for name, shape in expected_shapes().items():
         tensor = tensors[name]
         if tensor.shape != shape:
-            raise InputError(f"{source}: {name} has shape {tensor.shape}, a ResNet-18 has {shape}")
+            raise InputError(f"{source}: {name} has shape {tensor.shape}; in a ResNet-18 it has {shape}")
         if tensor.dtype.kind != "f" or not np.isfinite(tensor).all():
             raise InputError(f"{source}: {name} ({tensor.dtype}) must hold finite real numbers")
         if name.endswith("running_var") and (tensor < 0).any():
-            raise InputError(f"{source}: {name} is negative somewhere; a variance is not")
+            raise InputError(f"{source}: {name} has negative entries; a variance must not be negative")
     return Weights(tensors, digest, source)
 
 
 def _check_names(source: str, names: set[str]) -> None:
-    wanted = set(expected_shapes())
+    expected = set(expected_shapes())
     ignored = {name for name in names if name.endswith("num_batches_tracked")} | {"fc.weight", "fc.bias"}
-    missing, unknown = sorted(wanted - names), sorted(names - wanted - ignored)
+    missing, unknown = sorted(expected - names), sorted(names - expected - ignored)
     if missing or unknown:
-        parts = [f"no {_some(missing)}"] if missing else []
-        parts += [f"{_some(unknown)} not of a ResNet-18"] if unknown else []
-        raise InputError(f"{source}: {'; '.join(parts)}: torchvision's names of a ResNet-18 are wanted")
+        problems = [f"no tensor {_first_few(missing)}"] if missing else []
+        problems += [f"unknown tensor {_first_few(unknown)}"] if unknown else []
+        raise InputError(f"{source}: {'; '.join(problems)}; it must have torchvision's names of a ResNet-18")
 
 
-def _some(names: list[str]) -> str:
+def _first_few(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
@@ -98,11 +127,13 @@ def _download() -> Path:
     try:
         import huggingface_hub
     except ImportError as error:
-        raise InputError(f"weights are downloaded by huggingface_hub ({error}): {EXTRA}") from None
+        raise InputError(
+            f"weights are downloaded by huggingface_hub, which cannot be imported ({error}): {INSTALL}"
+        ) from None
     try:
         return Path(huggingface_hub.hf_hub_download(HUB, "model.safetensors"))
-    except Exception as error:  # the hub's client has its own kinds for no network, no file and no space
+    except Exception as error:  # the hub's client has no common base class for its errors
         raise InputError(
             f"{HUB} cannot be downloaded ({type(error).__name__}: {first_line(error)}): give a local "
-            "safetensors file with --weights"
+            "safetensors file with --weights, or from Python as its path"
         ) from None

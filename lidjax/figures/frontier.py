@@ -22,20 +22,20 @@ COLOURS = ("C0", "C1", "C2")
 
 def frontier_figure(
     data: xr.Dataset,
+    summary: xr.Dataset | None = None,
     *,
     rate_exponent: float = RATE,
     batch: float = 1e4,
-    window: tuple[float, float] | None = None,
 ) -> Figure:
     """Four panels: simulated coverage against its law; loss against each resource; the (N, D) plane by active
     bottleneck with the compute-optimal path; two bottlenecks added, with the two-tail law fitted.
 
-    `data` is a [frontier] sweep and gives the first panel. The others are exact losses of an infinite vocabulary at its
-    middle exponent a, with κ = 1/a, b = `rate_exponent` and t = D/`batch`.
+    `data` are the results of a [frontier] sweep and `summary` their summary; they give the first panel. The others are
+    exact losses of an infinite vocabulary at the middle exponent a, with κ = 1/a, b = `rate_exponent`, t = D/`batch`.
     """
     with paper_style(), jax.enable_x64(True):
         figure, (left, second, third, right) = new_figure(4, width=2.7, height=2.6)
-        _coverage(left, coverage_report(data, window=window))
+        _coverage(left, coverage_report(data) if summary is None else summary)
         a = float(np.sort(data["exponent"].values)[data.sizes["exponent"] // 2])
         _resources(second, a, rate_exponent)
         _plane(third, a, rate_exponent, batch)

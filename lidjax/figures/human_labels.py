@@ -1,24 +1,67 @@
-"""Figures 3 and 4: a sweep on CIFAR-10H with an image of it, and images that people agree and disagree on."""
+"""Figures 3 and 4: a sweep on CIFAR-10H with one of its images, and images that people agree and disagree on."""
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from lidjax.features.cifar10h import CLASSES, HumanLabels
+from lidjax.errors import InputError
+from lidjax.features import SETTING_AXES, HumanLabels
+from lidjax.features.cifar10h import CLASSES
 from lidjax.figures.scaling import scaling_panels
 from lidjax.figures.style import paper_style
 
 EXAMPLE_QUANTILES = (0.0, 0.6, 0.8, 0.9, 0.97, 1.0)
-"""Of v: from an image that everybody agrees on to the one that divides people most."""
-EXAMPLE_OF_FIGURE_3 = 0.97
+"""Quantiles of v in Figure 4, from an image that everybody agrees on to the one that divides people most."""
+EXAMPLE_OF_FIGURE_3 = 0.97  # quantile of v of the one image in Figure 3
 
 
 def cifar10h_figure(summary: xr.Dataset, labels: HumanLabels) -> Figure:
-    """Figure 3: `scaling_figure` above; below an image, its human labels and the Gaussian that its label is drawn from.
+    """Figure 3: a sweep on CIFAR-10H above, and below it an image, its human labels and the law of its label.
 
-    `summary` has no axes left but `n` and `k`. The image stands at the 97 % quantile of v.
+    The upper row is that of `scaling_figure`. The image is the one at the 97 % quantile of the label variance v. Its
+    label is drawn from the Gaussian beside it, in which a line marks the tolerance window.
+
+    Args:
+        summary: summary of the sweep (`summarise`) at one setting, as of `lidjax.features.select_setting`.
+        labels: the data set, from `lidjax.features.read_cifar10h`.
+
+    Returns:
+        A matplotlib figure; `lidjax.figures.save` writes it.
+
+    Raises:
+        InputError: if the summary has several values of `scale`, `delta` or `ridge`.
+
+    References:
+        Figure 3 of the paper; Eq. 26 and 27 for the Gaussian.
+
+    Example:
+        >>> import numpy as np
+        >>> import xarray as xr
+        >>> from lidjax.features import HumanLabels
+        >>> from lidjax.figures import cifar10h_figure
+        >>> n, k = np.array([100.0, 400.0, 1600.0]), np.array([1.0, 10.0, 100.0])
+        >>> lgen = {f"lgen_{name}": ("n", 1 / n) for name in ("low", "median", "mean", "high")}
+        >>> slopes = {name: ("n", 0.3 - 1 / n) for name in ("beta_eff", "beta_eff_low", "beta_eff_high")}
+        >>> summary = xr.Dataset(
+        ...     lgen | slopes | {"failure": (("n", "k"), np.outer(1 + 1 / n, 0.8 * k**-0.3)), "in_fit": ("n", n > 0),
+        ...     "saturation": ("parameter", [0.3, 0.2, 1.0, 0.5])},
+        ...     coords={"n": n, "k": k, "parameter": ["beta", "delta", "c", "nu"], "scale": 32.0, "delta": 0.05},
+        ...     attrs={"spec": {"name": "example", "features": {"variance_floor": 1e-6}}, "feature_dim": 50,
+        ...     "noise_variance": 0.5, "window": [1.0, 100.0]},
+        ... )
+        >>> images, people = np.zeros((2, 32, 32, 3), np.uint8), np.full((2, 10), 0.1)
+        >>> labels = HumanLabels(images, people, np.array([3, 5]), np.array(["test_0", "test_1"]), "1.0.0")
+        >>> figure = cifar10h_figure(summary, labels)
+        >>> [len(row.axes) for row in figure.subfigs]
+        [3, 3]
     """
+    several = [name for name in SETTING_AXES if summary.sizes.get(name, 1) > 1]
+    if several:
+        raise InputError(
+            f"the summary has several values of {', '.join(several)}; choose one with lidjax.features.select_setting"
+        )
+    summary = summary.squeeze([name for name in SETTING_AXES if name in summary.dims])
     with paper_style():
         figure = Figure(figsize=(7.5, 4.4), layout="constrained")
         top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.15, 1)).flat
@@ -26,7 +69,7 @@ def cifar10h_figure(summary: xr.Dataset, labels: HumanLabels) -> Figure:
         scale, delta = (summary[name].item() for name in ("scale", "delta"))
         floor = summary.attrs["spec"]["features"]["variance_floor"]
         index = at_quantile(labels.variance, EXAMPLE_OF_FIGURE_3)
-        _example(list(bottom.subplots(1, 3)), labels, index, scale=scale, delta=delta, floor=floor)
+        _draw_example(list(bottom.subplots(1, 3)), labels, index, scale=scale, delta=delta, floor=floor)
         figure.suptitle(
             f"{summary.attrs['spec']['name']}:  $s={scale:g}$,  $\\delta={delta:g}$,  "
             f"$d={summary.attrs['feature_dim']:.0f}$",
@@ -36,27 +79,50 @@ def cifar10h_figure(summary: xr.Dataset, labels: HumanLabels) -> Figure:
 
 
 def examples_figure(labels: HumanLabels, *, scale: float = 1.0, floor: float = 1e-6) -> Figure:
-    """Figure 4: images at growing quantiles of v, each with its human labels and its Gaussian (in units of m/s)."""
+    """Figure 4: images at growing quantiles of the label variance v, each with its human labels and its Gaussian.
+
+    Args:
+        labels: the data set, from `lidjax.features.read_cifar10h`.
+        scale: s > 0 of Eq. 26; the Gaussian is that of a label in units of m/s.
+        floor: ε_v ≥ 0 of Eq. 27, added to v.
+
+    Returns:
+        A matplotlib figure of six rows; `lidjax.figures.save` writes it.
+
+    References:
+        Figure 4 of the paper; Eq. 26 and 27 for the Gaussian.
+
+    Example:
+        >>> import numpy as np
+        >>> from lidjax.features import HumanLabels
+        >>> from lidjax.figures import examples_figure
+        >>> images, people = np.zeros((2, 32, 32, 3), np.uint8), np.eye(10)[:2]
+        >>> labels = HumanLabels(images, people, np.array([0, 1]), np.array(["test_0", "test_1"]), "1.0.0")
+        >>> figure = examples_figure(labels, scale=4.0)
+        >>> len(figure.subfigs), figure.subfigs[0].axes[0].get_title()
+        (6, 'test 0: airplane')
+    """
     with paper_style():
         count = len(EXAMPLE_QUANTILES)
         figure = Figure(figsize=(6.2, 1.15 * count), layout="constrained")
-        heights = [1.0] * (count - 1) + [1.35]  # the last row has the names of the classes
+        heights = [1.0] * (count - 1) + [1.35]  # the last row has the names of the classes below it
         rows = figure.subfigures(count, 1, squeeze=False, height_ratios=heights).flat
         for row, quantile in zip(rows, EXAMPLE_QUANTILES, strict=True):
             index = at_quantile(labels.variance, quantile)
             axes = list(row.subplots(1, 3, width_ratios=(0.7, 1.2, 1.2)))
-            _example(axes, labels, index, scale=scale, floor=floor)
-            _only_last_keeps_labels(row, last=quantile == EXAMPLE_QUANTILES[-1])
+            _draw_example(axes, labels, index, scale=scale, floor=floor)
+            if quantile != EXAMPLE_QUANTILES[-1]:
+                _remove_labels(row)
     return figure
 
 
 def at_quantile(variance: np.ndarray, quantile: float) -> int:
-    """Index of the instance at a quantile of v; of several equal ones the first, so that a figure repeats."""
+    """Index of the instance at a quantile of v; the first of equal ones, so that a figure is reproducible."""
     order = np.argsort(variance, kind="stable")
     return int(order[round(quantile * (len(order) - 1))])
 
 
-def _example(
+def _draw_example(
     axes: list[Axes],
     labels: HumanLabels,
     index: int,
@@ -65,6 +131,7 @@ def _example(
     floor: float,
     delta: float | None = None,
 ) -> None:
+    """Draw an image, its human labels, and the Gaussian of its label with the tolerance window if there is one."""
     picture, histogram, density = axes
     mean, variance = labels.mean[index], labels.variance[index]
     picture.imshow(labels.images[index], interpolation="nearest")
@@ -93,9 +160,8 @@ def _example(
     density.text(0.97, 0.93, label, transform=density.transAxes, ha="right", va="top", fontsize=6.5)
 
 
-def _only_last_keeps_labels(row: SubFigure, *, last: bool) -> None:
-    if last:
-        return
+def _remove_labels(row: SubFigure) -> None:
+    """Remove the axis labels and class names of a row that has another row below it."""
     for axes in row.axes[1:]:
         axes.set_xlabel("")
     row.axes[1].set_xticklabels([])

@@ -37,7 +37,7 @@ def scaling_figure(summary: xr.Dataset) -> Figure:
             with `isel` or `sel`.
 
     Returns:
-        A figure that belongs to no window; `save` writes it.
+        A figure that belongs to no window; `save_figure` writes it.
 
     References:
         Figure 1, and the top row of Figure 3; Eq. 4, Eq. 15, Eq. 20.
@@ -46,11 +46,10 @@ def scaling_figure(summary: xr.Dataset) -> Figure:
         >>> import lidjax
         >>> from lidjax.figures import scaling_figure
         >>> from lidjax.sweep.spec import Fit, SyntheticGrid, SyntheticSpec
-        >>> from lidjax.sweep.summary import summarise
         >>> grid = SyntheticGrid(n=(20, 40, 80), k=(1, 10, 100), dim=(4,), ridge=(0.0,), seed=(0, 1))
         >>> data = lidjax.run_sweep(SyntheticSpec(name="small", grid=grid, fit=Fit(window=(1, 100))))
         >>> one = {name: 0 for name in ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta")}
-        >>> figure = scaling_figure(summarise(data).isel(one))
+        >>> figure = scaling_figure(lidjax.summarise(data).isel(one))
         >>> [axes.get_xlabel() for axes in figure.axes]
         ['training instances $N$', 'attempts $k$', 'training instances $N$']
     """

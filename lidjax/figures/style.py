@@ -59,15 +59,15 @@ def sequential(count: int) -> list[Colour]:
     return [mpl.colormaps["viridis"](x) for x in np.linspace(0.0, 0.85, count)]
 
 
-def save(figure: Figure, folder: Path, name: str) -> list[str]:
-    """Write `name`.pdf and `name`.png into `folder`, and return their paths.
+def save_figure(figure: Figure, folder: str | Path, name: str) -> list[str]:
+    """Write `name`.pdf and `name`.png into `folder`, in the style of all figures, and return their paths.
 
     The files carry no date: the same results give the same bytes.
 
     Args:
-        figure: A figure of this package, or any other matplotlib figure.
-        folder: Where to write. It is made if it does not exist, and files of these names are replaced.
-        name: Name of the files without a suffix.
+        figure: A matplotlib Figure, such as those of `lidjax.sweep_figures`.
+        folder: Where to write. It is created if need be, and files of these names are replaced.
+        name: File name without extension.
 
     Returns:
         The two paths, the PDF first.
@@ -81,13 +81,14 @@ def save(figure: Figure, folder: Path, name: str) -> list[str]:
     Example:
         >>> import tempfile
         >>> from pathlib import Path
+        >>> import lidjax
         >>> from matplotlib.figure import Figure
-        >>> from lidjax.figures import save
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     paths = save(Figure(), Path(folder), "empty")
+        ...     paths = lidjax.save_figure(Figure(), folder, "empty")
         >>> [Path(path).name for path in paths]
         ['empty.pdf', 'empty.png']
     """
+    folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{name}.{kind}" for kind in ("pdf", "png")]
@@ -98,3 +99,6 @@ def save(figure: Figure, folder: Path, name: str) -> list[str]:
     except OSError as error:
         raise InputError(f"{folder}: figures cannot be written: {error.strerror or error}") from None
     return [str(path) for path in paths]
+
+
+save = save_figure

@@ -80,7 +80,7 @@ def plane_figure(results: Sequence[xr.Dataset]) -> Figure:
             of each, for instance one of each prior. Medians over seeds are drawn.
 
     Returns:
-        A figure that belongs to no window; `save` writes it.
+        A figure that belongs to no window; `save_figure` writes it.
 
     Raises:
         InputError: If a sweep varies another setting, or is not one of the LID model.
@@ -151,7 +151,7 @@ def success_figure(results: Sequence[xr.Dataset], *, curves: int = 5) -> Figure:
         curves: Number of training sizes drawn, from the smallest to three quarters of the way up.
 
     Returns:
-        A figure that belongs to no window; `save` writes it.
+        A figure that belongs to no window; `save_figure` writes it.
 
     Raises:
         InputError: If a sweep varies another setting than `n`, `k` and `seed`, or is not one of the LID model.
@@ -199,7 +199,7 @@ def exponents_figure(results: Sequence[xr.Dataset]) -> Figure:
             fewer than three values of k is left out.
 
     Returns:
-        A figure that belongs to no window; `save` writes it.
+        A figure that belongs to no window; `save_figure` writes it.
 
     Raises:
         InputError: If a sweep varies another setting than `n`, `k` and `seed`, or is not one of the LID model.
@@ -255,7 +255,7 @@ def protocols_figure(results: Sequence[xr.Dataset]) -> Figure:
             the parameters of the first.
 
     Returns:
-        A figure that belongs to no window; `save` writes it.
+        A figure that belongs to no window; `save_figure` writes it.
 
     Raises:
         InputError: If a sweep varies another setting than `n`, `k` and `seed`, or is not one of the LID model.

@@ -1,8 +1,8 @@
 """Effective frontiers: Zipf patterns learnt under capacity, coverage and optimisation bottlenecks.
 
 After "Effective Frontiers: A Unification of Neural Scaling Laws" (arXiv:2602.02593), of which only the abstract was
-used: the formulas here were derived anew. Coverage is pass@k: a pattern drawn by its own frequency p is missed by D
-draws with E_p[(1-p)^D], the functional L_inf(k) with success S = p and k = D.
+used; the formulas here were derived anew. Coverage is pass@k: a pattern of frequency p is missed by D draws with
+probability (1-p)^D, and E_p[(1-p)^D] is the functional L_inf(k) with success S = p and k = D.
 """
 
 from lidjax.frontier.bottleneck import ComputeOptimum as ComputeOptimum

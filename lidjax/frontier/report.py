@@ -7,7 +7,7 @@ import xarray as xr
 from lidjax.errors import InputError
 from lidjax.fitting import effective_exponent
 from lidjax.frontier.losses import coverage_asymptote, coverage_loss
-from lidjax.status import CellStatus
+from lidjax.status import OK
 
 
 def coverage_report(data: xr.Dataset, *, window: tuple[float, float] | None = None) -> xr.Dataset:
@@ -24,7 +24,7 @@ def coverage_report(data: xr.Dataset, *, window: tuple[float, float] | None = No
         )
     with jax.enable_x64(True):
         spec = data.attrs["spec"]
-        missed = data["lgen"].where(data["status"] == CellStatus.OK).transpose("exponent", "samples", "seed")
+        missed = data["missed_mass"].where(data["status"] == OK).transpose("exponent", "samples", "seed")
         count = missed.notnull().sum("seed")
         out = xr.Dataset(
             coords={name: data[name] for name in ("exponent", "samples")}, attrs=dict(data.attrs)

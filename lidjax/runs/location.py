@@ -1,7 +1,7 @@
-"""Where a run lies: a folder of this machine, or any URL that fsspec knows (`s3://`, `gs://`, `memory://`).
+"""Where a run keeps its results: a local folder, or any URL that fsspec knows (`s3://`, `gs://`, `memory://`).
 
-A place holds the store, `results.zarr`, and small named files beside it (locks). Writes are atomic a file in both:
-files are renamed into their place, objects are put whole.
+A location holds the store, `results.zarr`, and small named files beside it: locks and intermediate results. Every file
+is written atomically: in a folder by renaming a complete file, at a URL by uploading a complete object.
 """
 
 import os
@@ -12,24 +12,31 @@ from typing import Any
 from lidjax.errors import InputError
 
 STORE = "results.zarr"
+OWN_NAMES = (STORE, "figures", "work", "counts.csv")
+"""What a run writes into its folder, besides locks."""
 
 
-def place_of(out: "str | Path") -> "LocalPlace | RemotePlace":
-    """The place that `out` names: a path, a `file://` URL, or another URL; the store inside it will also do."""
+def open_location(out: "str | Path") -> "Location":
+    """The location that `out` names: a path, a `file://` URL or another URL. The store inside it also names it."""
     if isinstance(out, Path) or "://" not in out:
-        return LocalPlace(Path(out))
+        return LocalFolder(Path(out))
     if out.startswith("file://"):
-        return LocalPlace(Path(out.removeprefix("file://")))
-    return RemotePlace(out)
+        return LocalFolder(Path(out.removeprefix("file://")))
+    return RemoteFolder(out)
 
 
-class LocalPlace:
-    """A folder. Nothing in it may lead out of it."""
+class LocalFolder:
+    """A local folder. A store may not contain links: nothing in it leads out of it."""
 
     def __init__(self, folder: Path):
         self.folder = folder.parent if folder.name == STORE else folder
         self.store_folder = self.folder / STORE
         self.store_name = str(self.store_folder)
+
+    @property
+    def figures(self) -> Path:
+        """Folder for the figures of the run."""
+        return self.folder / "figures"
 
     def zarr_store(self, read_only: bool = False) -> Any:
         from zarr.storage import LocalStore
@@ -43,21 +50,21 @@ class LocalPlace:
         shutil.rmtree(self.store_folder)
 
     def free_bytes(self) -> int | None:
-        """What the file system has left; the folder need not exist yet."""
+        """Free space of the file system; the folder need not exist yet."""
         there = next(p for p in (self.folder.absolute(), *self.folder.absolute().parents) if p.exists())
         return shutil.disk_usage(there).free
 
     def prepare(self) -> None:
-        """Make the folder, new, empty or a run's own; InputError if it is foreign or cannot be written."""
+        """Create the folder. Raises InputError if it holds files of something else, or cannot be written."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             names = sorted(p.name for p in self.folder.iterdir())
             if not self.has_store():
-                foreign = [n for n in names if n not in (STORE, "figures") and not n.startswith(".lock")]
+                foreign = [n for n in names if n not in OWN_NAMES and not n.startswith(".lock")]
                 if foreign:
                     raise InputError(
-                        f"{self.folder}: holds files that are not a run's ({', '.join(foreign[:3])}); "
-                        "name a new --out"
+                        f"{self.folder}: the folder holds files that no run wrote ({', '.join(foreign[:3])}); "
+                        "name a new folder with --out"
                     )
             for where in (self.folder, self.store_folder):
                 if where.exists() and not os.access(where, os.W_OK | os.X_OK, effective_ids=True):
@@ -68,28 +75,57 @@ class LocalPlace:
             ) from None
 
     def check_inside(self) -> None:
-        """Refuse a store with links in it: a store from elsewhere could make a run write anywhere."""
+        """Raise InputError if the store contains links: a store from elsewhere could make a run write anywhere."""
         for folder, folders, files in os.walk(self.store_folder):
             for name in (*folders, *files):
                 if os.path.islink(os.path.join(folder, name)):
                     raise InputError(
                         f"{os.path.join(folder, name)}: a symbolic link inside a store; "
-                        "stores are plain files, and a link could lead outside the folder"
+                        "a store consists of plain files, because a link could lead out of the folder"
                     )
         if self.store_folder.is_symlink():
-            raise InputError(f"{self.store_folder}: is a symbolic link; name the folder that it leads to")
+            raise InputError(f"{self.store_folder}: is a symbolic link; name the folder it points to")
 
     def remove_partial_files(self) -> None:
-        """What a killed process left half written; only for who has the place for itself."""
+        """Remove files that a killed process left incomplete. The caller must hold the lock of the whole run."""
         for path in self.store_folder.rglob("*.partial"):
             path.unlink(missing_ok=True)
+
+    def read(self, name: str) -> bytes | None:
+        """Content of a small file beside the store; None if there is none."""
+        try:
+            return (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Replace a small file beside the store, atomically."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_bytes(content)
+        os.replace(partial, path)
+
+    def remove(self, name: str) -> None:
+        """Remove a small file beside the store, if it is there."""
+        (self.folder / name).unlink(missing_ok=True)
+
+    def remove_folder(self, name: str) -> None:
+        """Remove a folder beside the store, if it is there."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def names(self, prefix: str) -> list[str]:
+        """Names of the files beside the store, or in a folder of it, that start with `prefix`."""
+        folder, _, start = prefix.rpartition("/")
+        found = (self.folder / folder).glob(f"{start}*") if (self.folder / folder).is_dir() else ()
+        return sorted(f"{folder}/{path.name}" if folder else path.name for path in found)
 
     def __str__(self) -> str:
         return str(self.folder)
 
 
-class RemotePlace:
-    """A URL. Credentials and endpoints are fsspec's own business: its configuration and environment."""
+class RemoteFolder:
+    """A folder at a URL. fsspec takes credentials and endpoints from its own configuration and the environment."""
 
     def __init__(self, url: str):
         url = url.rstrip("/")
@@ -107,6 +143,11 @@ class RemotePlace:
         except ValueError as error:
             raise InputError(f"{self.url}: {error}") from None
 
+    @property
+    def figures(self) -> Path:
+        """Folder for the figures of the run, which are written locally."""
+        return Path("runs") / (Path(self.path).name or "results") / "figures"
+
     def zarr_store(self, read_only: bool = False) -> Any:
         from zarr.storage import FsspecStore
 
@@ -116,7 +157,7 @@ class RemotePlace:
         try:
             self.fs.invalidate_cache()
             return bool(self.fs.exists(f"{self.path}/{STORE}/zarr.json"))
-        except Exception as error:  # every file system has its own: what the user needs is its words
+        except Exception as error:  # every file system has exceptions of its own
             raise InputError(f"{self.url}: cannot be reached: {error}") from None
 
     def remove_store(self) -> None:
@@ -127,7 +168,7 @@ class RemotePlace:
         return None
 
     def prepare(self) -> None:
-        """Write and remove a small file, so that a run that cannot write says so before it computes."""
+        """Write and remove a small file, so that a run that cannot write fails before it computes."""
         try:
             self.write(".lock-probe", b"")
             self.remove(".lock-probe")
@@ -135,13 +176,13 @@ class RemotePlace:
             raise InputError(f"{self.url}: cannot be written: {error}; name another --out") from None
 
     def check_inside(self) -> None:
-        """Objects have no links."""
+        """Nothing to check: objects have no links."""
 
     def remove_partial_files(self) -> None:
-        """Objects are put whole."""
+        """Nothing to remove: objects are uploaded complete or not at all."""
 
     def read(self, name: str) -> bytes | None:
-        """A small file beside the store; None if it is not there."""
+        """Content of a small file beside the store; None if there is none."""
         try:
             self.fs.invalidate_cache()
             return self.fs.cat_file(f"{self.path}/{name}")
@@ -149,24 +190,34 @@ class RemotePlace:
             return None
 
     def write(self, name: str, content: bytes) -> None:
+        """Replace a small file beside the store, atomically."""
         self.fs.pipe_file(f"{self.path}/{name}", content)
 
     def remove(self, name: str) -> None:
+        """Remove a small file beside the store, if it is there."""
         self.fs.invalidate_cache()
         if self.fs.exists(f"{self.path}/{name}"):
             self.fs.rm_file(f"{self.path}/{name}")
 
-    def names(self, prefix: str) -> list[str]:
-        """Names beside the store that start with `prefix`."""
+    def remove_folder(self, name: str) -> None:
+        """Remove a folder beside the store, if it is there."""
         self.fs.invalidate_cache()
+        if self.fs.exists(f"{self.path}/{name}"):
+            self.fs.rm(f"{self.path}/{name}", recursive=True)
+
+    def names(self, prefix: str) -> list[str]:
+        """Names of the files beside the store, or in a folder of it, that start with `prefix`."""
+        self.fs.invalidate_cache()
+        folder, _, start = prefix.rpartition("/")
         try:
-            found = self.fs.ls(self.path, detail=False)
+            found = self.fs.ls(f"{self.path}/{folder}" if folder else self.path, detail=False)
         except FileNotFoundError:
             return []
-        return [name.rsplit("/", 1)[-1] for name in found if name.rsplit("/", 1)[-1].startswith(prefix)]
+        names = [str(name).rsplit("/", 1)[-1] for name in found]
+        return sorted(f"{folder}/{name}" if folder else name for name in names if name.startswith(start))
 
     def __str__(self) -> str:
         return self.url
 
 
-Place = LocalPlace | RemotePlace
+Location = LocalFolder | RemoteFolder

@@ -1,24 +1,30 @@
-"""One run on one store, whole or in parts: locks that a dead process does not hold.
+"""Who may compute which tiles of a store: locks that are released when their process dies.
 
-In a folder they are kernel locks, freed with their process however it ends. At a URL a lock is a small object that its
-holder rewrites every few seconds: one that stays as it is belongs to nobody. No clock is compared with another.
+In a folder they are locks of the kernel, which releases them however the process ends. At a URL a lock is a small
+object that its holder rewrites every few seconds; one that is no longer rewritten has expired. Clocks of different
+machines are never compared.
 """
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from lidjax.errors import InputError
-from lidjax.runs.location import LocalPlace, Place, RemotePlace
-from lidjax.runs.lock_backends import BeatLock, FileLock
+from lidjax.runs.location import LocalFolder, Location, RemoteFolder
+from lidjax.runs.lock_backends import FileLock, HeartbeatLock
 
-WHOLE, SETUP = ".lock", ".lock-setup"
+WHOLE_RUN, SETUP = ".lock", ".lock-setup"
 
 
 @dataclass(frozen=True)
-class Share:
-    """Part `index` of `count` of a sweep: which tiles are whose follows from these two numbers alone."""
+class Shard:
+    """Part `index` (from 0) of `count` of a run. The two numbers alone decide which tiles belong to it.
+
+    Attributes:
+        index: Number of the part, from 0 to `count` - 1.
+        count: Number of parts, at least 1.
+    """
 
     index: int
     count: int
@@ -26,7 +32,7 @@ class Share:
     def __post_init__(self) -> None:
         if not 0 <= self.index < self.count:
             raise InputError(
-                f"share {self.index + 1}/{self.count}: from 1/{self.count} to {self.count}/{self.count}"
+                f"shard {self.index + 1}/{self.count}: must be from 1/{self.count} to {self.count}/{self.count}"
             )
 
     @property
@@ -38,9 +44,9 @@ class Share:
 
 
 @contextlib.contextmanager
-def setup_lock(place: Place) -> Iterator[None]:
-    """Hold while a store is made, extended or looked through: others wait for their turn."""
-    lock = _lock(place, SETUP)
+def setup_lock(location: Location) -> Generator[None]:
+    """Held while a store is created, extended or checked for damage; other processes wait for it."""
+    lock = _lock(location, SETUP)
     lock.acquire(wait=True)
     try:
         yield
@@ -49,26 +55,26 @@ def setup_lock(place: Place) -> Iterator[None]:
 
 
 class RunLock:
-    """The right to compute tiles of a store: all of them, or those of one share."""
+    """The right to compute tiles of a store: all of them, or those of one shard."""
 
-    def __init__(self, place: Place, share: Share | None):
-        self.place, self.share = place, share
-        self.whole = _lock(place, WHOLE, shared=share is not None)
-        self.own = _lock(place, share.lock_name) if share else None
+    def __init__(self, location: Location, shard: Shard | None):
+        self.location, self.shard = location, shard
+        self.whole = _lock(location, WHOLE_RUN, shared=shard is not None)
+        self.own = _lock(location, shard.lock_name) if shard else None
 
     def acquire(self) -> None:
-        """InputError if another living process holds what this one asks for."""
-        if isinstance(self.place, RemotePlace):
-            others = [WHOLE] if self.share else [n for n in self.place.names(".lock-") if "-of-" in n]
+        """Take the lock. Raises InputError if a process that is still running holds it."""
+        if isinstance(self.location, RemoteFolder):
+            others = [WHOLE_RUN] if self.shard else [n for n in self.location.names(".lock-") if "-of-" in n]
             for name in others:
-                BeatLock(self.place, name).refuse_if_held()
-        if self.share is None or isinstance(self.place, LocalPlace):
+                HeartbeatLock(self.location, name).refuse_if_held()
+        if self.shard is None or isinstance(self.location, LocalFolder):
             self.whole.acquire()
         if self.own is not None:
             self._acquire_own(self.own)
 
-    def _acquire_own(self, own: "FileLock | BeatLock") -> None:
-        """Another process may look whether the lock is held, which holds it for an instant."""
+    def _acquire_own(self, own: "FileLock | HeartbeatLock") -> None:
+        """Take the lock of the shard. `is_held` of another process holds it for an instant: try more than once."""
         for _ in range(5):
             try:
                 return own.acquire()
@@ -77,16 +83,16 @@ class RunLock:
         own.acquire()
 
     def alone(self) -> bool:
-        """Whether no other share is at work; true ever after for a whole run."""
-        if self.share is None:
+        """Whether no process works on another shard; always true for a whole run, whose lock excludes shards."""
+        if self.shard is None:
             return True
-        if isinstance(self.place, RemotePlace):
-            names = [n for n in self.place.names(".lock-") if "-of-" in n and n != self.share.lock_name]
-            return not any(BeatLock(self.place, name).is_alive() for name in names)
+        if isinstance(self.location, RemoteFolder):
+            names = [n for n in self.location.names(".lock-") if "-of-" in n and n != self.shard.lock_name]
+            return not any(HeartbeatLock(self.location, name).is_alive() for name in names)
         return isinstance(self.whole, FileLock) and self.whole.alone()
 
     def check(self) -> None:
-        """InputError if the lock was lost: this process was silent so long that another took over."""
+        """Raise InputError if the lock expired and another process took it over."""
         for lock in (self.whole, self.own):
             if lock is not None:
                 lock.check()
@@ -97,10 +103,10 @@ class RunLock:
                 lock.release()
 
 
-def is_held(place: Place, share: Share) -> bool:
-    """Whether a living process works on `share`."""
-    lock = _lock(place, share.lock_name, shared=True)
-    if isinstance(lock, BeatLock):
+def is_held(location: Location, shard: Shard) -> bool:
+    """Whether a running process works on `shard`."""
+    lock = _lock(location, shard.lock_name, shared=True)
+    if isinstance(lock, HeartbeatLock):
         return lock.is_alive()
     try:
         lock.acquire()
@@ -110,5 +116,9 @@ def is_held(place: Place, share: Share) -> bool:
     return False
 
 
-def _lock(place: Place, name: str, shared: bool = False) -> "FileLock | BeatLock":
-    return FileLock(place, name, shared) if isinstance(place, LocalPlace) else BeatLock(place, name)
+def _lock(location: Location, name: str, shared: bool = False) -> "FileLock | HeartbeatLock":
+    return (
+        FileLock(location, name, shared)
+        if isinstance(location, LocalFolder)
+        else HeartbeatLock(location, name)
+    )

@@ -1,4 +1,4 @@
-"""The two kinds of lock that a dead process does not hold: of a file, and of an object that has to be kept alive."""
+"""The two kinds of lock: a lock on a file of the kernel, and an object at a URL that its holder keeps rewriting."""
 
 import contextlib
 import json
@@ -10,22 +10,22 @@ import uuid
 from typing import Any
 
 from lidjax.errors import InputError
-from lidjax.runs.location import LocalPlace, Place, RemotePlace
+from lidjax.runs.location import LocalFolder, Location, RemoteFolder
 
-BEAT_SECONDS = 5.0
-PATIENCE = 3  # beats without a sign of life until a lock is taken over; a heuristic
+HEARTBEAT_SECONDS = 5.0
+EXPIRY = 3  # heartbeats without a change after which a lock has expired; a heuristic
 
 
-def _refusal(place: Place, holder: str) -> InputError:
+def _refusal(location: Location, holder: str) -> InputError:
     return InputError(
-        f"{place}: another run is at work on this store ({holder}); wait for it, or name another --out"
+        f"{location}: another run is using this store ({holder}); wait for it, or name another --out"
     )
 
 
 class FileLock:
     """An advisory lock on a file of the folder (flock); `shared` holders exclude exclusive ones only."""
 
-    def __init__(self, place: LocalPlace, name: str, shared: bool = False):
+    def __init__(self, location: LocalFolder, name: str, shared: bool = False):
         import fcntl
 
         self.flock = fcntl.flock
@@ -35,7 +35,7 @@ class FileLock:
             fcntl.LOCK_EX | fcntl.LOCK_NB,
         )
         self.at_once = fcntl.LOCK_NB
-        self.place, self.path, self.file = place, place.folder / name, -1
+        self.location, self.path, self.file = location, location.folder / name, -1
 
     def acquire(self, wait: bool = False) -> None:
         try:
@@ -45,17 +45,17 @@ class FileLock:
         try:
             self.flock(self.file, self.mode if wait else self.mode | self.at_once)
         except BlockingIOError:
-            holder = os.read(self.file, 200).decode(errors="replace").strip() or "holder unknown"
+            holder = os.read(self.file, 200).decode(errors="relocation").strip() or "holder unknown"
             os.close(self.file)
             self.file = -1
-            raise _refusal(self.place, holder) from None
+            raise _refusal(self.location, holder) from None
         except OSError as error:
             os.close(self.file)
             self.file = -1
             raise InputError(
                 f"{self.path}: this file system does not lock files ({error.strerror}); name an --out on one that does"
             ) from None
-        with contextlib.suppress(OSError):  # a full disk: the lock holds without its holder's name
+        with contextlib.suppress(OSError):  # a full disk: the lock works without the name of its holder
             os.ftruncate(self.file, 0)
             os.pwrite(self.file, _holder().encode(), 0)
 
@@ -70,7 +70,7 @@ class FileLock:
         return True
 
     def check(self) -> None:
-        """The kernel does not take a lock away."""
+        """Nothing to check: the kernel does not revoke a lock."""
 
     def release(self) -> None:
         if self.file >= 0:
@@ -78,13 +78,13 @@ class FileLock:
             self.file = -1
 
 
-class BeatLock:
-    """A lock where there are only objects: alive while its content changes."""
+class HeartbeatLock:
+    """A lock made of an object at a URL: it is held for as long as its content keeps changing."""
 
-    def __init__(self, place: RemotePlace, name: str):
-        self.place, self.name = place, name
+    def __init__(self, location: RemoteFolder, name: str):
+        self.location, self.name = location, name
         self.token = uuid.uuid4().hex
-        self.beats = 0
+        self.renewals = 0
         self.thread: threading.Thread | None = None
         self.stop = threading.Event()
         self.lost = False
@@ -93,30 +93,30 @@ class BeatLock:
         while True:
             if wait:
                 while self.is_alive():
-                    time.sleep(BEAT_SECONDS / 5)
+                    time.sleep(HEARTBEAT_SECONDS / 5)
             else:
                 self.refuse_if_held()
-            self._beat()
-            time.sleep(BEAT_SECONDS / 10)  # of two who took it over at once the later one has it
+            self._renew()
+            time.sleep(HEARTBEAT_SECONDS / 10)  # if two processes took it at once, the later write wins
             if self._read().get("token") == self.token:
                 break
             if not wait:
-                raise _refusal(self.place, "it started at the same moment")
+                raise _refusal(self.location, "it started at the same moment")
         self.thread = threading.Thread(target=self._keep, daemon=True)
         self.thread.start()
 
     def refuse_if_held(self) -> None:
         if self.is_alive():
-            raise _refusal(self.place, self._read().get("holder", "holder unknown"))
+            raise _refusal(self.location, self._read().get("holder", "holder unknown"))
 
     def is_alive(self) -> bool:
-        """Watch the lock until it changes (alive) or `PATIENCE` beats have passed (dead)."""
+        """Watch the lock until it changes (held) or `EXPIRY` heartbeats have passed (expired)."""
         seen = self._read()
         if not seen or _ended_here(seen):
             return False
-        until = time.monotonic() + PATIENCE * BEAT_SECONDS
+        until = time.monotonic() + EXPIRY * HEARTBEAT_SECONDS
         while time.monotonic() < until:
-            time.sleep(BEAT_SECONDS / 5)
+            time.sleep(HEARTBEAT_SECONDS / 5)
             now = self._read()
             if not now:
                 return False
@@ -127,7 +127,7 @@ class BeatLock:
     def check(self) -> None:
         if self.lost:
             raise InputError(
-                f"{self.place}: this process was silent so long that another run took its lock; it stops here"
+                f"{self.location}: this process did not renew its lock in time, and another run took it over"
             )
 
     def release(self) -> None:
@@ -137,27 +137,32 @@ class BeatLock:
         self.thread.join()
         self.thread = None
         if not self.lost:
-            self.place.remove(self.name)
+            self.location.remove(self.name)
 
     def _keep(self) -> None:
-        while not self.stop.wait(BEAT_SECONDS):
+        while not self.stop.wait(HEARTBEAT_SECONDS):
             try:
                 held = self._read().get("token")
                 if held not in (self.token, None):
                     self.lost = True
                     return
-                self._beat()
-            except Exception:  # the network may come back; a lock that is then another's is noticed above
+                self._renew()
+            except Exception:  # the network may recover; a lock lost meanwhile is noticed above
                 continue
 
-    def _beat(self) -> None:
-        self.beats += 1
-        content = {"token": self.token, "beat": self.beats, "host": socket.gethostname(), "pid": os.getpid()}
-        self.place.write(self.name, json.dumps(content | {"holder": _holder()}).encode())
+    def _renew(self) -> None:
+        self.renewals += 1
+        content = {
+            "token": self.token,
+            "beat": self.renewals,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+        }
+        self.location.write(self.name, json.dumps(content | {"holder": _holder()}).encode())
 
     def _read(self) -> dict[str, Any]:
         try:
-            found = json.loads(self.place.read(self.name) or b"{}")
+            found = json.loads(self.location.read(self.name) or b"{}")
         except ValueError:
             return {"token": "unreadable"}
         return found if isinstance(found, dict) else {"token": "unreadable"}
@@ -168,7 +173,7 @@ def _holder() -> str:
 
 
 def _ended_here(found: dict[str, Any]) -> bool:
-    """Whether the holder ran on this machine and is gone."""
+    """Whether the holder ran on this machine and its process has ended."""
     pid = found.get("pid")
     if found.get("host") != socket.gethostname() or not isinstance(pid, int) or pid <= 0:
         return False

@@ -1,72 +1,103 @@
-"""Progress of a sweep, once a tile, on stderr: a bar on a terminal, a line now and then in a log."""
+"""Progress of long work: one signature for everything, a bar on a terminal, a line now and then in a log."""
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.text import Text
-
-from lidjax.sweep.plan import Plan
+from rich.progress import (
+    Progress as RichProgress,
+)
 
 LOG_SECONDS = 10.0  # between two lines where there is no terminal
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class RateColumn(ProgressColumn):
-    """Cells a second, from the tiles done so far."""
+class Steps(Protocol[T_co]):
+    """Steps of known number: a list, an array, or anything with a length that can be iterated once."""
 
-    def render(self, task: Task) -> Text:
-        rate = task.finished_speed or task.speed
-        return Text("" if rate is None else f"{rate * task.fields['cells_per_tile']:,.3g} cells/s")
-
-
-def tracker(console: Console):
-    """A `track` for `run_sweep`: rate and time left on `console`."""
-
-    def track(tiles: Any, plan: Plan, done: int) -> Iterator[Any]:
-        if done:
-            console.print(f"{done:,} of {plan.num_cells:,} cells are in the store already", highlight=False)
-        cells = (plan.num_cells - done) / max(len(tiles), 1)
-        return (_bar if console.is_terminal or console.is_jupyter else _lines)(tiles, cells, console)
-
-    return track
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[T_co]: ...
 
 
-def _bar(tiles: Any, cells: float, console: Console) -> Iterator[Any]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        RateColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("tiles", total=len(tiles), cells_per_tile=cells)
-        for tile in tiles:
-            yield tile
-            progress.advance(task)
+class Progress(Protocol):
+    """Shows the progress of a stage: called with its steps, returns them one by one.
+
+    Every function of this library that takes long accepts one as `progress`. `done` counts steps of the same stage
+    that were completed by an earlier run and are not among `steps`.
+    """
+
+    def __call__(self, stage: str, steps: Steps[Any], *, done: int = 0) -> Iterable[Any]: ...
 
 
-def _lines(tiles: Any, cells: float, console: Console) -> Iterator[Any]:
-    start = last = time.monotonic()
-    for index, tile in enumerate(tiles, start=1):
-        yield tile
-        now = time.monotonic()
-        if now - last >= LOG_SECONDS:
-            last = now
-            left = (now - start) / index * (len(tiles) - index)
-            rate = index * cells / (now - start)
-            console.print(
-                f"{index:,}/{len(tiles):,} tiles, {rate:,.3g} cells/s, {left:,.0f} s left", highlight=False
-            )
+def no_progress(stage: str, steps: Steps[T], *, done: int = 0) -> Iterable[T]:
+    """The default: shows nothing."""
+    return steps
+
+
+def show_progress(stage: str, steps: Steps[T], *, done: int = 0) -> Iterable[T]:
+    """Show progress on standard error: a bar on a terminal or in a notebook, elsewhere a line every ten seconds.
+
+    Args:
+        stage: What the steps are, such as "tiles".
+        steps: The steps to do, with a length.
+        done: Steps completed earlier.
+
+    Returns:
+        The steps, in order.
+
+    Example:
+        >>> import lidjax
+        >>> list(lidjax.show_progress("squares", [1, 2, 3]))
+        [1, 2, 3]
+    """
+    return ConsoleProgress(Console(stderr=True))(stage, steps, done=done)
+
+
+class ConsoleProgress:
+    """Progress on a console of your own, such as a quiet one. See `show_progress`."""
+
+    def __init__(self, console: Console):
+        self.console = console
+
+    def __call__(self, stage: str, steps: Steps[T], *, done: int = 0) -> Iterable[T]:
+        if self.console.quiet or not len(steps):
+            return steps
+        if self.console.is_terminal or self.console.is_jupyter:
+            return self._bar(stage, steps, done)
+        return self._lines(stage, steps, done)
+
+    def _bar(self, stage: str, steps: Steps[T], done: int) -> Iterator[T]:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with RichProgress(*columns, console=self.console) as bar:
+            task = bar.add_task(stage, total=done + len(steps), completed=done)
+            for step in steps:
+                yield step
+                bar.advance(task)
+
+    def _lines(self, stage: str, steps: Steps[T], done: int) -> Iterator[T]:
+        start = last = time.monotonic()
+        total = done + len(steps)
+        for count, step in enumerate(steps, start=1):
+            yield step
+            now = time.monotonic()
+            if now - last >= LOG_SECONDS:
+                last = now
+                left = (now - start) / count * (len(steps) - count)
+                self.console.print(
+                    f"{stage}: {done + count:,} of {total:,}, {left:,.0f} s left", highlight=False
+                )

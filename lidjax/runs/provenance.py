@@ -1,4 +1,4 @@
-"""What made a store: the spec, versions, device and commit, kept inside it."""
+"""What made a store: versions, device and commit, kept inside it."""
 
 import platform
 import subprocess
@@ -7,15 +7,6 @@ from typing import Any
 
 import jax
 import numpy as np
-
-from lidjax.sweep.plan import describe_device
-from lidjax.sweep.spec import FeaturesSpec, FrontierSpec, Spec
-from lidjax.sweep.spec_file import spec_to_dict
-
-
-def provenance_of(spec: Spec) -> dict[str, Any]:
-    kind = {FeaturesSpec: "features", FrontierSpec: "frontier"}.get(type(spec), "synthetic")
-    return {"spec": spec_to_dict(spec), "kind": kind, **circumstances()}
 
 
 def circumstances() -> dict[str, Any]:
@@ -30,8 +21,14 @@ def circumstances() -> dict[str, Any]:
     return {"versions": packages, "device": describe_device(), "git_commit": git_commit()}
 
 
+def describe_device() -> str:
+    """Kind and number of the devices that JAX uses."""
+    devices = jax.devices()
+    return f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
+
+
 def git_commit() -> str:
-    """Commit of the package's own checkout; `unknown` for an installed copy, `+dirty` where it is changed."""
+    """Commit of the checkout that the package is imported from, with `+dirty` if it has changes; else `unknown`."""
     here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():
         return "unknown"

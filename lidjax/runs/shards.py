@@ -1,7 +1,7 @@
-"""Which share of a sweep this process has: said by the user, by a SLURM job array, or by `jax.distributed`.
+"""Which shard of a run this process computes: given by the user, by a SLURM job array, or by `jax.distributed`.
 
-Shares need no talk while they work: processes meet when they start, to be numbered, and the first looks at the store
-and its locks to see that the others have ended.
+Processes do not communicate while they compute. They meet once, at the start, to be numbered; at the end the first one
+reads from the store and its locks whether the others have finished.
 """
 
 import os
@@ -9,28 +9,30 @@ import time
 from collections.abc import Mapping
 
 import jax
+import numpy as np
 
 from lidjax.errors import InputError
-from lidjax.runs.location import Place
-from lidjax.runs.lock import Share, is_held
-from lidjax.runs.store import SweepStore
+from lidjax.runs.location import Location
+from lidjax.runs.lock import Shard, is_held
+from lidjax.runs.store import open_group
+from lidjax.status import PENDING
 
-START_TIMEOUT = 300  # seconds until a process that does not come is given up
-START_GRACE = 15  # seconds that a process has for its first sign of work, after this one has ended its own
+START_TIMEOUT = 300  # seconds to wait for a process that does not start
+START_GRACE = 15  # seconds that another process has to take its lock, after this one has finished
 
 
-def parse_share(text: str) -> Share:
+def parse_shard(text: str) -> Shard:
     """`2/8` is the second of eight."""
     index, slash, count = text.partition("/")
     if not (slash and index.isdecimal() and count.isdecimal()):
         raise InputError(f"--shard {text!r}: must be I/N, such as 2/8 for the second of eight")
     if not 1 <= int(index) <= int(count):
         raise InputError(f"--shard {text!r}: I is from 1 to {count}")
-    return Share(int(index) - 1, int(count))
+    return Shard(int(index) - 1, int(count))
 
 
-def array_share(environment: Mapping[str, str] = os.environ) -> Share | None:
-    """The share of a task of a SLURM job array (`sbatch --array=1-8`); None outside of one."""
+def array_shard(environment: Mapping[str, str] = os.environ) -> Shard | None:
+    """The shard of a task of a SLURM job array (`sbatch --array=1-8`); None outside of one."""
     names = ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_MAX", "SLURM_ARRAY_TASK_COUNT")
     if names[0] not in environment:
         return None
@@ -43,11 +45,11 @@ def array_share(environment: Mapping[str, str] = os.environ) -> Share | None:
             f"the job array has {count} tasks between {first} and {last}: number them without gaps, --array={first}-"
             f"{first + count - 1}"
         )
-    return Share(task - first, count)
+    return Shard(task - first, count)
 
 
-def join_processes(environment: Mapping[str, str] = os.environ) -> Share:
-    """Meet the other processes of a job (`jax.distributed.initialize`) and take the share of this one's number.
+def join_processes(environment: Mapping[str, str] = os.environ) -> Shard:
+    """Meet the other processes of a job through `jax.distributed` and return the shard with this process's number.
 
     SLURM, Open MPI, GKE and TPU pods tell JAX what it needs; elsewhere JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
     JAX_PROCESS_ID do.
@@ -59,9 +61,9 @@ def join_processes(environment: Mapping[str, str] = os.environ) -> Share:
             process_id=number,
             initialization_timeout=START_TIMEOUT,
         )
-        share = Share(jax.process_index(), jax.process_count())
-        # Parted at once: nothing is left to say, and a process that dies later takes no other with it, whereas
-        # JAX's coordinator ends all that are still connected.
+        shard = Shard(jax.process_index(), jax.process_count())
+        # Disconnect at once: nothing more is exchanged, and JAX's coordinator would end every process that is still
+        # connected when one of them dies.
         jax.distributed.shutdown()
     except (ValueError, RuntimeError, TypeError) as error:
         raise InputError(
@@ -69,7 +71,7 @@ def join_processes(environment: Mapping[str, str] = os.environ) -> Share:
             "under SLURM start them with srun; elsewhere set JAX_COORDINATOR_ADDRESS (host:port of process 0), "
             "JAX_NUM_PROCESSES and JAX_PROCESS_ID for each; or use --shard I/N, which needs no coordinator"
         ) from None
-    return share
+    return shard
 
 
 def _number(environment: Mapping[str, str], name: str) -> int | None:
@@ -79,23 +81,24 @@ def _number(environment: Mapping[str, str], name: str) -> int | None:
     return None if text is None else int(text)
 
 
-def wait_for_others(place: Place, share: Share) -> int:
-    """Wait until the other shares are done or their processes are gone; returns how many cells are missing.
+def wait_for_others(location: Location, shard: Shard) -> int:
+    """Wait until the other shards are complete or their processes have ended; returns how many cells are missing.
 
-    What the store and its locks say is all that is asked: no process has to answer.
+    Only the store and its locks are read: no process has to answer.
     """
-    others = [Share(index, share.count) for index in range(share.count) if index != share.index]
-    patience = time.monotonic() + START_GRACE
+    others = [Shard(index, shard.count) for index in range(shard.count) if index != shard.index]
+    deadline = time.monotonic() + START_GRACE
     while True:
-        at_work = [other for other in others if is_held(place, other)]
-        missing = missing_cells(place)
-        if not missing or (not at_work and time.monotonic() > patience):
+        at_work = [other for other in others if is_held(location, other)]
+        missing = missing_cells(location)
+        if not missing or (not at_work and time.monotonic() > deadline):
             return missing
-        while any(is_held(place, other) for other in at_work):
+        while any(is_held(location, other) for other in at_work):
             time.sleep(0.5)
         time.sleep(0.5)
 
 
-def missing_cells(place: Place) -> int:
-    """How many cells of the place's store are not computed yet, by any share."""
-    return int(SweepStore.open(place.zarr_store(), place.store_name).pending().sum())
+def missing_cells(location: Location) -> int:
+    """How many cells of the store are not computed yet."""
+    group, _ = open_group(location.zarr_store(), location.store_name)
+    return int((np.asarray(group["status"][...]) == PENDING).sum())  # type: ignore[index]  # an array, not a group

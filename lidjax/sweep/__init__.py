@@ -1,5 +1,37 @@
-"""Sweeps: a spec goes in, one compiled program runs over the whole grid, a labelled store comes out."""
+"""Sweeps: a spec goes in, one compiled program computes a whole grid, labelled results come out."""
 
+from lidjax.sweep.kinds import Kind as Kind
+from lidjax.sweep.kinds import SummaryTable as SummaryTable
+from lidjax.sweep.kinds import all_kinds as all_kinds
+from lidjax.sweep.kinds import kind_named as kind_named
+from lidjax.sweep.kinds import kind_of_results as kind_of_results
+from lidjax.sweep.kinds import register_kind as register_kind
+from lidjax.sweep.measure import Measurement as Measurement
+from lidjax.sweep.measure import peak_memory as peak_memory
+from lidjax.sweep.plan import Plan as Plan
+from lidjax.sweep.results import cell_failures as cell_failures
+from lidjax.sweep.results import comparison_figure as comparison_figure
+from lidjax.sweep.results import open_results as open_results
+from lidjax.sweep.results import summarise as summarise
+from lidjax.sweep.results import summary_tables as summary_tables
+from lidjax.sweep.results import sweep_figures as sweep_figures
+from lidjax.sweep.run import measure_sweep as measure_sweep
 from lidjax.sweep.run import plan_sweep as plan_sweep
 from lidjax.sweep.run import run_sweep as run_sweep
+from lidjax.sweep.source import Cost as Cost
+from lidjax.sweep.source import Source as Source
+from lidjax.sweep.sources.features import Features as Features
+from lidjax.sweep.sources.features import FeaturesGrid as FeaturesGrid
+from lidjax.sweep.sources.features import FeaturesSpec as FeaturesSpec
+from lidjax.sweep.sources.frontier import Frontier as Frontier
+from lidjax.sweep.sources.frontier import FrontierGrid as FrontierGrid
+from lidjax.sweep.sources.frontier import FrontierSpec as FrontierSpec
+from lidjax.sweep.sources.synthetic.spec import Model as Model
+from lidjax.sweep.sources.synthetic.spec import SyntheticGrid as SyntheticGrid
+from lidjax.sweep.sources.synthetic.spec import SyntheticSpec as SyntheticSpec
+from lidjax.sweep.spec import Fit as Fit
+from lidjax.sweep.spec import Run as Run
+from lidjax.sweep.spec import Spec as Spec
 from lidjax.sweep.spec_file import load_spec as load_spec
+from lidjax.sweep.spec_file import spec_from_dict as spec_from_dict
+from lidjax.sweep.spec_file import spec_to_dict as spec_to_dict

@@ -1,7 +1,8 @@
-"""What this machine does in a second: three small kernels for the cut into tiles, real tiles for the forecast."""
+"""How fast this machine is, measured with three small kernels: enough to choose the size of a tile."""
 
 import functools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -12,7 +13,7 @@ from lidjax.sweep.source import Cost
 
 @dataclass(frozen=True)
 class Rates:
-    """What this device does in a second."""
+    """Work that this device does in a second, in the units of `Cost`."""
 
     flops: float
     draws: float
@@ -28,7 +29,7 @@ class Rates:
 
 @functools.cache
 def calibrate(dtype: str, repeats: int = 3) -> Rates:
-    """Time three small kernels, a fraction of a second in all: good for a factor of about two."""
+    """Time three small kernels, a fraction of a second in all. The rates are right to a factor of about two."""
     key = jax.random.key(0, impl="threefry2x32")
     with jax.enable_x64(dtype == "float64"):
         square = jnp.ones((512, 512), dtype)
@@ -40,7 +41,7 @@ def calibrate(dtype: str, repeats: int = 3) -> Rates:
     return Rates(flops=2 * 512**3 / matmul / 3, draws=wide.size / draw, evaluations=wide.size / power)
 
 
-def _best_time(function, argument, *, repeats: int) -> float:
+def _best_time(function: Callable[[jax.Array], jax.Array], argument: jax.Array, *, repeats: int) -> float:
     compiled = jax.jit(function)
     jax.block_until_ready(compiled(argument))
     times = []

@@ -1,24 +1,28 @@
-"""One tile from its coordinates: padded to the shape of its program, cut over devices, halved where memory ends."""
+"""Computing a tile: padded to the shape of its program, divided among devices, halved if it does not fit in memory."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 
 import jax
 import numpy as np
 
 from lidjax.errors import InputError
+from lidjax.runs.schema import CellValues
 from lidjax.sweep.plan import Plan
-from lidjax.sweep.source import Source, TileResult
+from lidjax.sweep.source import Source
+
+logger = logging.getLogger(__name__)
 
 
 class TileComputer:
-    """Computes the tiles of a plan. After an out-of-memory it goes on in halves of the tile."""
+    """Computes the tiles of a plan. When a tile does not fit in memory it is computed in halves from then on."""
 
-    def __init__(self, source: Source, plan: Plan, say: Callable[[str], None] = lambda text: None):
-        self.source, self.plan, self.say = source, plan, say
+    def __init__(self, source: Source, plan: Plan):
+        self.source, self.plan = source, plan
         self.shape = dict(plan.tile)
-        self.told = False
+        self.warned = False
 
-    def __call__(self, tile: Mapping[str, slice]) -> TileResult:
+    def __call__(self, tile: Mapping[str, slice]) -> CellValues:
         """Every cell of the tile, in storage order."""
         coords = {name: self.source.axes[name][part] for name, part in tile.items()}
         while True:
@@ -29,8 +33,8 @@ class TileComputer:
                     raise
                 self._halve(error)
 
-    def _pieces(self, coords: Mapping[str, np.ndarray]) -> TileResult:
-        """The tile in pieces of the working shape: one piece, unless memory ended."""
+    def _pieces(self, coords: Mapping[str, np.ndarray]) -> CellValues:
+        """The tile in pieces of the present shape: one piece, unless an earlier tile did not fit in memory."""
         for axis, (name, values) in enumerate(coords.items()):
             size = self.shape[name]
             if len(values) > size:
@@ -38,27 +42,29 @@ class TileComputer:
                     self._pieces({**coords, name: values[at : at + size]})
                     for at in range(0, len(values), size)
                 ]
-                return TileResult(*(np.concatenate(arrays, axis) for arrays in zip(*parts, strict=True)))
+                return {v: np.concatenate([part[v] for part in parts], axis) for v in parts[0]}
         return self._piece(coords)
 
-    def _piece(self, coords: Mapping[str, np.ndarray]) -> TileResult:
-        """Padded to full size by repeating the last values, so that every piece runs the same compiled program;
-        ascending along every axis, as sources may want."""
-        split = self.plan.split
+    def _piece(self, coords: Mapping[str, np.ndarray]) -> CellValues:
+        """One piece, padded by repeating the last values so that every piece runs the same compiled program.
+
+        Values are passed in ascending order along every axis, as sources require.
+        """
+        sharding = self.plan.sharding
         padded, back = {}, []
         for name, values in coords.items():
             order = np.argsort(values, kind="stable")
             back.append(np.argsort(order, kind="stable"))
             size = self.shape[name]
-            if split is not None and name == split.axis:
-                size = split.padded(size)
+            if sharding is not None and name == sharding.axis:
+                size = sharding.padded(size)
             padded[name] = np.pad(values[order], (0, size - len(values)), mode="edge")
-        result = self.source.evaluate(padded) if split is None else self.source.evaluate(padded, split)
+        values = self.source.evaluate(padded, sharding)
         where = np.ix_(*back)
-        return TileResult(result.lgen[where], result.failure[where], result.status[where])
+        return {name: array[where] for name, array in values.items()}
 
     def _halve(self, error: Exception) -> None:
-        for name in (*self.source.split_order, *self.shape):
+        for name in (*self.source.halving_order, *self.shape):
             if self.shape[name] > 1 and name not in self.source.fixed_tile:
                 self.shape[name] = -(-self.shape[name] // 2)
                 break
@@ -67,17 +73,18 @@ class TileComputer:
             raise InputError(
                 f"out of memory with a single cell ({words}); make grid.dim, grid.k or the number of instances smaller"
             ) from None
-        if not self.told:
-            self.told = True
+        if not self.warned:
+            self.warned = True
             shape = (
                 " x ".join(f"{length} {name}" for name, length in self.shape.items() if length > 1)
                 or "1 cell"
             )
-            self.say(
-                f"out of memory: going on with tiles of at most {shape}; a lower run.memory_gib avoids this"
+            logger.warning(
+                "out of memory: continuing with tiles of at most %s; a lower run.memory_gib avoids this",
+                shape,
             )
 
 
-def compute_tile(source: Source, plan: Plan, tile: Mapping[str, slice]) -> TileResult:
+def compute_tile(source: Source, plan: Plan, tile: Mapping[str, slice]) -> CellValues:
     """Evaluate one tile of a plan."""
     return TileComputer(source, plan)(tile)

@@ -1,6 +1,6 @@
-"""The devices of this host as a mesh of one axis, and programs that run one part of a tile on each.
+"""Dividing a tile among the devices of this host.
 
-Only devices that this process owns are used: processes of a cluster share no tile and need no collectives.
+Only devices that this process owns are used: processes of a cluster never share a tile and need no collectives.
 """
 
 import math
@@ -18,8 +18,8 @@ AXIS = "cells"
 SAFE_FLAG = "--xla_cpu_multi_thread_eigen=false"
 
 
-class Split(NamedTuple):
-    """Cut a tile along one of its axes, in equal parts, over the devices of a mesh."""
+class TileSharding(NamedTuple):
+    """How a tile is divided among devices: into equal parts along one of its axes."""
 
     axis: str
     mesh: Mesh
@@ -34,7 +34,7 @@ class Split(NamedTuple):
 
 
 def usable_devices() -> list[Any]:
-    """The devices that a tile is cut over.
+    """The devices that a tile is divided among.
 
     Several CPU devices share XLA's thread pool, which can then deadlock: in 9 of 17 runs of a batched Cholesky on two
     of them, in none of 10 with `--xla_cpu_multi_thread_eigen=false`. Without that flag, which has to be set before JAX
@@ -47,8 +47,8 @@ def usable_devices() -> list[Any]:
         and not eigen_is_safe(os.environ.get("XLA_FLAGS", ""))
     ):
         warnings.warn(
-            f"{len(devices)} CPU devices and one is used: XLA can deadlock on several unless "
-            f"XLA_FLAGS has {SAFE_FLAG} before JAX starts",
+            f"one of {len(devices)} CPU devices is used: with several XLA can deadlock unless XLA_FLAGS contains "
+            f"{SAFE_FLAG} before JAX starts",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -62,39 +62,41 @@ def eigen_is_safe(flags: str) -> bool:
     return bool(settings) and settings[-1] == SAFE_FLAG
 
 
-def choose_split(shardable: tuple[str, ...], tile: Mapping[str, int], devices: list[Any]) -> Split | None:
-    """Cut along the axis that needs the least padding; None where there is one device or nothing to cut."""
+def choose_sharding(
+    shardable: tuple[str, ...], tile: Mapping[str, int], devices: list[Any]
+) -> TileSharding | None:
+    """Divide along the axis that needs the least padding; None for one device, or where no axis can be divided."""
     parts = len(devices)
     wide = [name for name in shardable if tile[name] > 1]
     if parts < 2 or not wide:
         return None
     axis = min(wide, key=lambda name: math.ceil(tile[name] / parts) * parts / tile[name])
-    return Split(axis, Mesh(np.asarray(devices), (AXIS,)))
+    return TileSharding(axis, Mesh(np.asarray(devices), (AXIS,)))
 
 
 def on_mesh(
-    tile: Callable,
-    split: Split | None,
+    tile: Callable[..., Any],
+    sharding: TileSharding | None,
     arguments: tuple[tuple[str, ...] | None, ...],
     result: tuple[str, ...],
-) -> Callable:
-    """`tile` jitted, each device computing its part along `split.axis`.
+) -> Callable[..., Any]:
+    """`tile` jitted, each device computing its part along `sharding.axis`.
 
     `arguments` names the axes of each argument in order: a tuple for an array; None for one that every device gets
-    whole. The first argument is a dict of axes by name, each cut if it is the split one. `result` names the
-    result's axes. `tile` sees the lengths of one part.
+    whole. The first argument is a dict of axes by name, each divided if it is the sharded one. `result` names the
+    result's axes. `tile` receives the lengths of one part.
     """
-    if split is None:
+    if sharding is None:
         return jax.jit(tile)
 
-    def spec(names: tuple[str, ...] | None):
-        return P(*(AXIS if name == split.axis else None for name in names or ()))
+    def spec(names: tuple[str, ...] | None) -> P:
+        return P(*(AXIS if name == sharding.axis else None for name in names or ()))
 
-    def sharded(axes: Mapping[str, Any], *rest: Any):
-        first = {name: P(AXIS) if name == split.axis else P() for name in axes}
+    def sharded(axes: Mapping[str, Any], *rest: Any) -> Any:
+        first = {name: P(AXIS) if name == sharding.axis else P() for name in axes}
         run = jax.shard_map(
             tile,
-            mesh=split.mesh,
+            mesh=sharding.mesh,
             in_specs=(first, *map(spec, arguments)),
             out_specs=spec(result),
             check_vma=False,  # keys and loops over them have no varying type yet
@@ -104,9 +106,9 @@ def on_mesh(
     return jax.jit(sharded)
 
 
-def part_lengths(lengths: Mapping[str, int], split: Split | None) -> dict[str, int]:
+def part_lengths(lengths: Mapping[str, int], sharding: TileSharding | None) -> dict[str, int]:
     """Lengths of the axes as one device sees them."""
     return {
-        name: length // split.parts if split and name == split.axis else length
+        name: length // sharding.parts if sharding and name == sharding.axis else length
         for name, length in lengths.items()
     }

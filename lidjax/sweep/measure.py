@@ -1,5 +1,6 @@
-"""Time and memory of a run, from a few of its own tiles: computed, timed and thrown away."""
+"""Time and memory that a run will take, measured on a few of its own tiles. Their results are discarded."""
 
+import importlib
 import resource
 import sys
 import time
@@ -12,26 +13,26 @@ from lidjax.sweep.compute import TileComputer
 from lidjax.sweep.plan import Plan
 from lidjax.sweep.source import Source
 
-BUDGET_SECONDS = 6.0  # of computing, after which no further tile is begun
+BUDGET_SECONDS = 6.0  # of computing, after which no more tile is started
 SAMPLES = 9
 
 
-class Forecast(NamedTuple):
-    """What a run will come to on this machine."""
+class Measurement(NamedTuple):
+    """What a run will take on this machine, measured on some of its tiles."""
 
     seconds: float
-    """Of computing, once programs are compiled."""
+    """Time of computing, once the programs are compiled."""
     compile_seconds: float
-    """Of compiling, where no compiled program is kept from before: what the first of two equal tiles took longer."""
+    """Time of compilation, if no compiled program is cached: of each tile, the first time minus the second."""
     peak_bytes: int
-    """Of the process, or of one accelerator."""
+    """Peak memory of the process, or of one accelerator."""
     tiles: int
-    """How many were measured."""
+    """How many tiles were measured."""
 
 
-def forecast(source: Source, plan: Plan) -> Forecast:
-    """Compute tiles spread over the grid, each twice, until the budget is spent; the mean stands for the others."""
-    import lidjax.sweep.session  # noqa: F401  # Zarr and xarray, which a run has in memory too
+def measure(source: Source, plan: Plan) -> Measurement:
+    """Compute tiles spread over the grid, each twice, for some seconds, and extrapolate their mean to all tiles."""
+    importlib.import_module("lidjax.runs.session")  # Zarr and xarray, which a run has in memory too
 
     compute = TileComputer(source, plan)
     spread = np.unique(np.linspace(0, plan.num_tiles - 1, SAMPLES).round().astype(int)).tolist()
@@ -45,11 +46,11 @@ def forecast(source: Source, plan: Plan) -> Forecast:
         compiling += max(first - second, 0.0)
         if sum(times) > BUDGET_SECONDS:
             break
-    return Forecast(float(np.mean(times)) * plan.num_tiles, compiling, peak_memory(), len(times))
+    return Measurement(float(np.mean(times)) * plan.num_tiles, compiling, peak_memory(), len(times))
 
 
 def peak_memory() -> int:
-    """Bytes: the most that an accelerator of this process held, or the process itself where there is none."""
+    """Peak memory in bytes of an accelerator of this process, or of the process itself if there is none."""
     if jax.default_backend() != "cpu":
         stats = [device.memory_stats() or {} for device in jax.local_devices()]
         return max(s.get("peak_bytes_in_use", 0) for s in stats)

@@ -1,129 +1,164 @@
-"""One call from a spec to a labelled Dataset: plan, compute what is missing, store, read back."""
+"""From a spec to labelled results: plan, compute what is missing, store, read back."""
 
-import sys
-from collections.abc import Callable, Iterable, Iterator
+import logging
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
-import numpy as np
 
-from lidjax.runs.interrupt import stop_after_tile
-from lidjax.runs.location import place_of
-from lidjax.runs.lock import Share
+from lidjax.runs.interrupt import StopRequest
+from lidjax.runs.location import open_location
+from lidjax.runs.lock import Shard
+from lidjax.runs.progress import Progress, no_progress
 from lidjax.sweep.compute import TileComputer
-from lidjax.sweep.plan import Plan, make_plan
+from lidjax.sweep.kinds import kind_of_spec
+from lidjax.sweep.measure import Measurement, measure
+from lidjax.sweep.plan import Plan, check_resources, make_plan
 from lidjax.sweep.source import Source
-from lidjax.sweep.spec import FrontierSpec, Spec, SyntheticSpec
-from lidjax.sweep.spec_file import load_spec
+from lidjax.sweep.spec import Spec
+from lidjax.sweep.spec_file import load_spec, spec_from_dict
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Track = Callable[["Waiting", Plan, int], Iterable[Any]]
-"""Wraps the pending tiles, given the plan and how many cells are done already, to show progress."""
+logger = logging.getLogger(__name__)
+SpecLike = Spec | str | Path | Mapping[str, Any]
+"""A spec, a TOML file, or nested dicts."""
 
 
-class Waiting:
-    """The tiles to compute, by number; made one at a time."""
-
-    def __init__(self, plan: Plan, numbers: np.ndarray):
-        self.plan, self.numbers = plan, numbers
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __iter__(self) -> Iterator[dict[str, slice]]:
-        return (self.plan.tile_at(number) for number in self.numbers)
+def as_spec(spec: SpecLike) -> Spec:
+    """The spec that is meant: itself, that of a TOML file, or that of nested dicts."""
+    if isinstance(spec, str | Path):
+        return load_spec(spec)
+    return spec_from_dict(spec) if isinstance(spec, Mapping) else spec
 
 
 def open_source(spec: Spec) -> Source:
-    """The cells a spec describes; reads and checks the feature file if there is one."""
-    if isinstance(spec, SyntheticSpec):
-        from lidjax.sweep.sources.synthetic import SyntheticSource
-
-        return SyntheticSource(spec)
-    if isinstance(spec, FrontierSpec):
-        from lidjax.sweep.sources.frontier import ZipfSource
-
-        return ZipfSource(spec)
-    from lidjax.sweep.sources.features import FeaturesSource
-
-    return FeaturesSource(spec)
+    """The cells that a spec describes. Reads and checks the feature file if there is one."""
+    return kind_of_spec(spec).source(spec)
 
 
 @contextmanager
-def precision_of(spec: Spec) -> Iterator[None]:
+def precision_of(spec: Spec) -> Generator[None]:
     """float64 for the length of a run that asks for it, whatever the session's setting."""
     with jax.enable_x64(spec.run.dtype == "float64"):
         yield
 
 
-def plan_sweep(spec_or_path: Spec | str | Path) -> Plan:
-    """The plan of a sweep: cells, tiles, work, memory and an estimate of time. Runs no cell."""
-    spec = spec_or_path if isinstance(spec_or_path, Spec) else load_spec(spec_or_path)
+def plan_sweep(spec: SpecLike, *, out: str | Path | None = None) -> Plan:
+    """The plan of a sweep: cells, tiles, work, memory and a rough estimate of time. Computes no cell.
+
+    Args:
+        spec: A spec, the path of a TOML file, or nested dicts.
+        out: Folder or URL of the results; if given, its free space is checked.
+
+    Returns:
+        The plan; see `Plan` for its fields.
+
+    Raises:
+        InputError: If the spec is not valid, or memory or disk do not suffice.
+
+    Example:
+        >>> import lidjax
+        >>> grid = {"n": {"logspace": [16, 1024, 4]}, "k": [1, 10, 100], "seed": {"range": [0, 8]}}
+        >>> lidjax.plan_sweep({"model": {}, "grid": grid}).num_cells
+        32
+    """
+    spec = as_spec(spec)
     with precision_of(spec):
-        return make_plan(open_source(spec), spec.run)
+        plan = make_plan(open_source(spec), spec.run)
+        check_resources(plan, open_location(out) if out is not None else None)
+        return plan
+
+
+def measure_sweep(spec: SpecLike) -> Measurement:
+    """Time and memory that a sweep will take on this machine, measured on a few of its tiles.
+
+    Args:
+        spec: A spec, the path of a TOML file, or nested dicts.
+
+    Returns:
+        Seconds of computing and of compiling, peak memory, and how many tiles were measured.
+
+    Raises:
+        InputError: If the spec is not valid, or a tile does not fit in memory.
+
+    Example:
+        >>> import lidjax
+        >>> spec = {"frontier": {"vocabulary": 100}, "grid": {"samples": [10, 100]}}
+        >>> lidjax.measure_sweep(spec).tiles
+        1
+    """
+    spec = as_spec(spec)
+    with precision_of(spec):
+        source = open_source(spec)
+        return measure(source, make_plan(source, spec.run))
 
 
 def run_sweep(
-    spec_or_path: Spec | str | Path,
+    spec_or_path: SpecLike,
     *,
     out: str | Path | None = None,
     resume: bool = True,
-    track: Track | None = None,
-    share: Share | None = None,
+    progress: Progress = no_progress,
+    stop: StopRequest | None = None,
+    shard: Shard | None = None,
 ) -> "xr.Dataset":
-    """Run a sweep, or go on with one, and return its results.
+    """Run a sweep, or resume one, and return its results.
 
-    `spec_or_path` is a spec or a TOML file. With `out`, a folder or any URL that fsspec knows, results go tile by
-    tile to `out/results.zarr`; a run that was interrupted goes on where it was and ends with the same numbers bit for
-    bit. A spec with more grid values than the store computes the new cells and leaves the old ones as they are.
-    `resume=False` starts the store anew. Without `out` they stay in memory. With `share` this process computes its
-    part of the tiles only, and others may be at work on the same store.
+    With `out` the results are written tile by tile to `out/results.zarr`. A run that was interrupted is resumed and
+    ends with the same numbers bit for bit. If the spec has more grid values than the store, only the new cells are
+    computed. The function prints nothing and installs no signal handler: pass `progress` and `stop` for that.
 
-    The Dataset has the spec's axes as dims, and variables `lgen`, `failure` (L_inf, over k too) and
-    `status` (see `lidjax.status`). `failure` is the mean over fresh test instances for one training set;
-    averaging over `seed` is the reader's choice. On a terminal a bar shows progress; `track` replaces it.
+    Args:
+        spec_or_path: A spec, the path of a TOML file, or nested dicts.
+        out: Folder, or any URL that fsspec knows, for the results; without it they stay in memory.
+        resume: False starts the store anew.
+        progress: Shows progress, such as `lidjax.show_progress`; by default nothing is shown.
+        stop: Request that ends the run after the current tile; see `lidjax.stop_on_signals`.
+        shard: Compute this part of the tiles only. Other processes may compute other shards of the same store.
 
-    Raises InputError for a spec, feature file or folder that cannot be used, or that another run is at work on; a
-    cell that fails numerically raises nothing and carries its code in `status`. KeyboardInterrupt (once) ends after
-    the tile in hand.
+    Returns:
+        A Dataset with the spec's axes as dimensions. For the LID model its variables are `lgen`, `failure` (L_inf,
+        also over k) and `status` (see `lidjax.CellStatus`). `failure` is the mean over fresh test instances for one
+        training set; averaging over `seed` is left to the reader. Spec and provenance are in `attrs`.
+
+    Raises:
+        InputError: If the spec, the feature file or the location cannot be used, or another run is using the store.
+            A cell that fails numerically raises nothing; its code is in `status`.
+        Stopped: If `stop` asked for it; completed tiles are kept.
+
+    Example:
+        >>> import lidjax
+        >>> grid = {"n": [20, 80], "k": [1, 10, 100], "dim": 8, "ridge": 0.0, "seed": {"range": [0, 4]}}
+        >>> data = lidjax.run_sweep({"model": {}, "grid": grid})
+        >>> dict(data.failure.squeeze().sizes)
+        {'n': 2, 'seed': 4, 'k': 3}
+        >>> bool(data.failure.isel(n=1).median() < data.failure.isel(n=0).median())
+        True
     """
-    from lidjax.sweep.session import open_session
+    from lidjax.runs.session import open_session
+    from lidjax.sweep.job import SweepJob
 
-    spec = spec_or_path if isinstance(spec_or_path, Spec) else load_spec(spec_or_path)
-    place = place_of(out) if out is not None else None
-    with (
-        precision_of(spec),
-        stop_after_tile() as stop,
-        open_session(spec, source := open_source(spec), place, resume, share, _say) as session,
-    ):
-        plan, store = session.plan, session.store
-        compute = TileComputer(source, plan, _say)
-        pending = store.pending()
-        done = int(pending.size - pending.sum())
-        waiting = Waiting(plan, np.flatnonzero(plan.any_per_tile(pending) & session.mine))
-        for tile in (track or _default_track())(waiting, plan, done):
+    spec = as_spec(spec_or_path)
+    location = open_location(out) if out is not None else None
+    stop = stop or StopRequest()
+    with precision_of(spec):
+        source = open_source(spec)
+        with open_session(SweepJob(spec, source), location, resume, shard) as session:
+            compute = TileComputer(source, session.grid)
+            tiles = session.pending_tiles()
+            done = int(session.own.sum()) - len(tiles)
+            cells = int((~session.pending).sum())
+            if cells:
+                logger.info(
+                    "%s of %s cells are in the store already", f"{cells:,}", f"{session.pending.size:,}"
+                )
+            for tile in progress("tiles", tiles, done=done):
+                stop.check()
+                session.check()
+                session.store.write(tile, compute(tile), session.pending[tuple(tile.values())])
             stop.check()
-            session.check()
-            store.write(tile, compute(tile), pending[tuple(tile.values())])
-        stop.check()
-    return store.dataset()
-
-
-def _say(text: str) -> None:
-    print(f"lidjax: {text}", file=sys.stderr, flush=True)
-
-
-def _default_track() -> Track:
-    """A progress bar where a person is looking, nothing elsewhere."""
-    from rich.console import Console
-
-    from lidjax.runs.progress import tracker
-
-    console = Console(stderr=True)
-    if console.is_terminal or console.is_jupyter:
-        return tracker(console)
-    return lambda waiting, plan, done: waiting
+            return session.store.dataset()

@@ -1,33 +1,27 @@
-"""What the engine needs to know of a source of cells; `synthetic.py`, `features.py` and `zipf.py` are the three."""
+"""What the engine needs to know of a source of cells. Each file or folder of `sources/` has one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from lidjax.status import CellStatus
-from lidjax.sweep.devices import Split
-
-
-class TileResult(NamedTuple):
-    """One tile: cell axes in the source's order, then k for `failure`."""
-
-    lgen: np.ndarray
-    failure: np.ndarray
-    status: np.ndarray
+from lidjax.runs.schema import CellValues, Schema
+from lidjax.sweep.devices import TileSharding
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Work and memory. Work is counted in the three things kernels spend their time on."""
+    """Work and memory of some cells. Work is counted in the three things that kernels spend their time on."""
 
-    flops: float = 0.0  # matrix products and factorisations
-    draws: float = 0.0  # random numbers
-    evaluations: float = 0.0  # elementwise transcendentals, chiefly (1-s)^k
-    bytes: float = 0.0  # scratch and results held at once
+    flops: float = 0.0
+    """Floating-point operations of matrix products and factorisations."""
+    draws: float = 0.0
+    """Random numbers."""
+    evaluations: float = 0.0
+    """Elementwise transcendental functions, chiefly (1-s)^k."""
+    bytes: float = 0.0
+    """Memory for intermediate values and results held at once."""
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(*(getattr(self, f) + getattr(other, f) for f in self.__dataclass_fields__))
@@ -37,25 +31,35 @@ class Cost:
 
 
 class Source(Protocol):
-    """Cells behind one engine. `axes` are the cell axes in storage order; k is not one of them."""
+    """A grid of cells, and how a tile of it is computed."""
 
     axes: dict[str, np.ndarray]
-    k: np.ndarray
+    """The cell axes in storage order: name to values."""
     fixed_tile: dict[str, int]
-    """Tile lengths that this source does not leave to the plan."""
+    """Lengths of a tile that the source requires; the plan chooses the others."""
+
+    @property
+    def schema(self) -> Schema:
+        """The variables of a cell."""
+        ...
+
+    @property
+    def dims(self) -> Mapping[str, np.ndarray]:
+        """Values of the dimensions that variables have beyond the cell axes, such as k."""
+        ...
 
     @property
     def shardable(self) -> tuple[str, ...]:
-        """Axes along which a tile may be cut over devices, the best first; none where it runs on one."""
+        """Axes along which a tile may be divided among devices, the best first; empty for one device only."""
         ...
 
     @property
-    def split_order(self) -> tuple[str, ...]:
-        """Axes to cut first when a tile is too large."""
+    def halving_order(self) -> tuple[str, ...]:
+        """Axes to halve when a tile is too large, in this order."""
         ...
 
     def tile_cost(self, shape: Mapping[str, int]) -> Cost:
-        """The dearest tile of this shape."""
+        """Cost of the most expensive tile of this shape."""
         ...
 
     def total_cost(self) -> Cost:
@@ -66,65 +70,21 @@ class Source(Protocol):
         """What a person should know before running this, a sentence each."""
         ...
 
-    def evaluate(self, coords: Mapping[str, np.ndarray], split: Split | None = None) -> TileResult:
-        """Compute the tile spanned by `coords` (one ascending array an axis), cut over devices by `split`."""
+    def evaluate(self, coords: Mapping[str, np.ndarray], sharding: TileSharding | None = None) -> CellValues:
+        """Compute the tile spanned by `coords` (one ascending array for each axis).
+
+        Returns every variable of the schema over the cell axes, then its own dimensions.
+        """
         ...
 
-    def provenance(self) -> dict[str, str]:
-        """Hashes of the input, version of the random streams: where it differs a store is not continued."""
+    def identity(self) -> Mapping[str, str]:
+        """What decides the numbers of a cell besides the spec: hashes of input, version of the random streams."""
         ...
 
-    def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
-        """Further coordinates of the results: name → (axis, values)."""
+    def coordinates(self) -> Mapping[str, tuple[str, np.ndarray]]:
+        """Further coordinates of the results: name to the axis they lie along, and values."""
         ...
 
-    def description(self) -> dict[str, float]:
-        """Facts of the input that figures and fits need beside the results."""
+    def facts(self) -> Mapping[str, float]:
+        """Numbers that describe the input and that summaries and figures need beside the results."""
         ...
-
-
-def vmap_axes(
-    cell, lengths: Mapping[str, int], carried: tuple[bool, ...] | None = None, loops: tuple[str, ...] = ()
-):
-    """Nest `vmap` over the named arguments of `cell`, outermost first, so results carry the axes in order.
-
-    What does not depend on an axis is not batched over it: one draw of a design serves every β. Axes of
-    length 1 are not mapped at all but put back at the end, so that loops over them keep a scalar bound.
-    With `carried`, `cell` takes a second argument, an array that has the axes marked True, in order.
-    Axes named in `loops` are run one value after the other: less memory, where a cell fills the device by itself.
-    """
-    mapped = [name for name, length in lengths.items() if length > 1]
-    singles = tuple(axis for axis, length in enumerate(lengths.values()) if length == 1)
-    has_axis = dict(zip(lengths, carried, strict=True)) if carried else {}
-
-    def over_grid(axes: Mapping[str, Any], *values):
-        args = {
-            name: value if name in mapped else jax.tree.map(lambda x: x[0], value)
-            for name, value in axes.items()
-        }
-        own = [name for name, held in has_axis.items() if held]
-        values = [x.reshape([lengths[name] for name in own if name in mapped]) for x in values]
-        function = cell
-        for name in reversed(mapped):
-            if name in loops:
-                function = _loop(function, name)
-                continue
-            along = {key: 0 if key == name else None for key in args}
-            function = jax.vmap(function, in_axes=(along, *(0 if has_axis[name] else None for _ in values)))
-        return jax.tree.map(lambda x: jnp.expand_dims(x, singles), function(args, *values))
-
-    return over_grid
-
-
-def _loop(function, name: str):
-    def looped(args):
-        return jax.lax.map(lambda value: function({**args, name: value}), args[name])
-
-    return looped
-
-
-def cell_status(lgen: np.ndarray, failure: np.ndarray) -> np.ndarray:
-    """The code of each cell from its numbers; the last axis of `failure` is k."""
-    finite = np.isfinite(failure).all(axis=-1)
-    status = np.where(finite, CellStatus.OK, CellStatus.FAILURE_NOT_FINITE)
-    return np.where(np.isfinite(lgen), status, CellStatus.LGEN_NOT_FINITE).astype(np.int8)

@@ -7,17 +7,17 @@ An axis of [grid] is a number, a list of numbers, or one of `{ logspace = [lo, h
 import dataclasses
 import math
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import numpy as np
 
 from lidjax.errors import InputError, unknown_name
-from lidjax.sweep.spec import FeaturesSpec, FrontierSpec, Spec, SyntheticSpec
+from lidjax.sweep.kinds import all_kinds, kind_of_spec
+from lidjax.sweep.spec import Spec
 
 LONGEST = 1_000_000  # values of an axis
-KINDS = {"model": SyntheticSpec, "features": FeaturesSpec, "frontier": FrontierSpec}
-"""The table that says which kind of sweep a spec is."""
 
 
 def read_toml(path: Path, examples: str) -> dict[str, Any]:
@@ -33,30 +33,61 @@ def read_toml(path: Path, examples: str) -> dict[str, Any]:
 
 
 def load_spec(path: str | Path) -> Spec:
-    """Read and check a TOML spec. A relative `features.path` is resolved against the spec's folder."""
+    """The sweep spec of a TOML file, checked.
+
+    Args:
+        path: The TOML file. Paths in it start at its folder; the name of the sweep defaults to the file's.
+
+    Returns:
+        A frozen dataclass of the spec's kind, such as `SyntheticSpec`.
+
+    Raises:
+        InputError: If the file cannot be read, or a key or value is not allowed; the message names it.
+
+    Example:
+        >>> import lidjax, pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "mine.toml")
+        ...     _ = path.write_text("[model]\\n[grid]\\nn = [10, 100]\\nk = [1, 10]")
+        ...     spec = lidjax.load_spec(path)
+        >>> spec.name, spec.grid.n
+        ('mine', (10, 100))
+    """
     path = Path(path)
     table = read_toml(path, "sweeps/")
     try:
         spec = spec_from_dict({"name": path.stem, **table})
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    if isinstance(spec, FeaturesSpec) and not Path(spec.features.path).expanduser().is_absolute():
-        resolved = str((path.parent / spec.features.path).resolve())
-        spec = dataclasses.replace(spec, features=dataclasses.replace(spec.features, path=resolved))
-    return spec
+    return kind_of_spec(spec).resolve(spec, path.parent)
 
 
-def spec_from_dict(table: dict[str, Any]) -> Spec:
-    """Build a spec from nested dicts, as TOML or a store's manifest gives them."""
-    kinds = [name for name in KINDS if name in table]
-    if not kinds and ("embedded" in table or "huggingface" in table):
+def spec_from_dict(table: Mapping[str, Any]) -> Spec:
+    """A sweep spec from nested dicts, as TOML or the attributes of results have them.
+
+    Args:
+        table: Tables and values, with the same keys as a TOML spec.
+
+    Returns:
+        A frozen dataclass of the spec's kind.
+
+    Raises:
+        InputError: If a key or value is not allowed; the message names it.
+
+    Example:
+        >>> import lidjax
+        >>> spec = lidjax.spec_from_dict({"model": {}, "grid": {"n": 64, "k": {"logspace": [1, 100, 3]}}})
+        >>> spec.grid.k
+        (1.0, 10.0, 100.0)
+    """
+    named = [kind for kind in all_kinds() if kind.table in table]
+    if not named and ("embedded" in table or "huggingface" in table):
         raise InputError("is a spec of teacher and students: `lidjax distill` runs it")
-    if len(kinds) != 1:
-        raise InputError(
-            "a spec has exactly one of [model] (the LID model), [features] (an .npz of real features) and [frontier] "
-            f"(Zipf draws); this one has {' and '.join(f'[{k}]' for k in kinds) or 'neither'}"
-        )
-    return build(KINDS[kinds[0]], table, "")
+    if len(named) != 1:
+        allowed = ", ".join(f"[{kind.table}] ({kind.title})" for kind in all_kinds())
+        found = " and ".join(f"[{kind.table}]" for kind in named) or "none"
+        raise InputError(f"a spec has exactly one of the tables {allowed}; this one has {found}")
+    return build(named[0].spec, dict(table), "")
 
 
 def spec_to_dict(spec: Any) -> dict[str, Any]:
@@ -64,16 +95,14 @@ def spec_to_dict(spec: Any) -> dict[str, Any]:
     return dataclasses.asdict(spec, dict_factory=lambda items: {k: _plain(v) for k, v in items})
 
 
-def law_of(spec: Spec) -> dict[str, Any]:
-    """The part of a spec that decides the numbers; two stores may be continued only where it agrees.
-
-    A feature file counts by its content, which the store keeps a hash of, not by its path.
-    """
+def identity_of(spec: Spec) -> dict[str, Any]:
+    """The part of a spec that decides the numbers of its cells: a store is resumed only where it agrees."""
     table = spec_to_dict(spec)
     del table["name"], table["fit"]
     table["run"] = {key: table["run"][key] for key in ("root_key", "dtype")}
-    if "features" in table:
-        del table["features"]["path"]
+    for key in kind_of_spec(spec).not_identity:
+        name, _, field = key.partition(".")
+        del table[name][field]
     return table
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lidjax.allocation.budget import Budget, Line, as_fraction, whole
+from lidjax.allocation.budget import Budget, BudgetLine, as_fraction, whole_split
 from lidjax.errors import InputError
 
 
@@ -33,11 +33,11 @@ def test_every_unit_of_a_budget_beyond_floats_is_spent():
     st.decimals("0.001", 1000, places=3),
     st.floats(0, 1),
 )
-def test_a_whole_split_never_overspends_nor_leaves_an_attempt(total, train, infer, place):
+def test_a_whole_split_never_overspends_nor_leaves_an_attempt(total, train, infer, position):
     total = total + train + infer
     budget = Budget(Fraction(total), Fraction(train), Fraction(infer))
-    line = Line(budget)
-    n, k = whole(budget, line.at(line.low + place * (line.high - line.low)))
+    line = BudgetLine(budget)
+    n, k = whole_split(budget, line.at(line.low + position * (line.high - line.low)))
     assert n >= 1
     assert k >= 1
     spent = n * budget.cost_train + k * budget.cost_infer
@@ -45,17 +45,17 @@ def test_a_whole_split_never_overspends_nor_leaves_an_attempt(total, train, infe
 
 
 def test_the_line_ends_at_one_instance_and_one_attempt():
-    line = Line(Budget.checked(1e18, 2.0, 0.5, 4))
+    line = BudgetLine(Budget.checked(1e18, 2.0, 0.5, 4))
     low, high = line.at(np.array([line.low, line.high])).log_n
     assert low == pytest.approx(0, abs=1e-12)
     assert np.exp(high) == pytest.approx((1e18 - 2) / 2, rel=1e-12)
     assert line.at(line.high).log_k == pytest.approx(0, abs=1e-12)
     for n in (1.0, 37.0, 1e9, 4.9e17):
-        assert np.exp(line.at(line.at_n(np.float64(n))).log_n) == pytest.approx(n, rel=1e-12)
+        assert np.exp(line.at(line.s_of_n(np.float64(n))).log_n) == pytest.approx(n, rel=1e-12)
     for k in (1.0, 37.0, 1e9, 4.9e17):
-        assert np.exp(line.at(np.float64(line.at_k(k))).log_k) == pytest.approx(k, rel=1e-12)
+        assert np.exp(line.at(np.float64(line.s_of_k(k))).log_k) == pytest.approx(k, rel=1e-12)
     middle = line.at(np.float64(3.0))
-    assert middle.trains + middle.samples == pytest.approx(1, rel=1e-15)
+    assert middle.training_share + middle.sampling_share == pytest.approx(1, rel=1e-15)
     spent = 2 * np.exp(middle.log_n) + 2 * np.exp(middle.log_k)
     assert spent == pytest.approx(1e18, rel=1e-12)
 

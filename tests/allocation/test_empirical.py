@@ -3,56 +3,16 @@
 import numpy as np
 import pytest
 import xarray as xr
+from helpers.made_curves import COSTS, MODEL, N, exact_curves, exact_values, power_laws
 
-from lidjax import power_law_spectrum, power_law_teacher
-from lidjax.allocation import allocate, allocate_sweep, surface_exact, surface_sweep
-from lidjax.allocation.losses import Losses, Model
+from lidjax.allocation import allocate, allocate_sweep
 from lidjax.errors import InputError
 from lidjax.status import CellStatus
-
-N = np.unique(np.geomspace(8, 20_000, 30).astype(int))
-K = np.geomspace(1, 1e5, 41)
-DIM = 30
-MODEL = {
-    "eigenvalues": power_law_spectrum(DIM, 1.5),
-    "theta": power_law_teacher(DIM),
-    "beta": 2.5,
-    "sigma_eta": 0.1,
-    "delta": 0.05,
-    "ridge": 1e-9,
-}
-COSTS = {"cost_train": 2.0, "cost_infer": 0.5}
-
-
-def as_sweep(lgen, failure, n=N, k=K):
-    """Curves (seed, n), (seed, n, k) as the results of a sweep."""
-    return xr.Dataset(
-        {
-            "lgen": (("beta", "seed", "n"), lgen[None]),
-            "failure": (("beta", "seed", "n", "k"), failure[None]),
-            "status": (("beta", "seed", "n"), np.zeros((1, *lgen.shape), np.int8)),
-        },
-        coords={"beta": [2.5], "n": n, "seed": np.arange(len(lgen)), "k": k, "dim": DIM},
-        attrs={"spec": {"name": "made", "fit": {"window": [30.0, 3000.0]}}, "kind": "made"},
-    )
-
-
-def power_laws(seeds=1, noise=0.0):
-    """L_gen = 4/N, L_inf = 2 k^-1.5, with prefactors that vary over training sets."""
-    rng = np.random.default_rng(2)
-    first, second = np.exp(noise * rng.normal(size=(2, seeds)))
-    lgen = first[:, None] * 4.0 / N[None, :]
-    return as_sweep(lgen, second[:, None, None] * 2 * K[None, None, :] ** -1.5 + 0 * lgen[:, :, None])
 
 
 @pytest.fixture(scope="module")
 def exact_sweep():
-    """The exact losses on the store's grid, as one training set."""
-    losses = Losses(np.asarray(MODEL["eigenvalues"]), np.asarray(MODEL["theta"]), "gamma")
-    log_n, log_k = (x.ravel() for x in np.meshgrid(np.log(N), np.log(K), indexing="ij"))
-    values = losses.values(log_n, log_k, Model(0.04, 1e-9, 2.5, 0.05, 0.1))
-    failure = np.exp(values.log_failure).reshape(len(N), len(K))
-    return as_sweep(np.exp(values.log_lgen).reshape(len(N), len(K))[None, :, 0], failure[None])
+    return exact_curves()
 
 
 def test_power_laws_give_the_least_of_eq_23():
@@ -86,15 +46,10 @@ def test_exact_curves_give_the_exact_optimum(exact_sweep):
         np.exp(np.logaddexp(np.log(w) + v.log_lgen, v.log_failure))[0]
         for b, row in zip(budgets[:, 0], found.n, strict=True)
         for w, n in zip(weights, row, strict=True)
-        for v in [_exactly(n, (b - 2 * n) / 0.5)]
+        for v in [exact_values(np.log([n]), np.log([(b - 2 * n) / 0.5]))]
     ])  # fmt: skip
     assert np.all(at_found < 1.005 * truth.loss.ravel())
     assert np.all((found.n_low <= truth.n) & (truth.n <= found.n_high))
-
-
-def _exactly(n, k):
-    losses = Losses(np.asarray(MODEL["eigenvalues"]), np.asarray(MODEL["theta"]), "gamma")
-    return losses.values(np.log([n]), np.log([k]), Model(0.04, 1e-9, 2.5, 0.05, 0.1))
 
 
 def test_the_interval_covers_what_seeds_do():
@@ -154,18 +109,3 @@ def test_bad_input_is_named(name):
     change, options, words = BAD[name]
     with pytest.raises(InputError, match=words):
         allocate_sweep(change(power_laws()), **{"budget": 2e3, **COSTS, "weight": 1.0, **options})
-
-
-def test_figure_2_shows_the_optimum(exact_sweep):
-    weights = np.array([0.1, 10.0, 1e4])
-    exact = surface_exact(3000, **COSTS, weight=weights, **MODEL)
-    sweep = surface_sweep(exact_sweep, 3000, **COSTS, weight=weights)
-    truth = allocate(3000, **COSTS, weight=weights, **MODEL)
-    step = np.diff(exact.n).max()
-    assert np.all(np.abs(exact.finite_n.best_n - truth.n) < 1.5 * step)
-    assert np.all(np.abs(sweep.finite_n.best_n - truth.n) < 0.05 * truth.n)
-    assert np.all(np.abs(exact.finite_n.rule_n - truth.rules["eq24"].n) < 2)
-    np.testing.assert_allclose(exact.constant_beta.best_n, exact.constant_beta.rule_n, atol=1.5 * step)
-    np.testing.assert_allclose(10 ** exact.finite_n.log10_total.min(axis=1), truth.loss, rtol=1e-2)
-    assert exact.finite_n.log10_total.shape == (3, len(exact.n))
-    np.testing.assert_allclose(2 * exact.n + 0.5 * exact.k, 3000)

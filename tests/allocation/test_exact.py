@@ -8,8 +8,8 @@ from helpers.allocation_twin import SPECTRA, Setting, all_whole_splits, fine_gri
 
 from lidjax import power_law_spectrum, power_law_teacher
 from lidjax.allocation import allocate
-from lidjax.allocation.budget import Budget, Line
-from lidjax.allocation.losses import Losses, Model, log_total
+from lidjax.allocation.budget import Budget, BudgetLine
+from lidjax.allocation.losses import ExactLosses, LossParameters, total_loss
 from lidjax.errors import InputError
 
 DIM = SPECTRA[1][0]
@@ -121,13 +121,13 @@ def test_ends_slope_as_differences_do():
         np.array([50.0, 500.0]), cost_train=2, cost_infer=0.5, weight=0.7, queries=3, rules=(), **MODEL
     )
     with jax.enable_x64(True):
-        losses = Losses(np.asarray(MODES["eigenvalues"]), np.asarray(MODES["theta"]), "gamma")
-        model = Model(0.04, 1e-9, 2.5, 0.05, 0.1)
+        losses = ExactLosses(np.asarray(MODES["eigenvalues"]), np.asarray(MODES["theta"]), "gamma")
+        model = LossParameters(0.04, 1e-9, 2.5, 0.05, 0.1)
         for i, total in enumerate((50.0, 500.0)):
             for money, end in ((2.0, "slope_at_n1"), (total - 1.5, "slope_at_k1")):
                 near = money + np.array([-1e-5, 1e-5])
                 values = losses.values(np.log(near / 2), np.log((total - near) / 1.5), model)
-                loss = np.exp(log_total(np.log(0.7), values).log)
+                loss = np.exp(total_loss(np.log(0.7), values).log)
                 expected = (loss[1] - loss[0]) / 2e-5
                 assert getattr(found, end)[i] == pytest.approx(expected, rel=1e-5, abs=1e-10)
 
@@ -159,10 +159,10 @@ def test_the_kind_is_what_the_slopes_say():
 
 def test_the_flat_range_is_within_one_percent_and_no_wider():
     found = allocate(3000, cost_train=1, cost_infer=1, weight=10.0, rules=(), **MODEL)
-    losses = Losses(np.asarray(MODES["eigenvalues"]), np.asarray(MODES["theta"]), "gamma")
-    model = Model(0.04, 1e-9, 2.5, 0.05, 0.1)
+    losses = ExactLosses(np.asarray(MODES["eigenvalues"]), np.asarray(MODES["theta"]), "gamma")
+    model = LossParameters(0.04, 1e-9, 2.5, 0.05, 0.1)
     n = np.array([found.n_low * 0.99, found.n_low * 1.002, found.n_high * 0.998, found.n_high * 1.01])
-    total = np.exp(log_total(np.log(10.0), losses.values(np.log(n), np.log(3000 - n), model)).log)
+    total = np.exp(total_loss(np.log(10.0), losses.values(np.log(n), np.log(3000 - n), model)).log)
     assert np.all(total[1:3] < 1.01 * found.loss)
     assert np.all(total[[0, 3]] > 1.01 * found.loss)
 
@@ -233,7 +233,7 @@ def test_ridgeless_peak_is_a_wall():
     )
     assert np.all(np.isfinite(found.loss))
     assert not np.any(found.n == DIM)
-    low, high = Line(Budget.checked(60.0, 1, 0.5, 1)).at_n(np.array([1.0, DIM]))
+    low, high = BudgetLine(Budget.checked(60.0, 1, 0.5, 1)).s_of_n(np.array([1.0, DIM]))
     assert low < high
 
 

@@ -5,14 +5,13 @@ import json
 import jax
 import numpy as np
 import pytest
+from helpers.stores import store_path
 
-from lidjax.allocation.losses import Losses
-from lidjax.allocation.losses import Model as LossModel
+from lidjax.allocation.losses import ExactLosses, LossParameters
 from lidjax.cli import main
-from lidjax.runs.store import SweepStore, store_path
-from lidjax.sweep.source import TileResult
-from lidjax.sweep.spec import Fit, Model, SyntheticGrid, SyntheticSpec
-from lidjax.sweep.spec_file import spec_to_dict
+from lidjax.runs.manifest import Contents
+from lidjax.runs.store import Store
+from lidjax.sweep import Fit, Model, SyntheticGrid, SyntheticSpec, spec_to_dict
 
 AXES = ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta", "n", "seed")
 
@@ -40,30 +39,26 @@ def store(tmp_path_factory):
     axes = {name: np.array(getattr(grid, name)) for name in AXES}
     shape = tuple(len(values) for values in axes.values())
     out = tmp_path_factory.mktemp("run")
-    made = SweepStore.create(
-        store_path(out),
+    contents = Contents(
         axes=axes,
-        k=K,
-        coordinates={},
+        dims={"k": K},
         tile=dict(zip(AXES, shape, strict=True)),
-        law={},
+        coordinates={},
+        identity={},
         provenance={"spec": spec_to_dict(spec), "kind": "synthetic"},
     )
-    losses = Losses(np.arange(1, 31.0) ** -2.5, np.full(30, 30**-0.5), "gamma")
+    made = Store.create(store_path(out), SCHEMA, contents)
+    losses = ExactLosses(np.arange(1, 31.0) ** -2.5, np.full(30, 30**-0.5), "gamma")
     log_n, log_k = (x.ravel() for x in np.meshgrid(np.log(N), np.log(K), indexing="ij"))
     spread = np.exp(0.05 * np.random.default_rng(1).normal(size=SEEDS))
     lgen, failure = [], []
     for beta in grid.beta:
         with jax.enable_x64(True):
-            values = losses.values(log_n, log_k, LossModel(0.01 * 2 / (beta - 2), 1e-9, beta, 0.05, 0.1))
+            values = losses.values(log_n, log_k, LossParameters(0.01 * 2 / (beta - 2), 1e-9, beta, 0.05, 0.1))
         lgen.append(np.exp(values.log_lgen).reshape(len(N), 1, len(K))[..., 0] * spread)
         failure.append(np.exp(values.log_failure).reshape(len(N), 1, len(K)) * spread[:, None])
-    made.write(
-        {name: slice(None) for name in AXES},
-        TileResult(
-            np.array(lgen).reshape(shape), np.array(failure).reshape(*shape, len(K)), np.zeros(shape, np.int8)
-        ),
-    )
+    values = {"lgen": np.array(lgen).reshape(shape), "failure": np.array(failure).reshape(*shape, len(K))}
+    made.write({name: slice(None) for name in AXES}, values)
     return str(out)
 
 

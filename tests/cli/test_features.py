@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from helpers.formula_weights import formula_weights
 from helpers.made_up_tfds import made_up_rows, write_tfds
+from lidjax.cli.output import to_json
 
 from lidjax.cli import main
+from lidjax.features import diagnostics_report
+from lidjax.runs.store import open_results
 
 pytest.importorskip("tensorflow_datasets", reason="the extra cifar10h is not installed")
 safetensors_numpy = pytest.importorskip("safetensors.numpy", reason="the extra cifar10h is not installed")
@@ -124,6 +127,9 @@ def test_run_report_and_figures(folder, capsys):
         parts = [row[f"{part}_{group}"] for part in ("own", "bias") for group in ("unanimous", "ambiguous")]
         assert sum(parts) == pytest.approx(1, abs=1e-9)
     _shares_are_of_the_stored_cells(report, "runs/small", delta=0.5)
+    windows = [(1.0, 100.0), (10.0, 1000.0)]
+    from_python = diagnostics_report(open_results("runs/small"), at={"delta": 0.5}, windows=windows)
+    assert json.loads(to_json(from_python)) == report
 
     assert main(["features", "report", "runs/small", "--window", "1", "100"]) == 0
     printed = capsys.readouterr().out
@@ -162,8 +168,15 @@ def test_a_report_on_shuffled_features_and_what_it_refuses(folder, capsys):
             ["features", "report", "runs/other", "--features", "changed.npz"],
             "made from a feature file with SHA-256",
         ),
-        (["features", "report", "runs/other", "--delta", "0.3"], "--delta 0.3: the sweep has 0.05, 0.5"),
+        (
+            ["features", "report", "runs/other", "--delta", "0.3"],
+            "delta = 0.3 is not in this sweep; allowed: 0.05, 0.5",
+        ),
         (["features", "report", "nowhere"], "no results there"),
+        (
+            ["features", "report", "runs/other", "--window", "100", "10"],
+            "must be two numbers with 0 < k1 < k2",
+        ),
         (["plot", "runs/other", "--figure", "cifar10h"], "give the data set with --data-dir"),
         (["plot", "runs/other", "runs/other", "--figure", "cifar10h", "--data-dir", "x"], "takes one STORE"),
     ):

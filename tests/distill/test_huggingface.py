@@ -111,21 +111,21 @@ def test_loads_trains_samples_and_goes_on_where_it_was(models, questions, kind, 
     class Stop(Exception):
         pass
 
-    def stop(stage, steps, done):
+    def stop(stage, steps, *, done=0):
         for count, step in enumerate(steps):
             if stage == "students" and count == 2:
                 raise Stop
             yield step
 
     with pytest.raises(Stop):
-        run_distillation(spec, out=tmp_path / "cut", track=stop)
+        run_distillation(spec, out=tmp_path / "cut", progress=stop)
     stages = {}
 
-    def record(stage, steps, done):
+    def record(stage, steps, *, done=0):
         stages[stage] = len(steps)
         return steps
 
-    resumed = run_distillation(spec, out=tmp_path / "cut", track=record)
+    resumed = run_distillation(spec, out=tmp_path / "cut", progress=record)
     assert stages == {"teacher answers": 0, "students": 2}
     for name in ("correct", "attempts", "greedy", "lgen"):
         np.testing.assert_array_equal(resumed[name], whole[name])

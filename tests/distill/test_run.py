@@ -82,24 +82,24 @@ def test_a_run_that_was_cut_ends_with_the_same_numbers(spec_file, whole, tmp_pat
         pass
 
     def stop_in(name, after):
-        def track(stage, steps, done):
+        def track(stage, steps, *, done=0):
             for count, step in enumerate(steps):
                 if stage == name and count == after:
                     raise Stop
                 yield step
 
-        return track
+        return progress
 
     for name, after in (("teacher", 7), ("adapters", 3), ("students", 4)):
         with pytest.raises(Stop):
-            run_distillation(spec_file, out=tmp_path, track=stop_in(name, after))
+            run_distillation(spec_file, out=tmp_path, progress=stop_in(name, after))
     seen = {}
 
-    def track(stage, steps, done):
+    def track(stage, steps, *, done=0):
         seen[stage] = len(steps), done
         return steps
 
-    data = run_distillation(spec_file, out=tmp_path, track=track)
+    data = run_distillation(spec_file, out=tmp_path, progress=progress)
     assert seen["students"] == (6, 4)
     assert seen["teacher"][0] == seen["adapters"][0] == 0
     for name in ("correct", "greedy", "train_loss", "lgen", "teacher_answer"):
@@ -166,11 +166,11 @@ def test_starting_anew_makes_everything_again(spec_file, whole, tmp_path):
     (tmp_path / "counts.csv").write_text("")
     seen = {}
 
-    def track(stage, steps, done):
+    def track(stage, steps, *, done=0):
         seen[stage] = done
         return steps
 
-    again = run_distillation(spec_file, out=tmp_path, resume=False, track=track)
+    again = run_distillation(spec_file, out=tmp_path, resume=False, progress=progress)
     assert set(seen.values()) == {0}
     np.testing.assert_array_equal(again["correct"], first["correct"])
     np.testing.assert_array_equal(again["correct"], whole[0]["correct"])

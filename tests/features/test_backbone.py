@@ -13,9 +13,9 @@ import pytest
 from helpers.formula_weights import formula_images, formula_weights
 
 from lidjax.errors import InputError
-from lidjax.features.extract import extract_features
-from lidjax.features.resnet18 import EPSILON, fold_batch_norm, preprocess
-from lidjax.features.weights import expected_shapes, read_weights
+from lidjax.features import extract_features, fold_batch_norm, read_cifar10h, read_weights
+from lidjax.features.resnet18 import EPSILON, preprocess
+from lidjax.features.weights import expected_shapes
 
 safetensors_numpy = pytest.importorskip("safetensors.numpy", reason="the extra cifar10h is not installed")
 
@@ -57,9 +57,9 @@ def test_resizing_is_bilinear_between_pixel_centres():
     resized = np.asarray(preprocess(jnp.asarray(image)))[0]
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     for row, column in ((0, 0), (3, 220), (100, 57), (223, 223)):
-        place = np.clip((np.array([row, column]) + 0.5) / 7 - 0.5, 0, 31)
-        low = np.minimum(place.astype(int), 30)
-        (a, b), (y, x) = place - low, low
+        position = np.clip((np.array([row, column]) + 0.5) / 7 - 0.5, 0, 31)
+        low = np.minimum(position.astype(int), 30)
+        (a, b), (y, x) = position - low, low
         value = sum(
             weight * image[0, y + dy, x + dx] / 255
             for dy, dx, weight in (
@@ -91,8 +91,7 @@ def test_two_devices_give_the_features_of_one(features, tmp_path):
     code = """
 import sys, numpy as np
 from helpers.formula_weights import formula_images, formula_weights
-from lidjax.features.extract import extract_features
-from lidjax.features.resnet18 import fold_batch_norm
+from lidjax.features import extract_features, fold_batch_norm
 import jax
 assert jax.device_count() == 2
 np.save(sys.argv[1], extract_features(fold_batch_norm(formula_weights()), formula_images(5), batch=3))
@@ -132,15 +131,18 @@ def test_weights_are_read_as_they_are_and_the_classifier_is_left(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"layer2.0.downsample.0.weight": None}, "no layer2.0.downsample.0.weight: torchvision's names"),
-        ({"layer5.0.conv1.weight": np.ones(3)}, "layer5.0.conv1.weight not of a ResNet-18"),
+        (
+            {"layer2.0.downsample.0.weight": None},
+            "no tensor layer2.0.downsample.0.weight; .* torchvision's names",
+        ),
+        ({"layer5.0.conv1.weight": np.ones(3)}, "unknown tensor layer5.0.conv1.weight"),
         (
             {"conv1.weight": np.ones((64, 3, 3, 3))},
-            r"conv1.weight has shape \(64, 3, 3, 3\), a ResNet-18 has",
+            r"conv1.weight has shape \(64, 3, 3, 3\); in a ResNet-18 it has",
         ),
         ({"bn1.bias": np.full(64, np.nan)}, "bn1.bias .* finite"),
         ({"bn1.bias": np.ones(64, np.int32)}, "bn1.bias .int32. must hold finite real numbers"),
-        ({"bn1.running_var": np.full(64, -1.0)}, "bn1.running_var is negative"),
+        ({"bn1.running_var": np.full(64, -1.0)}, "bn1.running_var has negative entries"),
     ],
 )
 def test_other_weights_are_refused_by_name(tmp_path, changes, words):
@@ -160,8 +162,6 @@ def test_files_that_are_not_safetensors_are_refused(tmp_path):
 
 def test_real_weights_give_the_stored_features(real_data):
     """48 images; the stored ones were rounded to float16."""
-    from lidjax.features.cifar10h import read_cifar10h
-
     folder = real_data / "cifar10h"
     if not folder.exists():
         pytest.skip(f"CIFAR-10H is not at {folder} (CC BY-NC-SA: not part of this project)")

@@ -9,7 +9,8 @@ import pytest
 from helpers.made_up_tfds import PEOPLE, made_up_rows, write_tfds
 
 from lidjax.errors import InputError
-from lidjax.features.cifar10h import read_cifar10h
+from lidjax.features import read_cifar10h
+from lidjax.features.cifar10h import check_labels
 
 pytest.importorskip("tensorflow_datasets", reason="the extra cifar10h is not installed")
 
@@ -46,11 +47,18 @@ def test_the_folder_of_the_version_will_do(folder):
         assert len(read_cifar10h(inner).images) == 30
 
 
-def test_reading_needs_no_tensorflow(folder):
-    code = f"import sys; from lidjax.features.cifar10h import read_cifar10h; read_cifar10h({str(folder)!r}); "
-    code += "print('tensorflow' in sys.modules)"
+def test_importing_loads_no_optional_package_and_reading_no_tensorflow(folder):
+    code = f"""
+import sys
+import lidjax.features
+optional = {{"PIL", "array_record", "huggingface_hub", "safetensors", "tensorflow_datasets"}}
+slow = {{"matplotlib", "scipy.stats", "xarray"}}
+print(sorted((optional | slow) & set(sys.modules)))
+lidjax.features.read_cifar10h({str(folder)!r})
+print("tensorflow" in sys.modules)
+"""
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "False"
+    assert result.stdout.split("\n")[:2] == ["[]", "False"]
 
 
 def renamed(row):
@@ -72,11 +80,11 @@ def with_label_of_another(rows):
         (None, {"name": "cifar10"}, "no cifar10_h/1.0.0 of TensorFlow Datasets"),
         (None, {"split": "train"}, "no split 'test'; it has train"),
         (lambda rows: list(map(renamed, rows)), {}, "holds 'train_00000'; only the test images"),
-        (lambda rows: [*rows, rows[3]], {}, "an image stands there twice"),
+        (lambda rows: [*rows, rows[3]], {}, "an image is there twice"),
         (lambda rows: [*rows[:-1], other_distribution(rows[-1])], {}, r"test_00011 .* sum 1\.1"),
         (with_label_of_another, {}, "the labels are in another order than the images"),
         (lambda rows: [r | {"image": r["image"][:16]} for r in rows], {"image_shape": (16, 32, 3)},
-         r"image has shape \(16, 32, 3\), \(32, 32, 3\) is wanted"),
+         r"image has shape \(16, 32, 3\); it must be \(32, 32, 3\)"),
     ],
 )  # fmt: skip
 def test_what_is_not_cifar10h_is_refused(rows, tmp_path, change, how, words):
@@ -128,8 +136,6 @@ def test_the_real_data_are_as_published(real_data):
     assert 0.99 < agreement < 0.995
     assert np.sum(data.variance == 0) == 4393
     shuffled = data._replace(probabilities=np.roll(data.probabilities, 1, axis=0))
-    from lidjax.features.cifar10h import check_labels
-
     with pytest.raises(InputError, match="in another order"):
         check_labels(shuffled, "here")
 
@@ -148,7 +154,7 @@ def test_by_name_a_prepared_set_is_read_and_a_failure_says_what_tfds_wants(folde
         raise ModuleNotFoundError("No module named 'tensorflow'")
 
     monkeypatch.setattr(tfds, "builder", fails)
-    with pytest.raises(InputError, match=r"once `pip install tensorflow pandas`.* --data-dir"):
+    with pytest.raises(InputError, match=r"`pip install tensorflow pandas`.* --data-dir"):
         read_cifar10h()
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 from matplotlib.collections import QuadMesh
 
-from lidjax.allocation import AllocationSurface
-from lidjax.allocation.surface import Surface
+from lidjax.allocation import AllocationSurface, SurfacePanel
 from lidjax.figures import allocation_figure, phase_figure, regret_figure
 
 WEIGHT, N = np.geomspace(0.1, 1e3, 7), np.linspace(1, 100, 40)
@@ -13,7 +12,7 @@ WEIGHT, N = np.geomspace(0.1, 1e3, 7), np.linspace(1, 100, 40)
 def made_surface():
     total = np.log10(WEIGHT[:, None] / N[None, :] + 1 / (101 - N[None, :]) ** 2)
     best = N[np.argmin(total, axis=1)]
-    panels = (Surface(total, best, best + 3.0), Surface(total - 1, best - 1.0, best - 2.0))
+    panels = (SurfacePanel(total, best, best + 3.0), SurfacePanel(total - 1, best - 1.0, best - 2.0))
     return AllocationSurface(200.0, 2.0, WEIGHT, N, 101 - N, *panels, shift=best / (best - 1), source="made")
 
 

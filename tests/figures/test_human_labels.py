@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from lidjax.features.cifar10h import CLASSES, HumanLabels
+from lidjax.features import HumanLabels
+from lidjax.features.cifar10h import CLASSES
 from lidjax.figures import examples_figure
 from lidjax.figures.human_labels import EXAMPLE_QUANTILES, at_quantile
 

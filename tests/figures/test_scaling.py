@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from lidjax import run_sweep, summarise
 from lidjax.errors import InputError
 from lidjax.figures import save, scaling_figure
-from lidjax.sweep.run import run_sweep
-from lidjax.sweep.spec import Fit, Model, SyntheticGrid, SyntheticSpec
-from lidjax.sweep.summary import summarise
+from lidjax.sweep import Fit, Model, SyntheticGrid, SyntheticSpec
 
 
 @pytest.fixture(scope="module")

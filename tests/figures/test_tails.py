@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from lidjax import run_sweep
 from lidjax.errors import InputError
 from lidjax.figures import exponents_figure, plane_figure, protocols_figure, success_figure
 from lidjax.figures.tails import local_exponent, typical
-from lidjax.sweep.run import run_sweep
-from lidjax.sweep.spec import Model, SyntheticGrid, SyntheticSpec
+from lidjax.sweep import Model, SyntheticGrid, SyntheticSpec
 
 GRID = SyntheticGrid(
     n=(20, 40, 160, 640),

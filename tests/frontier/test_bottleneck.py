@@ -29,11 +29,11 @@ def test_the_smooth_law_tends_to_the_largest_loss():
         bottleneck_loss(*losses, order=0.5)
 
 
-def optima(against, **law):
+def optima(against, **given):
     """`compute_optimum` at one shape, so that one program serves every test."""
-    law = {"kappa": 0.6, "rate_exponent": 1.3, "batch": 32.0, "order": np.inf, "scale": 1.0} | law
-    shape = np.broadcast_shapes(*(np.shape(x) for x in law.values()))
-    padded = {name: np.resize(np.broadcast_to(x, shape).astype(float), 16) for name, x in law.items()}
+    arguments = {"kappa": 0.6, "rate_exponent": 1.3, "batch": 32.0, "order": np.inf, "scale": 1.0} | given
+    shape = np.broadcast_shapes(*(np.shape(x) for x in arguments.values()))
+    padded = {name: np.resize(np.broadcast_to(x, shape).astype(float), 16) for name, x in arguments.items()}
     best = compute_optimum(padded.pop("compute"), padded.pop("exponent"), against=against, **padded)
     return jax.tree.map(lambda x: np.asarray(x)[: np.prod(shape, dtype=int)].reshape(shape), best)
 
@@ -73,10 +73,10 @@ def test_the_optimum_is_that_of_a_plain_search(against):
 def test_the_two_equilibria(against, kappa_a, b, exponent):
     """N ∝ C^0.5 and N ∝ C^0.73, measured on the exact losses, for the largest loss and for the sum."""
     a = np.array([1.2, 1.5, 2.0])
-    law = {"kappa": kappa_a / a, "rate_exponent": b}
-    np.testing.assert_allclose(balance_exponent(a, **law, against=against), exponent, rtol=1e-12)
+    arguments = {"kappa": kappa_a / a, "rate_exponent": b}
+    np.testing.assert_allclose(balance_exponent(a, **arguments, against=against), exponent, rtol=1e-12)
     compute, order = np.array([1e18, 1e24])[:, None, None], np.array([np.inf, 1.0])[:, None]
-    best = optima(against, compute=compute, exponent=a, order=order, **law)
+    best = optima(against, compute=compute, exponent=a, order=order, **arguments)
     np.testing.assert_allclose(best.exponent, exponent, atol=5e-3)
     measured = np.diff(np.log(best.parameters), axis=0) / np.diff(np.log(compute), axis=0)
     np.testing.assert_allclose(measured, exponent, atol=5e-3)
@@ -104,8 +104,8 @@ def test_a_budget_too_small_to_balance_says_so():
     assert np.isnan(best.exponent)
     with pytest.raises(InputError, match="compute = -1"):
         compute_optimum(-1.0, 1.5, kappa=1.0)
-    with pytest.raises(InputError, match="against"):
-        compute_optimum(1e10, 1.5, kappa=1.0, against="date")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"against = 'date' is not known \(did you mean 'data'"):
+        compute_optimum(1e10, 1.5, kappa=1.0, against="date")
 
 
 def test_the_fits_of_passk_run_on_these_curves():

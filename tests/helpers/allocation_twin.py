@@ -136,9 +136,9 @@ def along(setting: Setting, n: np.ndarray, k: np.ndarray) -> np.ndarray:
         part = slice(i, i + BLOCK)
         curves = CubicSpline(np.log(grid), np.log(failures(setting, lgen[part], grid)).T)
         log_k = np.log(k[part])
-        place = np.clip(np.searchsorted(curves.x, log_k, side="right") - 1, 0, GRID - 2)
-        step = log_k - curves.x[place]
-        c = curves.c[:, place, np.arange(len(step))]
+        piece = np.clip(np.searchsorted(curves.x, log_k, side="right") - 1, 0, GRID - 2)
+        step = log_k - curves.x[piece]
+        c = curves.c[:, piece, np.arange(len(step))]
         out.append(np.exp(((c[0] * step + c[1]) * step + c[2]) * step + c[3]))
     return setting.weight * lgen + np.concatenate(out)
 

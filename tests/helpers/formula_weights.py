@@ -1,4 +1,4 @@
-"""A ResNet-18 whose weights are a formula, so that a stored activation needs no stored weights."""
+"""A ResNet-18 whose weights are given by a formula, so that a stored activation needs no stored weights."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ from lidjax.features.weights import expected_shapes
 
 
 def formula_weights() -> dict[str, np.ndarray]:
-    """Tensors under torchvision's names, float32: every one of the size that keeps activations of order 1."""
-    tensors = {}
+    """Tensors under torchvision's names, float32, each of the size that keeps activations of order 1."""
+    tensors: dict[str, np.ndarray] = {}
     for index, (name, shape) in enumerate(expected_shapes().items()):
         wave = np.sin(np.arange(np.prod(shape)) * 1.7 + index).reshape(shape)
         if name.endswith("running_var"):

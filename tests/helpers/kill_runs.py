@@ -17,14 +17,14 @@ from pathlib import Path
 
 import jax
 
-import lidjax.sweep.session
-from lidjax.sweep.run import run_sweep
-from lidjax.sweep.sources.synthetic import SyntheticSource
+import lidjax.runs.session
+from lidjax import run_sweep
+from lidjax.sweep.sources.synthetic.source import SyntheticSource
 
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 spec, folder, count, seed = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 jax.config.update("jax_compilation_cache_dir", str(folder / "cache"))
-assert lidjax.sweep.session
+assert lidjax.runs.session
 assert SyntheticSource
 
 
@@ -37,13 +37,13 @@ def start(out: Path) -> int:
     try:
         with (folder / "begun").open("a") as log:
 
-            def track(waiting, plan, done):
+            def progress(stage, waiting, *, done=0):
                 for tile in waiting:
                     log.write("tile\n")
                     log.flush()
                     yield tile
 
-            run_sweep(spec, out=out, track=track)
+            run_sweep(spec, out=out, progress=progress)
         code = 0
     finally:
         os._exit(code)

@@ -1,8 +1,9 @@
-"""A small made-up data set in the format of TFDS `cifar10_h` 1.0.0: coloured waves, and people who mostly agree."""
+"""A small made-up data set in the format of TFDS `cifar10_h` 1.0.0: random images, and people who mostly agree."""
 
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +12,10 @@ from lidjax.features.cifar10h import CLASSES
 PEOPLE = 50
 
 
-def made_up_rows(count: int, *, seed: int = 0) -> list[dict]:
+def made_up_rows(count: int, *, seed: int = 0) -> list[dict[str, Any]]:
     """Examples in test order; every third image is unanimous."""
     rng = np.random.default_rng(seed)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for index in range(count):
         label = int(rng.integers(10))
         wrong = 0 if index % 3 == 0 else int(rng.integers(1, 20))
@@ -36,7 +37,7 @@ def made_up_rows(count: int, *, seed: int = 0) -> list[dict]:
 
 def write_tfds(
     data_dir: Path,
-    rows: list[dict],
+    rows: list[dict[str, Any]],
     *,
     name: str = "cifar10_h",
     version: str = "1.0.0",
@@ -63,13 +64,11 @@ def write_tfds(
     )
     folder = data_dir / name / version
     folder.mkdir(parents=True)
-    features.save_config(folder)
+    features.save_config(str(folder))
     file = folder / f"{name}-{split}.array_record-00000-of-00001"
     writer = ArrayRecordWriter(str(file), "group_size:1")
     for index in np.random.default_rng(1).permutation(len(rows)):
-        row = rows[index] | {
-            "image": _png(rows[index]["image"])
-        }  # TFDS itself would want TensorFlow to encode it
+        row = rows[index] | {"image": _png(rows[index]["image"])}  # TFDS would encode it with TensorFlow
         writer.write(features.serialize_example(features.encode_example(row)))
     writer.close()
     shard = {"name": split, "numBytes": str(file.stat().st_size), "shardLengths": [str(len(rows))]}

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from lidjax.runs.store import store_path
-from lidjax.sweep.source import TileResult, cell_status
-from lidjax.sweep.sources.synthetic import AXES, SyntheticSource
-from lidjax.sweep.spec import Fit, Run, SyntheticGrid, SyntheticSpec
+from helpers.stores import store_path
+from lidjax.sweep import Fit, Run, SyntheticGrid, SyntheticSpec
+from lidjax.sweep.sources.synthetic.source import AXES, SyntheticSource
 
 
 class NumpySource(SyntheticSource):
@@ -17,12 +16,12 @@ class NumpySource(SyntheticSource):
         super().__init__(spec)
         self.tiles = []
 
-    def evaluate(self, coords, split=None):
+    def evaluate(self, coords, sharding=None):
         self.tiles.append({name: values.copy() for name, values in coords.items()})
         grids = np.meshgrid(*(coords[name].astype(float) for name in AXES), indexing="ij")
         lgen = sum((i + 1) * np.sqrt(grid + 1) for i, grid in enumerate(grids))
         failure = 1 / (1 + lgen[..., None] * self.k)
-        return TileResult(lgen, failure, cell_status(lgen, failure))
+        return {"lgen": lgen, "failure": failure}
 
 
 def spec_of(n=(10, 30), seed=(0, 1, 2), beta=(2.5,), k=(1.0, 10.0), tile_seconds=2.0, **run):

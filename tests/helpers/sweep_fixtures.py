@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.numpy_source import NumpySource
-from lidjax.sweep import run as run_module
-from lidjax.sweep.spec import (
+from lidjax.sweep import (
     Features,
     FeaturesGrid,
     FeaturesSpec,
@@ -15,6 +14,7 @@ from lidjax.sweep.spec import (
     SyntheticGrid,
     SyntheticSpec,
 )
+from lidjax.sweep import run as run_module
 
 K = tuple(np.geomspace(1, 1000, 13).tolist())
 """13 values, as in other tests that run sweeps: tables of L_inf(k) are one program for one number of k."""

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 from helpers.numpy_source import spec_of
 
+from lidjax import open_results, run_sweep
 from lidjax.errors import InputError
-from lidjax.runs import lock_backends as lock_kinds
-from lidjax.runs.location import LocalPlace, RemotePlace, place_of
-from lidjax.runs.lock import RunLock, Share, is_held
-from lidjax.runs.store import open_results
+from lidjax.runs import lock_backends as lock_backends
+from lidjax.runs.location import LocalFolder, RemoteFolder, open_location
+from lidjax.runs.lock import RunLock, Shard, is_held
 from lidjax.status import CellStatus
-from lidjax.sweep.run import run_sweep
 
 fsspec = pytest.importorskip("fsspec", reason="stores at URLs need fsspec")
 
@@ -24,7 +23,7 @@ COUNT = iter(range(1000))
 
 @pytest.fixture(autouse=True)
 def _fast_beats(monkeypatch):
-    monkeypatch.setattr(lock_kinds, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(lock_backends, "HEARTBEAT_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -35,20 +34,20 @@ def url():
 def make_extend_and_damage(url, sources):
     """The life of a store: made in two goes, extended, damaged, mended; returns its results."""
 
-    def track(waiting, plan, done):
+    def progress(stage, waiting, *, done=0):
         for index, tile in enumerate(waiting):
             if index == 2:
                 raise KeyboardInterrupt
             yield tile
 
     with pytest.raises(KeyboardInterrupt):
-        run_sweep(SPEC, out=url, track=track)
+        run_sweep(SPEC, out=url, progress=progress)
     assert (open_results(url)["status"] == CellStatus.OK).sum() == 2
     run_sweep(SPEC, out=url)
     assert len(sources[-1].tiles) == 4
     run_sweep(MORE, out=url)
     assert len(sources[-1].tiles) == 6
-    place = place_of(url)
+    place = open_location(url)
     path = next(p for p in place.fs.find(f"{place.path}/results.zarr/failure/c"))
     content = bytearray(place.fs.cat_file(path))
     content[5] ^= 16
@@ -72,7 +71,7 @@ def test_a_url_is_a_folder_is_memory(sources, url, tmp_path):
 
 
 def test_a_file_url_is_a_path(sources, tmp_path):
-    assert isinstance(place_of(f"file://{tmp_path}/out"), LocalPlace)
+    assert isinstance(open_location(f"file://{tmp_path}/out"), LocalFolder)
     run_sweep(SPEC, out=f"file://{tmp_path}/out")
     assert (
         open_results(tmp_path / "out")["status"].size
@@ -81,8 +80,11 @@ def test_a_file_url_is_a_path(sources, tmp_path):
 
 
 def test_the_store_inside_names_its_place(tmp_path):
-    assert place_of(tmp_path / "out" / "results.zarr").store_name == place_of(tmp_path / "out").store_name
-    assert place_of("memory://a/b/results.zarr").store_name == place_of("memory://a/b/").store_name
+    assert (
+        open_location(tmp_path / "out" / "results.zarr").store_name
+        == open_location(tmp_path / "out").store_name
+    )
+    assert open_location("memory://a/b/results.zarr").store_name == open_location("memory://a/b/").store_name
 
 
 @pytest.mark.parametrize("bad", ["nosuch://x/y", "s3nope://bucket/run"])
@@ -97,12 +99,12 @@ def test_nothing_at_a_url_says_what_makes_it(url):
 
 
 def test_a_living_lock_refuses_and_a_dead_one_does_not(sources, url):
-    place = place_of(url)
+    place = open_location(url)
     first = RunLock(place, None)
     first.acquire()
-    for share in (None, Share(0, 2)):
-        with pytest.raises(InputError, match="another run is at work"):
-            run_sweep(SPEC, out=url, share=share)
+    for share in (None, Shard(0, 2)):
+        with pytest.raises(InputError, match="another run is using"):
+            run_sweep(SPEC, out=url, shard=share)
     stale = json.loads(place.read(".lock"))
     first.release()
     place.write(".lock", json.dumps(stale | {"host": "elsewhere"}).encode())  # of a machine that died
@@ -116,33 +118,33 @@ def test_a_living_lock_refuses_and_a_dead_one_does_not(sources, url):
 
 
 def test_a_run_whose_lock_was_taken_stops(sources, url):
-    place = place_of(url)
+    place = open_location(url)
 
-    def track(waiting, plan, done):
+    def progress(stage, waiting, *, done=0):
         for index, tile in enumerate(waiting):
             if index == 2:
                 place.write(".lock", b'{"token": "another"}')
                 threading.Event().wait(0.3)
             yield tile
 
-    with pytest.raises(InputError, match="another run took its lock"):
-        run_sweep(SPEC, out=url, track=track)
+    with pytest.raises(InputError, match="did not renew its lock in time"):
+        run_sweep(SPEC, out=url, progress=progress)
     assert (open_results(url)["status"] == CellStatus.OK).sum() == 2
 
 
 def test_shares_at_a_url(sources, url):
-    place = place_of(url)
-    other = RunLock(place, Share(1, 2))
+    place = open_location(url)
+    other = RunLock(place, Shard(1, 2))
     other.acquire()
-    assert is_held(place, Share(1, 2))
-    assert not is_held(place, Share(0, 2))
-    run_sweep(SPEC, out=url, share=Share(0, 2))
-    with pytest.raises(InputError, match="another run is at work"):
+    assert is_held(place, Shard(1, 2))
+    assert not is_held(place, Shard(0, 2))
+    run_sweep(SPEC, out=url, shard=Shard(0, 2))
+    with pytest.raises(InputError, match="another run is using"):
         run_sweep(SPEC, out=url)
-    with pytest.raises(InputError, match="other shares are at work"):
-        run_sweep(MORE, out=url, share=Share(0, 2))
+    with pytest.raises(InputError, match="while other shards are computing"):
+        run_sweep(MORE, out=url, shard=Shard(0, 2))
     other.release()
-    data = run_sweep(SPEC, out=url, share=Share(1, 2))
+    data = run_sweep(SPEC, out=url, shard=Shard(1, 2))
     assert (data["status"] == CellStatus.OK).all()
 
 
@@ -178,6 +180,6 @@ def s3_url():
 def test_s3(s3_url, sources, tmp_path):
     there, here = make_extend_and_damage(s3_url, sources), run_sweep(MORE, out=tmp_path / "out")
     np.testing.assert_array_equal(there["failure"], here["failure"])
-    assert isinstance(place_of(s3_url), RemotePlace)
+    assert isinstance(open_location(s3_url), RemoteFolder)
     with pytest.raises(InputError, match=r"cannot be (reached|written)"):
         run_sweep(SPEC, out="s3://no-such-bucket/run")

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lidjax.cli import main, sweeps_run
+from lidjax import open_results, run_sweep
+from lidjax.cli import main
+from lidjax.cli import run as run_command_module
 from lidjax.errors import InputError
-from lidjax.runs.lock import Share
-from lidjax.runs.shards import array_share, parse_share
-from lidjax.runs.store import open_results
+from lidjax.runs.lock import Shard
+from lidjax.runs.session import tiles_of
+from lidjax.runs.shards import array_shard, parse_shard
 from lidjax.status import CellStatus
-from lidjax.sweep.run import run_sweep
-from lidjax.sweep.session import owned_tiles
 
 ROOT = Path(__file__).resolve().parents[2]
 ARRAY = {"SLURM_ARRAY_TASK_MIN": "3", "SLURM_ARRAY_TASK_MAX": "6", "SLURM_ARRAY_TASK_COUNT": "4"}
@@ -27,31 +27,31 @@ ARRAY = {"SLURM_ARRAY_TASK_MIN": "3", "SLURM_ARRAY_TASK_MAX": "6", "SLURM_ARRAY_
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 50])
 def test_every_tile_is_of_one_share_and_shares_are_even(count):
-    owned = np.array([owned_tiles(30, Share(index, count)) for index in range(count)])
+    owned = np.array([tiles_of(Shard(index, count), 30) for index in range(count)])
     assert (owned.sum(axis=0) == 1).all()
     assert np.ptp(owned.sum(axis=1)) <= 1
 
 
 def test_shares_are_even_along_every_axis():
     """Tiles of a (10, 2) grid whose second column costs all: dealt out in order, one of two shares would have it."""
-    owned = owned_tiles(20, Share(0, 2)).reshape(10, 2)
+    owned = tiles_of(Shard(0, 2), 20).reshape(10, 2)
     assert 3 <= owned[:, 1].sum() <= 7
 
 
 def test_a_share_is_read_from_the_command_line():
-    assert parse_share("2/8") == Share(1, 8)
+    assert parse_shard("2/8") == Shard(1, 8)
     for text in ("0/8", "9/8", "8", "a/b", "1/0", "-1/2", "1/2/3", ""):
         with pytest.raises(InputError, match="--shard"):
-            parse_share(text)
+            parse_shard(text)
 
 
 def test_a_share_is_read_from_a_job_array():
-    assert array_share({}) is None
-    assert array_share(ARRAY | {"SLURM_ARRAY_TASK_ID": "5"}) == Share(2, 4)
+    assert array_shard({}) is None
+    assert array_shard(ARRAY | {"SLURM_ARRAY_TASK_ID": "5"}) == Shard(2, 4)
     with pytest.raises(InputError, match="without gaps"):
-        array_share(ARRAY | {"SLURM_ARRAY_TASK_ID": "5", "SLURM_ARRAY_TASK_COUNT": "2"})
+        array_shard(ARRAY | {"SLURM_ARRAY_TASK_ID": "5", "SLURM_ARRAY_TASK_COUNT": "2"})
     with pytest.raises(InputError, match="job array"):
-        array_share(ARRAY | {"SLURM_ARRAY_TASK_ID": "x"})
+        array_shard(ARRAY | {"SLURM_ARRAY_TASK_ID": "x"})
 
 
 SPEC = """
@@ -76,14 +76,14 @@ window = [1, 100]
 def test_a_job_array_fills_one_store_and_its_last_task_sums_up(sources, tmp_path, monkeypatch, capsys):
     spec = tmp_path / "x.toml"
     spec.write_text(SPEC.replace("SEEDS", "6"))
-    monkeypatch.setattr(sweeps_run, "print_summary", lambda *_, **__: print("summary"))
+    monkeypatch.setattr(run_command_module, "print_summary", lambda *_, **__: print("summary"))
     for name, value in ARRAY.items():
         monkeypatch.setenv(name, value)
     for task in (4, 3, 6, 5):
         monkeypatch.setenv("SLURM_ARRAY_TASK_ID", str(task))
         assert main(["run", str(spec), "--distributed", "--no-plot", "--out", str(tmp_path / "out")]) == 0
         printed = capsys.readouterr()
-        assert f"share {task - 2}/4 done" in printed.err
+        assert f"shard {task - 2}/4 done" in printed.err
         assert (printed.out == "summary\n") == (task == 5)
         assert len(sources[-1].tiles) == 6
 
@@ -91,7 +91,7 @@ def test_a_job_array_fills_one_store_and_its_last_task_sums_up(sources, tmp_path
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--shard", "1/2", "--distributed"], "one of the two"),
+        (["--shard", "1/2", "--distributed"], "exclude each other"),
         (["--shard", "1/2", "--no-resume"], "--no-resume"),
         (["--shard", "3/2"], "I is from 1 to 2"),
     ],
@@ -176,7 +176,7 @@ def test_processes_share_a_sweep_and_one_may_die(tmp_path, count, victim):
     codes, errors, _ = finish(processes)
     part = open_results(out)["status"].values.ravel()
     missing = int((part == CellStatus.PENDING).sum())
-    assert 0 < missing <= owned_tiles(400, Share(victim, count)).sum()
+    assert 0 < missing <= tiles_of(Shard(victim, count), 400).sum()
     assert codes[victim] == -signal.SIGKILL
     survivors = [code for index, code in enumerate(codes) if index != victim]
     assert survivors == ([1] if victim else [0]) + [0] * (len(survivors) - 1)
@@ -207,7 +207,7 @@ def test_a_real_disk_that_fills_up(tmp_path):
     try:
         spec = tmp_path / "x.toml"
         spec.write_text(SPEC.replace("SEEDS", "100"))
-        code = "import sys, lidjax.sweep.session as s; s.check_resources = lambda *_: None\n"
+        code = "import sys, lidjax.runs.session as s; s.check_resources = lambda *_: None\n"
         code += "from lidjax.cli import main; sys.exit(main())"
         words = [sys.executable, "-c", code, "run", str(spec), "--no-plot", "--out", str(disk / "out")]
         ended = subprocess.run(

@@ -5,12 +5,12 @@ import json
 
 import pytest
 import xarray as xr
+from helpers.stores import open_store, store_path
 
+from lidjax import open_results, run_sweep
 from lidjax.errors import InputError
-from lidjax.runs.store import SweepStore, open_results, store_path
 from lidjax.status import CellStatus
 from lidjax.sweep import run as run_module
-from lidjax.sweep.run import run_sweep
 
 
 class Interrupted(Exception):
@@ -20,21 +20,21 @@ class Interrupted(Exception):
 def stop_after(count):
     """A `track` that breaks the run after `count` tiles."""
 
-    def track(waiting, plan, done):
+    def progress(stage, waiting, *, done=0):
         for index, tile in enumerate(waiting):
             if index == count:
                 raise Interrupted
             yield tile
 
-    return track
+    return progress
 
 
 def count_tiles(seen):
-    def track(waiting, plan, done):
+    def progress(stage, waiting, *, done=0):
         seen.append((len(waiting), done))
         return waiting
 
-    return track
+    return progress
 
 
 @pytest.fixture
@@ -46,11 +46,11 @@ def cut_spec(small_spec):
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_bits(cut_spec, tmp_path):
     whole = run_sweep(cut_spec, out=tmp_path / "whole")
     with pytest.raises(Interrupted):
-        run_sweep(cut_spec, out=tmp_path / "broken", track=stop_after(3))
+        run_sweep(cut_spec, out=tmp_path / "broken", progress=stop_after(3))
     part = open_results(tmp_path / "broken")
     assert 0 < (part["status"] == CellStatus.PENDING).sum() < part["status"].size
     seen = []
-    resumed = run_sweep(cut_spec, out=tmp_path / "broken", track=count_tiles(seen))
+    resumed = run_sweep(cut_spec, out=tmp_path / "broken", progress=count_tiles(seen))
     ((tiles, done),) = seen
     assert done > 0
     assert tiles > 0
@@ -61,15 +61,15 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_bits(cut_spec, tmp_pa
 def test_a_finished_run_computes_nothing_more(small_spec, tmp_path):
     first = run_sweep(small_spec, out=tmp_path / "out")
     seen = []
-    again = run_sweep(small_spec, out=tmp_path / "out", track=count_tiles(seen))
-    assert seen == [(0, 24)]
+    again = run_sweep(small_spec, out=tmp_path / "out", progress=count_tiles(seen))
+    assert seen == [(0, 1)]
     xr.testing.assert_identical(first.load(), again.load())
 
 
 def test_no_resume_starts_anew(small_spec, tmp_path):
     run_sweep(small_spec, out=tmp_path / "out")
     seen = []
-    run_sweep(small_spec, out=tmp_path / "out", resume=False, track=count_tiles(seen))
+    run_sweep(small_spec, out=tmp_path / "out", resume=False, progress=count_tiles(seen))
     assert seen[0][1] == 0
 
 
@@ -107,7 +107,7 @@ def test_a_path_that_cannot_be_a_folder_is_refused_before_anything_runs(small_sp
 def test_results_carry_their_provenance(small_spec, tmp_path):
     run_sweep(small_spec, out=tmp_path / "out")
     data = open_results(tmp_path / "out")
-    assert {"spec", "law", "versions", "device", "git_commit"} <= data.attrs.keys()
+    assert {"spec", "identity", "versions", "device", "git_commit"} <= data.attrs.keys()
     assert {"jax", "numpy", "lidjax", "zarr"} <= data.attrs["versions"].keys()
     json.dumps(data.attrs)
 
@@ -119,7 +119,7 @@ def test_reading_what_is_not_there_says_what_makes_it(tmp_path):
 
 def test_a_store_of_another_format_is_refused(small_spec, tmp_path):
     run_sweep(small_spec, out=tmp_path / "out")
-    store = SweepStore.open(store_path(tmp_path / "out"))
-    store.group.attrs["format"] = "lidjax sweep 0"
-    with pytest.raises(InputError, match="lidjax sweep 0"):
+    store = open_store(store_path(tmp_path / "out"))
+    store.group.attrs["format"] = "lidjax store 0"
+    with pytest.raises(InputError, match="lidjax store 0"):
         open_results(tmp_path / "out")

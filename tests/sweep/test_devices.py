@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lidjax.sweep import devices as mesh
-from lidjax.sweep.devices import choose_split, eigen_is_safe, usable_devices
+from lidjax.sweep.devices import choose_sharding, eigen_is_safe, usable_devices
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = os.environ.get("XLA_FLAGS", "")  # those of the other tests: what compiles fast
@@ -41,7 +41,7 @@ from lidjax.sweep.calibrate import Rates
 from lidjax.sweep.compute import compute_tile
 from lidjax.sweep.plan import make_plan
 from lidjax.sweep.run import open_source
-from lidjax.sweep.spec import (Frontier, FrontierGrid, FrontierSpec, Model, SyntheticGrid, SyntheticSpec)
+from lidjax.sweep import (Frontier, FrontierGrid, FrontierSpec, Model, SyntheticGrid, SyntheticSpec)
 
 def grid(n, seeds):
     return SyntheticGrid(n=n, k=(1.0, 10.0), dim=(6,), ridge=(1e-2,), beta=(2.5, 4.0), sigma_eta=(0.1,), delta=(0.05,),
@@ -63,7 +63,7 @@ for name in sys.argv[1:] or specs:
         plan = make_plan(source, specs[name].run, rates=RATES, devices=devices)
         (tile,) = plan.tiles()
         result = compute_tile(source, plan, tile)
-        axis = plan.split.axis if plan.split else None
+        axis = plan.sharding.axis if plan.sharding else None
         results[f"{name} {len(devices)}"] = [axis, result.lgen.ravel().tolist(), result.failure.ravel().tolist()]
 print(json.dumps(results))
 """
@@ -101,19 +101,19 @@ class Fake:
 
 
 def test_the_axis_with_the_least_padding_is_cut():
-    devices = jax.devices() * 4  # choose_split looks at their number; no program is made
+    devices = jax.devices() * 4  # choose_sharding looks at their number; no program is made
     for tile, axis in (
         ({"seed": 8, "n": 30}, "seed"),
         ({"seed": 5, "n": 12}, "n"),
         ({"seed": 1, "n": 30}, "n"),
         ({"seed": 3, "n": 1}, "seed"),
     ):
-        split = choose_split(("seed", "n"), tile, [*devices])
-        assert split is not None
-        assert split.axis == axis
-    assert choose_split(("seed", "n"), {"seed": 1, "n": 1}, [*devices]) is None
-    assert choose_split((), {"seed": 8}, [*devices]) is None
-    assert choose_split(("seed",), {"seed": 8}, devices[:1]) is None
+        sharding = choose_sharding(("seed", "n"), tile, [*devices])
+        assert sharding is not None
+        assert sharding.axis == axis
+    assert choose_sharding(("seed", "n"), {"seed": 1, "n": 1}, [*devices]) is None
+    assert choose_sharding((), {"seed": 8}, [*devices]) is None
+    assert choose_sharding(("seed",), {"seed": 8}, devices[:1]) is None
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_twenty_runs_on_two_devices_all_end():
 import os, jax
 from lidjax.cli.main import _prepare_jax
 _prepare_jax()
-from lidjax.sweep.spec import Run, SyntheticGrid, SyntheticSpec
-from lidjax.sweep.run import run_sweep
+from lidjax.sweep import Run, SyntheticGrid, SyntheticSpec
+from lidjax import run_sweep
 grid = SyntheticGrid(n=(1024,), k=(1.0, 10.0), dim=(512,), ridge=(1e-3,), seed=tuple(range(8)))
 run_sweep(SyntheticSpec(grid=grid, run=Run(tile_seconds=100.0)))
 print(len(jax.devices()))

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from helpers.sweep_fixtures import K
 
+from lidjax import run_sweep
 from lidjax.generalization import lgen_cell
 from lidjax.model import power_law_spectrum, power_law_teacher
 from lidjax.passk import pass_at_k_failure
 from lidjax.status import CellStatus
+from lidjax.sweep import Model, SyntheticGrid, SyntheticSpec
 from lidjax.sweep.calibrate import Rates
 from lidjax.sweep.compute import compute_tile
 from lidjax.sweep.plan import make_plan
-from lidjax.sweep.run import run_sweep
-from lidjax.sweep.sources.synthetic import SyntheticSource
-from lidjax.sweep.sources.synthetic_programs import TRACES, TrainingSize, cell_keys
-from lidjax.sweep.spec import Model, SyntheticGrid, SyntheticSpec
+from lidjax.sweep.sources.synthetic.programs import TRACES, TrainingSize, cell_keys
+from lidjax.sweep.sources.synthetic.source import SyntheticSource
 
 SLOW = Rates(flops=1e3, draws=1e3, evaluations=1e3)  # makes the plan cut to single cells
 
@@ -57,7 +57,7 @@ def test_a_cell_equals_its_kernels_called_alone(small_spec):
         np.testing.assert_allclose(cell["failure"].values.ravel(), failure, rtol=1e-6)
 
 
-def test_a_grid_over_ridges_takes_the_cheapest_law_of_each_cell(small_spec):
+def test_a_grid_over_ridges_takes_the_cheapest_identity_of_each_cell(small_spec):
     """ "krylov" where few directions matter, beside other laws in the same tile; each cell as if alone."""
     ridges = (0.0, 0.3, 1.0)
     spec = change_grid(small_spec, n=(200, 10**6), beta=(2.5,), seed=(0, 4), dim=(48,), ridge=ridges)

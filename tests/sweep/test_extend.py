@@ -5,14 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 from helpers.numpy_source import NumpySource, spec_of
+from helpers.stores import store_path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lidjax import open_results, run_sweep
 from lidjax.errors import InputError
-from lidjax.runs.store import SweepStore, open_results, store_path
+from lidjax.runs.store import Store
 from lidjax.status import CellStatus
 from lidjax.sweep import run as run_module
-from lidjax.sweep.run import run_sweep
 
 
 def computed(source):
@@ -66,7 +67,7 @@ def test_old_cells_are_not_even_written(sources, tmp_path, monkeypatch):
 
 def shifted(evaluate):
     def other(self, coords, split=None):
-        result = evaluate(self, coords, split)
+        result = evaluate(self, coords, sharding)
         return result._replace(lgen=result.lgen + 1000)
 
     return other
@@ -104,7 +105,9 @@ def test_a_small_store_grows_in_large_tiles(sources, tmp_path):
         ({"dtype": "float32"}, "run.dtype"),
     ],
 )
-def test_what_changes_the_law_of_a_cell_is_refused_and_nothing_is_touched(sources, tmp_path, changes, words):
+def test_what_changes_the_identity_of_a_cell_is_refused_and_nothing_is_touched(
+    sources, tmp_path, changes, words
+):
     out = tmp_path / "out"
     run_sweep(spec_of(), out=out)
     before = snapshot(out)
@@ -144,7 +147,7 @@ def test_a_kill_while_a_store_is_made_or_extended_is_mended_by_the_next_run(
         with monkeypatch.context() as patch:
             steps.clear()
             for name in ("_coordinate", "_cells"):
-                patch.setattr(SweepStore, name, dying(getattr(SweepStore, name)))
+                patch.setattr(Store, name, dying(getattr(Store, name)))
             with pytest.raises(Killed):
                 run_sweep(spec, out=out)
         data = run_sweep(spec, out=out)

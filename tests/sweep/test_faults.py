@@ -8,13 +8,14 @@ import jax
 import numpy as np
 import pytest
 from helpers.numpy_source import SPEC, NumpySource, contents, spec_of
+from helpers.stores import open_store, store_path
 
+from lidjax import open_results, run_sweep
 from lidjax.cli import main
 from lidjax.errors import InputError
-from lidjax.runs.interrupt import Stopped
-from lidjax.runs.store import SweepStore, open_results, store_path
+from lidjax.runs.interrupt import Stopped, stop_on_signals
+from lidjax.runs.store import Store
 from lidjax.status import CellStatus
-from lidjax.sweep.run import run_sweep
 
 
 def chunks_of(out):
@@ -85,7 +86,7 @@ def test_a_chunk_with_another_content_than_its_status_says_is_found(sources, tmp
     """Its checksum is right; its numbers do not fit its status."""
     out = tmp_path / "out"
     run_sweep(SPEC, out=out)
-    store = SweepStore.open(store_path(out))
+    store = open_store(store_path(out))
     store.group["lgen"][0, 0, 0, 0, 0, 0, 0, 0] = np.nan
     with pytest.raises(InputError, match="damaged"):
         open_results(out)
@@ -96,7 +97,7 @@ def test_a_full_disk_leaves_a_readable_store_and_a_message(sources, tmp_path, ca
     out = tmp_path / "out"
     whole = run_sweep(SPEC, out=tmp_path / "whole").load()
     writes = []
-    write = SweepStore.write
+    write = Store.write
 
     def failing(self, *args):
         writes.append(1)
@@ -106,7 +107,7 @@ def test_a_full_disk_leaves_a_readable_store_and_a_message(sources, tmp_path, ca
 
     (tmp_path / "spec.toml").write_text(TOML)
     with monkeypatch.context() as patch:
-        patch.setattr(SweepStore, "write", failing)
+        patch.setattr(Store, "write", failing)
         assert main(["run", str(tmp_path / "spec.toml"), "--out", str(out), "--no-plot"]) == 1
     assert "the disk is full" in capsys.readouterr().err
     assert (open_results(out)["status"] != CellStatus.PENDING).sum() == 6
@@ -135,10 +136,10 @@ def out_of_memory(limit, error):
     """An evaluation that fails for more than `limit` cells at once."""
     evaluate = NumpySource.evaluate
 
-    def limited(self, coords, split=None):
+    def limited(self, coords, sharding=None):
         if np.prod([len(values) for values in coords.values()]) > limit:
             raise error
-        return evaluate(self, coords, split)
+        return evaluate(self, coords, sharding)
 
     return limited
 
@@ -168,15 +169,15 @@ def test_other_errors_of_the_device_are_not_taken_for_it(sources, monkeypatch):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_after_the_tile_in_hand(sources, tmp_path, number):
-    def track(waiting, plan, done):
+    def progress(stage, waiting, *, done=0):
         for index, tile in enumerate(waiting):
             if index == 3:
                 signal.raise_signal(number)
             yield tile
 
     before = signal.getsignal(number)
-    with pytest.raises(Stopped):
-        run_sweep(SPEC, out=tmp_path / "out", track=track)
+    with pytest.raises(Stopped), stop_on_signals() as stop:
+        run_sweep(SPEC, out=tmp_path / "out", progress=progress, stop=stop)
     assert signal.getsignal(number) is before
     assert (open_results(tmp_path / "out")["status"] == CellStatus.OK).sum() == 3
     assert (run_sweep(SPEC, out=tmp_path / "out")["status"] == CellStatus.OK).all()
@@ -186,23 +187,23 @@ def test_a_signal_ends_after_the_tile_in_hand(sources, tmp_path, number):
 def test_a_second_interrupt_drops_the_tile(sources, monkeypatch):
     evaluate = NumpySource.evaluate
 
-    def slow(self, coords, split=None):
+    def slow(self, coords, sharding=None):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
-        return evaluate(self, coords, split)
+        return evaluate(self, coords, sharding)
 
     monkeypatch.setattr(NumpySource, "evaluate", slow)
-    with pytest.raises(KeyboardInterrupt) as stop:
-        run_sweep(SPEC)
-    assert not isinstance(stop.value, Stopped)
+    with pytest.raises(KeyboardInterrupt) as raised, stop_on_signals() as stop:
+        run_sweep(SPEC, stop=stop)
+    assert not isinstance(raised.value, Stopped)
 
 
 def test_the_command_line_says_what_to_type_to_go_on(sources, tmp_path, capsys, monkeypatch):
     evaluate = NumpySource.evaluate
 
-    def interrupted(self, coords, split=None):
+    def interrupted(self, coords, sharding=None):
         signal.raise_signal(signal.SIGINT)
-        return evaluate(self, coords, split)
+        return evaluate(self, coords, sharding)
 
     (tmp_path / "my spec.toml").write_text(TOML)
     words = ["run", str(tmp_path / "my spec.toml"), "--out", str(tmp_path / "out")]

@@ -8,11 +8,12 @@ from helpers.numpy_source import NumpySource
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lidjax.cli import main, sweeps_run
+from lidjax.cli import main
+from lidjax.cli import run as run_command_module
 from lidjax.runs import provenance
+from lidjax.sweep import SyntheticSpec
 from lidjax.sweep import run as run_module
 from lidjax.sweep.run import open_source
-from lidjax.sweep.spec import SyntheticSpec
 
 GOOD = {
     "name": "x",
@@ -146,7 +147,7 @@ def check(tmp_path_factory, changes):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(run_module, "open_source", quick_source)
-        patch.setattr(sweeps_run, "print_summary", lambda *_, **__: None)
+        patch.setattr(run_command_module, "print_summary", lambda *_, **__: None)
         patch.setattr(provenance, "git_commit", lambda: "unknown")  # two processes a store
         code = main(["run", str(spec), "--no-plot"])
     runs = folder / "runs"

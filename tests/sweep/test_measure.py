@@ -1,4 +1,4 @@
-"""The forecast of a run: from tiles of its own, spread over the grid."""
+"""The measurement of a run: from tiles of its own, spread over the grid."""
 
 import time
 
@@ -8,7 +8,7 @@ from helpers.numpy_source import NumpySource, spec_of
 
 from lidjax.sweep import measure as measure_module
 from lidjax.sweep.calibrate import Rates
-from lidjax.sweep.measure import forecast
+from lidjax.sweep.measure import measure
 from lidjax.sweep.plan import make_plan
 
 SLOW = Rates(1e3, 1e3, 1e3)  # cuts to single cells
@@ -21,7 +21,7 @@ class TimedSource(NumpySource):
         super().__init__(spec)
         self.compiled = set()
 
-    def evaluate(self, coords, split=None):
+    def evaluate(self, coords, sharding=None):
         (n,) = coords["n"].tolist()
         time.sleep({10: 0.001, 20: 0.003}[n] + 0.02 * (n not in self.compiled))
         self.compiled.add(n)
@@ -38,7 +38,7 @@ def test_time_is_that_of_tiles_over_the_whole_grid():
         source.evaluate({name: source.axes[name][part] for name, part in tile.items()})
     real = time.perf_counter() - start - 0.04
     source.compiled.clear()
-    found = forecast(source, plan)
+    found = measure(source, plan)
     assert found.tiles == 9
     assert real / 2 < found.seconds < 2 * real
     assert 0.03 < found.compile_seconds < 0.2
@@ -50,7 +50,7 @@ def test_a_budget_ends_it_and_no_tile_is_measured_twice(monkeypatch, budget):
     monkeypatch.setattr(measure_module, "BUDGET_SECONDS", budget)
     spec = spec_of(n=(10, 20, 30), seed=(0, 1, 2, 3, 4))
     source = NumpySource(spec)
-    found = forecast(source, make_plan(source, spec.run, rates=SLOW))
+    found = measure(source, make_plan(source, spec.run, rates=SLOW))
     assert found.tiles == (1 if budget == 0 else 9)
     assert len(source.tiles) == 2 * found.tiles
     cells = [(tile["n"].item(), tile["seed"].item()) for tile in source.tiles[::2]]

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from lidjax.errors import InputError
-from lidjax.runs.location import place_of
+from lidjax.runs.location import open_location
+from lidjax.sweep import Run, SyntheticGrid, SyntheticSpec
 from lidjax.sweep import plan as plan_module
 from lidjax.sweep.calibrate import Rates, calibrate
 from lidjax.sweep.plan import check_resources, make_plan
-from lidjax.sweep.sources.synthetic import SyntheticSource
-from lidjax.sweep.spec import Run, SyntheticGrid, SyntheticSpec
+from lidjax.sweep.sources.synthetic.source import SyntheticSource
 
 RATES = Rates(flops=1e10, draws=1e8, evaluations=1e8)
 
@@ -74,7 +74,7 @@ def test_more_disk_than_there_is_is_refused_with_the_number(small_spec, tmp_path
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10))
     with pytest.raises(InputError, match="24 cells and 13 values of k takes up to"):
-        check_resources(plan_of(small_spec), place_of(tmp_path / "new" / "folder"))
+        check_resources(plan_of(small_spec), open_location(tmp_path / "new" / "folder"))
 
 
 def test_work_grows_with_the_grid(small_spec):

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lidjax.errors import InputError
-from lidjax.sweep.spec import FeaturesSpec, SyntheticSpec
-from lidjax.sweep.spec_file import law_of, load_spec, spec_from_dict, spec_to_dict
+from lidjax.sweep import FeaturesSpec, SyntheticSpec
+from lidjax.sweep.spec_file import identity_of, load_spec, spec_from_dict, spec_to_dict
 
 SWEEPS = Path(__file__).resolve().parents[2] / "sweeps"
 GRID = {"n": [10, 100], "k": [1, 10, 100]}
@@ -38,7 +38,7 @@ def test_spaced_integers_are_rounded_and_made_unique():
 
 
 BAD = [
-    ({"grid": GRID}, ["neither", "[model]", "[features]"]),
+    ({"grid": GRID}, ["none", "[model]", "[features]"]),
     ({"model": {}, "features": {"path": "x"}, "grid": GRID}, ["exactly one"]),
     ({"model": {}, "grid": {"k": [1]}}, ["grid.n is missing"]),
     ({"model": {}}, ["grid.n is missing"]),
@@ -129,8 +129,8 @@ def test_the_law_leaves_out_what_changes_no_number(small_spec):
         run=dataclasses.replace(small_spec.run, memory_gib=0.1),
     )
     other = dataclasses.replace(small_spec, run=dataclasses.replace(small_spec.run, root_key=4))
-    assert law_of(same) == law_of(small_spec)
-    assert law_of(other) != law_of(small_spec)
+    assert identity_of(same) == identity_of(small_spec)
+    assert identity_of(other) != identity_of(small_spec)
 
 
 json_values = st.recursive(

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.numpy_source import SPEC, contents, spec_of
+from helpers.stores import open_store, store_path
 
+from lidjax import open_results, run_sweep
 from lidjax.errors import InputError
-from lidjax.runs.location import place_of
-from lidjax.runs.lock import RunLock, Share
-from lidjax.runs.store import SweepStore, open_results, store_path
+from lidjax.runs.location import open_location
+from lidjax.runs.lock import RunLock, Shard
 from lidjax.status import CellStatus
-from lidjax.sweep.run import run_sweep
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs a second user, whom only root can become")
@@ -58,16 +58,16 @@ def test_a_folder_of_somebody_else_is_refused_in_words(sources, tmp_path, where)
 def test_the_second_of_two_runs_is_refused_while_the_first_lives(sources, tmp_path):
     seen = []
 
-    def track(waiting, plan, done):
+    def progress(stage, waiting, *, done=0):
         for tile in waiting:
             if not seen:
-                for share in (None, Share(0, 2)):
-                    with pytest.raises(InputError, match="another run is at work") as error:
-                        run_sweep(SPEC, out=tmp_path / "out", share=share)
+                for share in (None, Shard(0, 2)):
+                    with pytest.raises(InputError, match="another run is using") as error:
+                        run_sweep(SPEC, out=tmp_path / "out", shard=share)
                     seen.append(str(error.value))
             yield tile
 
-    run_sweep(SPEC, out=tmp_path / "out", track=track)
+    run_sweep(SPEC, out=tmp_path / "out", progress=progress)
     assert f"process {os.getpid()} on" in seen[0]
     run_sweep(SPEC, out=tmp_path / "out")  # and the lock is free again
 
@@ -77,7 +77,7 @@ def test_clocks_that_jump_change_nothing(sources, tmp_path, monkeypatch):
     out = tmp_path / "out"
     clock = random.Random(5)
 
-    def track(waiting, plan, done):
+    def progress(stage, waiting, *, done=0):
         for index, tile in enumerate(waiting):
             if index == 5:
                 raise KeyboardInterrupt
@@ -85,7 +85,7 @@ def test_clocks_that_jump_change_nothing(sources, tmp_path, monkeypatch):
 
     monkeypatch.setattr(time, "time", lambda: clock.uniform(-1e9, 4e9))
     with pytest.raises(KeyboardInterrupt):
-        run_sweep(SPEC, out=out, track=track)
+        run_sweep(SPEC, out=out, progress=progress)
     for path in out.rglob("*"):
         os.utime(path, (0, clock.uniform(0, 4e9)))
     data = run_sweep(SPEC, out=out)
@@ -96,11 +96,9 @@ def test_clocks_that_jump_change_nothing(sources, tmp_path, monkeypatch):
 def test_a_store_of_an_older_version_is_read_and_not_continued(sources, tmp_path):
     out = tmp_path / "out"
     run_sweep(SPEC, out=out)
-    store = SweepStore.open(store_path(out))
-    old = {
-        key: store.manifest[key]
-        for key in ("tile", "law", "spec", "kind", "versions", "device", "git_commit")
-    }
+    store = open_store(store_path(out))
+    old = {key: store.manifest[key] for key in ("tile", "spec", "kind", "versions", "device", "git_commit")}
+    old["law"] = store.manifest["identity"]
     store.group.attrs.put({"format": "lidjax sweep 1", **old})
     before = contents(out)
     assert (open_results(out)["status"] == CellStatus.OK).all()
@@ -116,8 +114,8 @@ def test_a_store_of_an_older_version_is_read_and_not_continued(sources, tmp_path
 def test_a_store_with_other_random_streams_is_not_continued(sources, tmp_path):
     out = tmp_path / "out"
     run_sweep(SPEC, out=out)
-    attrs = SweepStore.open(store_path(out)).group.attrs
-    attrs["law"] = {key: value for key, value in attrs["law"].items() if key != "random_streams"}
+    attrs = open_store(store_path(out)).group.attrs
+    attrs["identity"] = {key: x for key, x in attrs["identity"].items() if key != "random_streams"}
     with pytest.raises(InputError, match="random_streams: the store has nothing"):
         run_sweep(SPEC, out=out)
 
@@ -158,8 +156,12 @@ HOSTILE = [
     {"order": {"n": [5]}},
     {"order": {"../x": [0]}},
     {"tile": {"n": -1}},
-    {"k": {"values": []}},
-    {"law": []},
+    {"dims": {"k": {"values": []}}},
+    {"dims": {"../k": {"values": [1]}}},
+    {"arrays": {"lgen": "../lgen"}},
+    {"identity": []},
+    {"format": "lidjax sweep 2"},
+    {"format": "lidjax sweep 2", "k": {"values": []}, "law": {}},
     {"format": ["lidjax sweep 2"]},
     {"format": None},
 ]
@@ -169,7 +171,7 @@ HOSTILE = [
 def test_a_hostile_manifest_is_refused(sources, tmp_path, changes):
     out = tmp_path / "out"
     run_sweep(SPEC, out=out)
-    store = SweepStore.open(store_path(out))
+    store = open_store(store_path(out))
     store.group.attrs.update(changes)
     before = contents(out)
     for read in (lambda: open_results(out), lambda: run_sweep(SPEC, out=out)):
@@ -182,7 +184,7 @@ def test_shares_make_one_store(sources, tmp_path):
     """Three shares one after the other, as tasks of a job array; an unshared run finds nothing left."""
     out, whole = tmp_path / "out", run_sweep(SPEC, out=tmp_path / "whole").load()
     for index in (2, 0, 1):
-        data = run_sweep(SPEC, out=out, share=Share(index, 3))
+        data = run_sweep(SPEC, out=out, shard=Shard(index, 3))
         assert len(sources[-1].tiles) == 8
     np.testing.assert_array_equal(data["failure"], whole["failure"])
     run_sweep(SPEC, out=out)
@@ -195,21 +197,21 @@ def test_shares_work_side_by_side_and_one_share_only_once(sources, tmp_path):
 
     def run(share):
         try:
-            run_sweep(SPEC, out=out, share=share)
+            run_sweep(SPEC, out=out, shard=share)
         except InputError as error:
             errors.append(error)
 
-    def track(waiting, plan, done):
+    def progress(stage, waiting, *, done=0):
         for index, tile in enumerate(waiting):
             if index == 2:
-                threads = [threading.Thread(target=run, args=(Share(i, 3),)) for i in (0, 1, 2)]
+                threads = [threading.Thread(target=run, args=(Shard(i, 3),)) for i in (0, 1, 2)]
                 for thread in threads:
                     thread.start()
                 for thread in threads:
                     thread.join()
             yield tile
 
-    run_sweep(SPEC, out=out, track=track, share=Share(0, 3))
+    run_sweep(SPEC, out=out, progress=progress, shard=Shard(0, 3))
     assert len(errors) == 1
     assert (open_results(out)["status"] == CellStatus.OK).all()
 
@@ -217,9 +219,9 @@ def test_shares_work_side_by_side_and_one_share_only_once(sources, tmp_path):
 def test_a_store_is_not_extended_under_shares_at_work(sources, tmp_path):
     out, more = tmp_path / "out", spec_of(n=(10, 20, 30, 40), seed=tuple(range(9)), tile_seconds=1e-9)
     run_sweep(SPEC, out=out)
-    lock = RunLock(place_of(out), Share(0, 2))
+    lock = RunLock(open_location(out), Shard(0, 2))
     lock.acquire()
-    with pytest.raises(InputError, match="other shares are at work"):
-        run_sweep(more, out=out, share=Share(1, 2))
+    with pytest.raises(InputError, match="cannot extend the store while other shards are computing"):
+        run_sweep(more, out=out, shard=Shard(1, 2))
     lock.release()
-    run_sweep(more, out=out, share=Share(1, 2))
+    run_sweep(more, out=out, shard=Shard(1, 2))

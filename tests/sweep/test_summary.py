@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from lidjax import summarise
 from lidjax.errors import InputError
 from lidjax.status import CellStatus
-from lidjax.sweep.summary import summarise
 
 N = np.array([10, 20, 40, 80, 160, 320, 640, 1280])
 K = np.geomspace(1, 1000, 13)
@@ -28,7 +28,10 @@ def made_results(noise=0.0, seeds=6, splits=False):
             "status": (("dim", "n", "seed"), np.zeros((1, len(N), seeds), np.int8)),
         },
         coords=coords,
-        attrs={"spec": {"name": "made", "fit": {"window": [2.0, 500.0], "from_n": 0.0, "published": []}}},
+        attrs={
+            "kind": "synthetic",
+            "spec": {"name": "made", "fit": {"window": [2.0, 500.0], "from_n": 0.0, "published": []}},
+        },
     )
     return data.assign_coords(split=("seed", np.arange(seeds) // 2)) if splits else data
 
@@ -92,5 +95,5 @@ def test_failed_cells_do_not_pass_for_numbers():
 
 
 def test_a_window_without_points_is_refused():
-    with pytest.raises(InputError, match=r"fit.window = \[2000.0, 3000.0\]: holds 0"):
+    with pytest.raises(InputError, match=r"fit.window = \[2000.0, 3000.0\]: contains 0"):
         summarise(made_results(), window=(2000.0, 3000.0))

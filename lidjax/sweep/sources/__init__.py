@@ -1,0 +1,7 @@
+"""The shipped kinds of cell, one file or folder each."""
+
+from lidjax.sweep.sources.features import KIND as FEATURES
+from lidjax.sweep.sources.frontier import KIND as FRONTIER
+from lidjax.sweep.sources.synthetic import KIND as SYNTHETIC
+
+SHIPPED = (SYNTHETIC, FEATURES, FRONTIER)

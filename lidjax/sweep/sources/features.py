@@ -2,7 +2,10 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -12,21 +15,120 @@ from lidjax.errors import InputError
 from lidjax.features.feature_file import FeatureSet, read_features, shuffle_features
 from lidjax.features.split import feature_split
 from lidjax.ridge import DECOMPOSE_FROM
-from lidjax.sweep.devices import Split
-from lidjax.sweep.source import Cost, TileResult, cell_status, vmap_axes
-from lidjax.sweep.spec import Features, FeaturesSpec
+from lidjax.runs.schema import CellValues, Schema
+from lidjax.sweep.batch import vmap_axes
+from lidjax.sweep.devices import TileSharding
+from lidjax.sweep.kinds import Kind
+from lidjax.sweep.source import Cost
+from lidjax.sweep.sources import lid_results
+from lidjax.sweep.sources.synthetic.source import SCHEMA as SYNTHETIC_SCHEMA
+from lidjax.sweep.spec import Fit, Positive, Run, check_axis, check_choices, check_name, require
 
 AXES = ("ridge", "delta", "scale", "n", "seed")
 
 
+SCHEMA = Schema(
+    variables=SYNTHETIC_SCHEMA.variables,
+    labels={
+        "ridge": ("λ of Eq. 28, ridge", "squared units of x"),
+        "delta": ("δ, verifier tolerance", "units of y"),
+        "scale": ("s, rescaling of Eq. 26", "1"),
+        "n": ("N, training instances", "1"),
+        "seed": ("training set", "1"),
+        "split": ("train/validation split of a seed", "1"),
+        "label": ("label draw of a seed within its split", "1"),
+        "k": ("k, attempts", "1"),
+    },
+)
+
+
+@dataclass(frozen=True)
+class Features:
+    """Real features (Sec. 5): an `.npz` with features (m, d), mean (m,) and variance (m,)."""
+
+    path: str = ""
+    """The `.npz` file; a relative path starts at the folder of the spec."""
+    num_validation: int = 2000
+    """Instances held out by each split; the rest are there to train on."""
+    labels_per_split: int = 1
+    """Label draws that share one split and one factorisation; seeds come in multiples of it."""
+    variance_floor: float = 1e-6
+    """ε_v of Eq. 27, added to every variance."""
+    failure: Literal["instances", "draws"] = "instances"
+    """L_inf(k) as the mean of (1-s)^k over held-out instances, or the all-fail indicator of k plain draws."""
+    pairing: Literal["own", "shuffled"] = "own"
+    """An instance with its own features, or with another one's: a control that knows nothing of the instances."""
+
+    def __post_init__(self) -> None:
+        check_choices(self, "features")
+        require(bool(self.path), "features.path", self.path, "the path of an .npz file")
+        require(self.num_validation >= 1, "features.num_validation", self.num_validation, "at least 1")
+        require(self.labels_per_split >= 1, "features.labels_per_split", self.labels_per_split, "at least 1")
+        require(self.variance_floor >= 0, "features.variance_floor", self.variance_floor, "at least 0")
+
+
+@dataclass(frozen=True)
+class FeaturesGrid:
+    """Axes of a sweep on real features; every combination is a cell."""
+
+    n: tuple[int, ...]
+    """Training set sizes N, at most what the split leaves."""
+    k: Positive
+    """Attempts k at which L_inf(k) is evaluated (not part of a cell)."""
+    ridge: Positive = (1e-6,)
+    """λ of Eq. 28 before the rescaling λ_eff = λ/s²."""
+    delta: Positive = (0.05,)
+    """Verifier tolerance before the rescaling δ_eff = δ/s."""
+    scale: Positive = (1.0,)
+    """s of Eq. 26: features and mean targets are divided by it."""
+    seed: tuple[int, ...] = (0,)
+    """A train/validation split plus a label draw each."""
+
+    def __post_init__(self) -> None:
+        check_axis(self, "n", lambda x: 1 <= x < 2**31, "at least 1, below 2³¹")
+        check_axis(self, "k", lambda x: x >= 1, "at least 1")
+        for name in ("delta", "scale"):
+            check_axis(self, name, lambda x: x > 0, "greater than 0")
+        check_axis(self, "ridge", lambda x: x >= 0, "at least 0")
+        check_axis(self, "seed", lambda x: 0 <= x < 2**32, "from 0 to 2³²-1")
+
+
+@dataclass(frozen=True)
+class FeaturesSpec:
+    """A sweep on real features."""
+
+    grid: FeaturesGrid
+    features: Features
+    name: str = "sweep"
+    run: Run = field(default_factory=Run)
+    fit: Fit = field(default_factory=Fit)
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        per_split, seeds = self.features.labels_per_split, self.grid.seed
+        require(
+            len(seeds) % per_split == 0
+            and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds)))
+            and seeds[0] % per_split == 0,
+            "grid.seed",
+            list(seeds),
+            f"whole splits: consecutive seeds, first and count multiples of labels_per_split = {per_split}, "
+            f"such as {{ range = [0, {4 * per_split}] }}",
+        )
+
+
 @functools.lru_cache(maxsize=64)
-def compiled_tile(features: Features, lengths: tuple[tuple[str, int], ...]):
+def compiled_tile(
+    features: Features, lengths: tuple[tuple[str, int], ...]
+) -> Callable[..., tuple[jax.Array, jax.Array]]:
     """The jitted tile of a shape: every N and every label draw of one split."""
 
     solver = "eigh" if dict(lengths)["ridge"] >= DECOMPOSE_FROM else "cholesky"
 
-    def tile(axes, key, n, k, arrays):
-        def cell(args):
+    def tile(
+        axes: Mapping[str, Any], key: jax.Array, n: jax.Array, k: jax.Array, arrays: tuple[jax.Array, ...]
+    ) -> tuple[jax.Array, jax.Array]:
+        def cell(args: Mapping[str, Any]) -> tuple[jax.Array, jax.Array]:
             lgen, failure = feature_split(
                 key,
                 *arrays,
@@ -46,17 +148,21 @@ def compiled_tile(features: Features, lengths: tuple[tuple[str, int], ...]):
     return jax.jit(tile)
 
 
-def split_key(root_key: int, split: int):
+def split_key(root_key: int, split: int) -> jax.Array:
     """The key of a split, from its own number."""
     return jax.random.fold_in(jax.random.key(root_key, impl="threefry2x32"), split)
 
 
 class FeaturesSource:
-    """The grid of a `FeaturesSpec` as tiles: a tile holds every N and every label draw of its splits, for
-    the training sets of a split are nested and its labels share a factorisation."""
+    """The grid of a `FeaturesSpec` as tiles.
 
+    A tile holds every N and every label draw of one split, because the training sets of a split are nested and its
+    label draws share a factorisation.
+    """
+
+    schema = SCHEMA
     shardable = ()
-    split_order = ("scale", "delta", "ridge")
+    halving_order = ("scale", "delta", "ridge")
 
     def __init__(self, spec: FeaturesSpec, data: FeatureSet | None = None):
         data = data or read_features(spec.features.path)
@@ -85,7 +191,12 @@ class FeaturesSource:
                 f"num_validation = {spec.features.num_validation})"
             )
 
-    def provenance(self) -> dict[str, str]:
+    @property
+    def dims(self) -> dict[str, np.ndarray]:
+        return {"k": self.k}
+
+    def identity(self) -> dict[str, str]:
+        """The feature file counts by its content, not by its path."""
         return {"features_sha256": self.sha256}
 
     def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
@@ -93,7 +204,7 @@ class FeaturesSource:
         seeds, per_split = self.axes["seed"], self.spec.features.labels_per_split
         return {"split": ("seed", seeds // per_split), "label": ("seed", seeds % per_split)}
 
-    def description(self) -> dict[str, float]:
+    def facts(self) -> dict[str, float]:
         _, dim = self.arrays[0].shape
         noise = float(np.mean(self.arrays[2])) + self.spec.features.variance_floor
         return {"feature_dim": dim, "noise_variance": noise}
@@ -106,7 +217,7 @@ class FeaturesSource:
             "3e-2 for |N/d - 1| < 0.15, and lost at N = d; compare with float64 on yours"
         ]
 
-    def evaluate(self, coords: Mapping[str, np.ndarray], split: Split | None = None) -> TileResult:
+    def evaluate(self, coords: Mapping[str, np.ndarray], sharding: TileSharding | None = None) -> CellValues:
         """One tile: the label draws of one split."""
         per_split = self.spec.features.labels_per_split
         splits = np.unique(coords["seed"] // per_split)
@@ -117,7 +228,7 @@ class FeaturesSource:
         tile = compiled_tile(dataclasses.replace(self.spec.features, path="any"), lengths)
         n = jnp.asarray(coords["n"])  # of JAX's own integer width
         lgen, failure = map(np.asarray, tile(axes, key, n, self.k, self.on_device))
-        return TileResult(lgen, failure, cell_status(lgen, failure))
+        return {"lgen": lgen, "failure": failure}
 
     def tile_cost(self, shape: Mapping[str, int]) -> Cost:
         rows, dim = self.arrays[0].shape
@@ -143,3 +254,27 @@ class FeaturesSource:
 
     def total_cost(self) -> Cost:
         return self.tile_cost({name: len(values) for name, values in self.axes.items()})
+
+
+def resolve(spec: FeaturesSpec, folder: Path) -> FeaturesSpec:
+    """The spec with a relative `features.path` resolved against `folder`."""
+    if Path(spec.features.path).expanduser().is_absolute():
+        return spec
+    path = str((folder / spec.features.path).resolve())
+    return dataclasses.replace(spec, features=dataclasses.replace(spec.features, path=path))
+
+
+KIND = Kind(
+    name="features",
+    table="features",
+    title="an .npz of real features",
+    spec=FeaturesSpec,
+    source=FeaturesSource,
+    schema=SCHEMA,
+    summarise=lid_results.summarise,
+    tables=lid_results.tables,
+    figures=lid_results.figures,
+    comparisons=lid_results.COMPARISONS,
+    resolve=resolve,
+    not_identity=("features.path",),
+)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from lidjax.features.diagnostics import independence_test
+from lidjax.features import independence_test
 
 REPEATS = 200
 

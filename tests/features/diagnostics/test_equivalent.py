@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lidjax import feature_split
-from lidjax.features.diagnostics import equivalent_lgen, linear_task
+from lidjax.features import equivalent_lgen, feature_split, linear_task
 
 COUNT, DIM, SCALE, RIDGE = 4000, 40, 4.0, 1e-2
 

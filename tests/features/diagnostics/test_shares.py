@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from lidjax import feature_split
-from lidjax.features.diagnostics import split_shares, tail_shares
+from lidjax.features import feature_split, split_shares, tail_shares
 
 K = jnp.array([1.0, 10.0, 300.0])
 FLOOR, DELTA = 1e-4, 0.05

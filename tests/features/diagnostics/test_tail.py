@@ -5,8 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from lidjax.errors import InputError
-from lidjax.features.diagnostics import tail_index
-from lidjax.features.diagnostics.tail import is_regularly_varying
+from lidjax.features import is_regularly_varying, tail_index
 
 REPEATS = 200
 LARGEST_MISS = binom.ppf(1 - 1e-4, REPEATS, 0.05)  # of 95 % intervals: more is seen once in 10,000 by chance

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lidjax.passk import pass_at_k_failure
-from lidjax.sweep.sources.failure_curves import FailureCurves
+from lidjax.sweep.sources.synthetic.failure_curves import FailureCurves
 
 K = np.geomspace(1, 1e8, 13)
 

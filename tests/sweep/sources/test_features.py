@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from lidjax import run_sweep
 from lidjax.errors import InputError
 from lidjax.status import CellStatus
-from lidjax.sweep.run import run_sweep
 
 
 def edit(spec, table, **values):
@@ -70,8 +70,8 @@ def test_a_changed_file_is_another_sweep(feature_spec, feature_file, tmp_path):
 
 def test_the_cifar10h_spec_runs_on_the_real_features(real_data):
     """A small part of `sweeps/cifar10h.toml`: β_eff grows from N = 2d to N = 8000, as published."""
-    from lidjax.sweep.spec import Features, FeaturesGrid, FeaturesSpec, Fit
-    from lidjax.sweep.summary import summarise
+    from lidjax import summarise
+    from lidjax.sweep import Features, FeaturesGrid, FeaturesSpec, Fit
 
     path = real_data / "cifar10h" / "features_resnet18_quantised.npz"
     if not path.exists():

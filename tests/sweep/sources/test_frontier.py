@@ -6,13 +6,13 @@ import jax
 import numpy as np
 import pytest
 
+from lidjax import run_sweep
 from lidjax.cli import main
 from lidjax.errors import InputError
 from lidjax.figures import frontier_figure
 from lidjax.frontier import coverage_loss, first_seen
 from lidjax.frontier.report import coverage_report
-from lidjax.sweep.run import run_sweep
-from lidjax.sweep.spec import Fit, Frontier, FrontierGrid, FrontierSpec
+from lidjax.sweep import Fit, Frontier, FrontierGrid, FrontierSpec
 from lidjax.sweep.spec_file import spec_from_dict
 
 SAMPLES = (1, 10, 100, 1000, 10_000)
@@ -44,7 +44,7 @@ def z_scores(values, expected):
 def test_the_missed_mass_is_the_exact_law_within_its_standard_error(data):
     """30 comparisons at |t| < 4.5, 47 degrees of freedom: false alarms under 30 x 5e-5 = 2e-3. Fixed keys."""
     a, d = data["exponent"].values[:, None], np.array(SAMPLES, float)[None]
-    lgen = data["lgen"].transpose("exponent", "samples", "seed").values
+    lgen = data["missed_mass"].transpose("exponent", "samples", "seed").values
     assert np.abs(z_scores(lgen, np.asarray(coverage_loss(d, a, 3000)))).max() < 4.5
     failure = data["failure"].transpose("exponent", "samples", "k", "seed").values
     later = d[:, :, None] + np.array([1.0, 30.0])[None, None]  # k attempts are k more draws
@@ -70,16 +70,20 @@ def test_first_seen_is_what_numpy_finds():
 
 def test_samples_of_a_seed_are_nested(data):
     """More draws never miss more, and a cell does not depend on the others of its sweep."""
-    assert (np.diff(data["lgen"].transpose("exponent", "seed", "samples").values, axis=-1) <= 0).all()
+    assert (np.diff(data["missed_mass"].transpose("exponent", "seed", "samples").values, axis=-1) <= 0).all()
     grid = FrontierGrid(samples=(100,), exponent=(2.0,), k=(1.0,), seed=(7,))
-    alone = run_sweep(FrontierSpec(grid=grid, frontier=SPEC.frontier))["lgen"].item()
-    np.testing.assert_allclose(alone, data["lgen"].sel(samples=100, exponent=2.0, seed=7).item(), rtol=1e-12)
+    alone = run_sweep(FrontierSpec(grid=grid, frontier=SPEC.frontier))["missed_mass"].item()
+    np.testing.assert_allclose(
+        alone, data["missed_mass"].sel(samples=100, exponent=2.0, seed=7).item(), rtol=1e-12
+    )
 
 
 def test_the_report_and_the_figure_show_the_results(data):
     report = coverage_report(data)
-    np.testing.assert_allclose(report["mean"], data["lgen"].mean("seed"))
-    np.testing.assert_allclose(report["standard_error"], data["lgen"].std("seed", ddof=1) / np.sqrt(SEEDS))
+    np.testing.assert_allclose(report["mean"], data["missed_mass"].mean("seed"))
+    np.testing.assert_allclose(
+        report["standard_error"], data["missed_mass"].std("seed", ddof=1) / np.sqrt(SEEDS)
+    )
     np.testing.assert_allclose(report["slope"][1], 0.5, atol=0.05)
     figure = frontier_figure(data)
     assert len(figure.axes) == 4

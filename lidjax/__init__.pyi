@@ -1,0 +1,78 @@
+"""The public contract of lidjax."""
+
+# the model, one cell at a time
+# how to divide a budget, and what limits a learner
+from .allocation import allocate as allocate
+from .allocation import allocate_sweep as allocate_sweep
+from .difficulty import mean_inverse_precision as mean_inverse_precision
+from .difficulty import sample_label_noise as sample_label_noise
+from .difficulty import sample_precision as sample_precision
+
+# real features, and teachers with their students
+from .distill import run_distillation as run_distillation
+
+# what all long work shares
+from .errors import InputError as InputError
+
+# evaluation logs
+from .evals import read_evals as read_evals
+from .features import feature_split as feature_split
+from .figures import save_figure as save_figure
+
+# laws, and fits of them to curves
+from .fitting import compare_laws as compare_laws
+from .fitting import effective_exponent as effective_exponent
+from .fitting import fit_power_law as fit_power_law
+from .fitting import fit_saturation as fit_saturation
+from .fitting import fit_stretched as fit_stretched
+from .fitting import fit_stretched_two_tail as fit_stretched_two_tail
+from .fitting import fit_two_tail as fit_two_tail
+from .fitting import fit_two_tail_shared as fit_two_tail_shared
+from .fitting import gamma_scaling as gamma_scaling
+from .fitting import preferred_law as preferred_law
+from .fitting import summarise_seeds as summarise_seeds
+from .frontier import bottleneck_loss as bottleneck_loss
+from .frontier import capacity_loss as capacity_loss
+from .frontier import compute_optimum as compute_optimum
+from .frontier import coverage_loss as coverage_loss
+from .frontier import optimisation_loss as optimisation_loss
+from .generalization import deterministic_lgen as deterministic_lgen
+from .generalization import lgen_cell as lgen_cell
+from .generalization import sample_lgen as sample_lgen
+from .model import power_law_spectrum as power_law_spectrum
+from .model import power_law_teacher as power_law_teacher
+from .model import sample_features as sample_features
+from .model import sample_training_set as sample_training_set
+from .passk import draw_failure as draw_failure
+from .passk import failure_from_counts as failure_from_counts
+from .passk import instance_failure as instance_failure
+from .passk import model_draw_success as model_draw_success
+from .passk import pass_at_k_failure as pass_at_k_failure
+from .passk import pass_at_k_from_counts as pass_at_k_from_counts
+from .passk import realised_gap as realised_gap
+from .passk import sample_instances as sample_instances
+from .passk import sample_success as sample_success
+from .passk import success_distribution as success_distribution
+from .passk import success_probability as success_probability
+from .ridge import ridge_fit as ridge_fit
+from .runs import Shard as Shard
+from .runs import StopRequest as StopRequest
+from .runs import show_progress as show_progress
+from .runs import stop_on_signals as stop_on_signals
+from .status import CellStatus as CellStatus
+
+# sweeps
+from .sweep import SyntheticSpec as SyntheticSpec
+from .sweep import cell_failures as cell_failures
+from .sweep import comparison_figure as comparison_figure
+from .sweep import load_spec as load_spec
+from .sweep import measure_sweep as measure_sweep
+from .sweep import open_results as open_results
+from .sweep import plan_sweep as plan_sweep
+from .sweep import run_sweep as run_sweep
+from .sweep import spec_from_dict as spec_from_dict
+from .sweep import summarise as summarise
+from .sweep import summary_tables as summary_tables
+from .sweep import sweep_figures as sweep_figures
+
+__version__: str

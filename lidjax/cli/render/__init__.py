@@ -1,0 +1,1 @@
+"""How commands print results: tables for people, JSON for programs."""

@@ -1,0 +1,99 @@
+"""What `lidjax allocate` prints: its rows as plain numbers, and as tables for people."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from lidjax.allocation import Allocation, SweepAllocation
+from lidjax.cli.render.output import table_console
+
+RULE_NAMES = {
+    "eq24": "Eq. 24",
+    "eq24_prefactor": "+ P̃'",
+    "quasi_static": "quasi-st.",
+    "constant_beta": "Eq. 25",
+    "saturated": "0.95 β",
+}
+FIELDS = (
+    "n",
+    "k",
+    "loss",
+    "kind",
+    "lgen",
+    "failure",
+    "n_low",
+    "n_high",
+    "n_lower",
+    "n_upper",
+    "limited",
+)
+EXACT_FIELDS = ("n", "k", "loss", "kind", "n_low", "n_high")
+
+
+def allocation_rows(
+    budgets: Sequence[float],
+    weights: Sequence[float],
+    found: SweepAllocation,
+    exact: Allocation | None,
+) -> list[dict[str, Any]]:
+    """A row for each budget and weight: the measured optimum, the rules, and the exact optimum if there is one."""
+    rows: list[dict[str, Any]] = []
+    for i, budget in enumerate(budgets):
+        for j, weight in enumerate(weights):
+
+            def at(values: Any, i: int = i, j: int = j) -> Any:
+                value = values[i, j]
+                return value.item() if hasattr(value, "item") else value
+
+            row: dict[str, Any] = {"budget": float(budget), "weight": float(weight)}
+            row |= {name: at(getattr(found, name)) for name in FIELDS}
+            row["rules"] = {
+                rule: {name: at(getattr(split, name)) for name in split._fields}
+                for rule, split in found.rules.items()
+            }
+            if exact is not None:
+                row["exact"] = {name: at(getattr(exact, name)) for name in EXACT_FIELDS}
+            rows.append(row)
+    return rows
+
+
+def print_allocation(rows: list[dict[str, Any]], figures: list[str], statistic: str) -> None:
+    """Print the optima, what the rules lose, notes on optima at an edge of the store, and the figures' paths."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    console = table_console()
+    exact = "exact" in rows[0]
+    title = f"L_tot = R L_gen + L_inf, {statistic} over training sets"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for head in ("C", "R", "N", "95 %", *(["exact N"] if exact else []), "k", "L_tot", "kind"):
+        table.add_column(head, justify="left" if head == "kind" else "right", no_wrap=True)
+    for row in rows:
+        no_interval = math.isnan(row["n_lower"])
+        interval = "-" if no_interval else f"{row['n_lower']:,.0f} to {row['n_upper']:,.0f}"
+        cells = [f"{row['budget']:g}", f"{row['weight']:g}", f"{row['n']:,}", interval]
+        cells += [f"{row['exact']['n']:,}"] if exact else []
+        kind = row["kind"] + (" *" if row["limited"] else "")
+        table.add_row(*cells, f"{row['k']:,}", f"{row['loss']:.2e}", kind)
+    console.print(table)
+    regret = Table(
+        title="N within 1 % of the least L_tot; what rules lose, L_tot over the least - 1",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for head in ("C", "R", "N within 1 %", *(RULE_NAMES[rule] for rule in rows[0]["rules"])):
+        regret.add_column(head, justify="right", no_wrap=True)
+    for row in rows:
+        losses = (f"{split['regret']:.1g}" for split in row["rules"].values())
+        flat = f"{row['n_low']:,} to {row['n_high']:,}"
+        regret.add_row(f"{row['budget']:g}", f"{row['weight']:g}", flat, *losses)
+    console.print(regret)
+    for row in rows:
+        if row["limited"]:
+            console.print(
+                f"* C = {row['budget']:g}, R = {row['weight']:g}: the best is at the {row['limited']} of the store; "
+                "the true optimum is beyond",
+                highlight=False,
+            )
+    for path in figures:
+        console.print(path, highlight=False, soft_wrap=True)

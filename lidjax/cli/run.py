@@ -1,0 +1,125 @@
+"""`lidjax run`: run a sweep, or resume one."""
+
+import argparse
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lidjax.cli.render.sweeps import print_failures, print_summary
+from lidjax.cli.spec_options import add_spec_command, read_spec
+from lidjax.errors import InputError
+
+if TYPE_CHECKING:
+    from lidjax.runs import Shard
+
+
+def register(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = add_spec_command(commands, "run", run_command, "run a sweep, or resume one")
+    parser.add_argument(
+        "--out",
+        help="folder or URL (s3://, gs://) of the results (default: runs/NAME, after the spec's name)",
+    )
+    parser.add_argument(
+        "--no-resume", action="store_true", help="start the store anew instead of resuming it"
+    )
+    parser.add_argument("--no-plot", action="store_true", help="leave the figures to `lidjax plot`")
+    parser.add_argument(
+        "--shard", metavar="I/N", help="compute the I-th of N shards of the tiles only, such as 2/8"
+    )
+    parser.add_argument(
+        "--distributed",
+        action="store_true",
+        help="one process of several: divide the tiles by jax.distributed, or as tasks of a SLURM job array",
+    )
+
+
+def run_command(args: argparse.Namespace) -> int:
+    """Run the sweep, draw its figures and print its summary."""
+    from rich.console import Console
+
+    from lidjax import load_spec, run_sweep, save_figure, stop_on_signals, summarise, sweep_figures
+    from lidjax.runs import ConsoleProgress, Stopped, open_location
+    from lidjax.sweep import peak_memory
+
+    spec = read_spec(args, load_spec)
+    shard, together = _shard(args)
+    out = args.out or str(Path("runs") / spec.name)
+    console = Console(stderr=True)
+    part = f", shard {shard}" if shard else ""
+    console.print(f"lidjax run: {spec.name} → {out}{part}", highlight=False)
+    start = time.perf_counter()
+    try:
+        with stop_on_signals() as stop:
+            progress = ConsoleProgress(console)
+            data = run_sweep(
+                spec, out=out, resume=not args.no_resume, progress=progress, stop=stop, shard=shard
+            )
+    except Stopped:
+        console.print(
+            f"stopped after a complete tile; to resume:\n  {_command()}", highlight=False, soft_wrap=True
+        )
+        return 1
+    seconds = time.perf_counter() - start
+    took = f"{seconds:.1f} s, peak memory {peak_memory() / 2**20:,.0f} MiB"
+    if shard is None:
+        console.print(f"{data['status'].size:,} cells in {took}; results in {out}", highlight=False)
+    else:
+        console.print(f"shard {shard} done in {took}", highlight=False)
+        code = _wait(out, shard, together, console)
+        if code is not None:
+            return code
+        from lidjax import open_results
+
+        data = open_results(out)
+    failed = print_failures(data, console)
+    summary = summarise(data)
+    figures: list[str] = []
+    if not args.no_plot:
+        folder = open_location(out).figures
+        with console.status("drawing"):
+            for name, figure in sweep_figures(data, summary):
+                figures += save_figure(figure, folder, name)
+    print_summary(summary, args.json, {"out": out, "seconds": seconds, "figures": figures})
+    return 1 if failed == data["status"].size else 0
+
+
+def _wait(out: str, shard: "Shard", together: bool, console: Any) -> int | None:
+    """Wait for the other shards; the exit code if this process is done, None if it reports the whole sweep."""
+    from lidjax.runs import missing_cells, open_location, wait_for_others
+
+    first = together and shard.index == 0
+    location = open_location(out)
+    missing = wait_for_others(location, shard) if first else missing_cells(location)
+    if missing and first:
+        console.print(
+            f"{missing:,} cells are missing because a process ended early; run the same command again to complete them"
+        )
+        return 1
+    return 0 if missing or (together and not first) else None
+
+
+def _shard(args: argparse.Namespace) -> "tuple[Shard | None, bool]":
+    """The shard of this process, and whether the first process waits for the others."""
+    from lidjax.runs import array_shard, join_processes, parse_shard
+
+    if args.shard and args.distributed:
+        raise InputError("--shard and --distributed exclude each other")
+    if args.no_resume and (args.shard or args.distributed):
+        raise InputError(
+            "--no-resume: a shard would remove the work of the others; remove the store first, or name a new --out"
+        )
+    if args.shard:
+        return parse_shard(args.shard), False
+    if not args.distributed:
+        return None, False
+    shard = array_shard()
+    return (shard, False) if shard else (join_processes(), True)
+
+
+def _command() -> str:
+    """The command as it was typed, without what must not be repeated."""
+    words = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    return shlex.join(word for word in words if word != "--no-resume")

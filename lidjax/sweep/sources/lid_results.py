@@ -1,0 +1,126 @@
+"""Tables and figures of LID sweeps: L_gen(N), β_eff(N) and the fit of Eq. 20, for the model and for real features.
+
+What needs xarray or matplotlib is imported when it is called, so that loading a spec does not wait for them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lidjax.sweep.kinds import SummaryTable, Window
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+COLUMNS = (
+    *("lgen_mean", "lgen_se", "lgen_median", "lgen_low", "lgen_high"),
+    *("beta_eff", "beta_eff_low", "beta_eff_high", "beta_eff_mean_curve", "beta_eff_mean_curve_se", "in_fit"),
+)
+PARAMETERS = (("beta", "β"), ("delta", "Δ"), ("c", "c"), ("nu", "ν"))
+"""Parameters of Eq. 20, by name and by symbol."""
+
+
+def summarise(data: "xr.Dataset", window: Window | None = None, from_n: float | None = None) -> "xr.Dataset":
+    """See `lid_summary.summarise_lid`."""
+    from lidjax.sweep.sources.lid_summary import summarise_lid
+
+    return summarise_lid(data, window, from_n)
+
+
+def tables(summary: "xr.Dataset") -> list[SummaryTable]:
+    """One table for each combination of the axes other than N."""
+    from lidjax.sweep.sources.lid_summary import combinations
+
+    return [_table(_record(summary.isel(where), where), summary.attrs) for where in combinations(summary)]
+
+
+def figures(data: "xr.Dataset", summary: "xr.Dataset") -> "Iterator[tuple[str, Figure]]":
+    """Figure 1 for each combination of the axes other than N; the file name has the values of those that vary."""
+    from lidjax.figures import scaling_figure
+    from lidjax.sweep.sources.lid_summary import combinations
+
+    for where in combinations(summary):
+        varying = {name: summary[name].values[i] for name, i in where.items() if summary.sizes[name] > 1}
+        suffix = "".join(f"_{name}{value:g}" for name, value in varying.items())
+        yield f"scaling{suffix}", scaling_figure(summary.isel(where))
+
+
+def _side_by_side(name: str) -> "Callable[[Sequence[xr.Dataset]], Figure]":
+    def draw(results: "Sequence[xr.Dataset]") -> "Figure":
+        from lidjax import figures
+
+        return getattr(figures, f"{name}_figure")(results)
+
+    return draw
+
+
+COMPARISONS: "Mapping[str, Callable[[Sequence[xr.Dataset]], Figure]]" = {
+    name: _side_by_side(name) for name in ("plane", "success", "exponents", "protocols")
+}
+"""Figures that put the results of several sweeps side by side."""
+
+
+def _record(part: "xr.Dataset", where: Mapping[str, int]) -> dict[str, Any]:
+    rows = [
+        {"n": int(n), **{name: part[name].sel(n=n).item() for name in COLUMNS}}
+        for n in part["n"].values.tolist()
+    ]
+    fit = {
+        name: {
+            "value": part["saturation"].sel(parameter=name).item(),
+            "se": part["saturation_se"].sel(parameter=name).item(),
+            "identifiable": part["identifiable"].sel(parameter=name).item(),
+        }
+        for name in part["parameter"].values.tolist()
+    }
+    return {
+        "at": {name: part[name].item() for name in where},
+        "rows": rows,
+        "saturation": fit,
+        "fit_status": part["fit_status"].item(),
+    }
+
+
+def _table(record: dict[str, Any], attrs: Mapping[str, Any]) -> SummaryTable:
+    at = ", ".join(f"{name} = {value:g}" for name, value in record["at"].items())
+    low, high = attrs["window"]
+    rows = [
+        (
+            f"{'*' if row['in_fit'] else ' '} {row['n']:,}",
+            f"{row['lgen_median']:.2e}",
+            f"{row['lgen_mean']:.1e}",
+            f"{row['beta_eff']:.3f} ({row['beta_eff_low']:.3f}, {row['beta_eff_high']:.3f})",
+            f"{row['beta_eff_mean_curve']:.3f} ± {row['beta_eff_mean_curve_se']:.3f}",
+        )
+        for row in record["rows"]
+    ]
+    return SummaryTable(
+        title=f"{attrs['spec']['name']}: {at}; window k = {low:g} to {high:g}",
+        columns=("N", "median L_gen", "mean", "β_eff, median (95 %)", "mean curve"),
+        rows=rows,
+        notes=_notes(record, attrs["spec"]["fit"]["published"]),
+        record=record,
+    )
+
+
+def _notes(record: dict[str, Any], published: Sequence[float]) -> list[str]:
+    from lidjax.fitting import describe_status
+
+    fit = ", ".join(
+        f"{symbol} = {record['saturation'][name]['value']:.4g} ± {record['saturation'][name]['se']:.2g}"
+        + ("" if record["saturation"][name]["identifiable"] else " (not determined)")
+        for name, symbol in PARAMETERS
+    )
+    notes = [
+        f"Eq. 20, β_eff = β - Δ/(1 + c N^ν), fitted to the N marked *: {fit}",
+        f"  status: {describe_status(record['fit_status'])}",
+    ]
+    if published:
+        measured = [row["beta_eff"] for row in record["rows"] if row["in_fit"]]
+        notes.append(
+            f"  published: {' → '.join(f'{x:g}' for x in published)}; here, over the fitted N: "
+            f"{measured[0]:.3f} → {measured[-1]:.3f}"
+        )
+    if record["at"].get("beta", 5) <= 4:
+        notes.append("  β ≤ 4: the second moment of L_gen does not exist; read its median, not its mean")
+    return notes

@@ -1,0 +1,19 @@
+"""Cells of the LID model (Def. 3.1)."""
+
+from lidjax.sweep.kinds import Kind
+from lidjax.sweep.sources import lid_results
+from lidjax.sweep.sources.synthetic.source import SCHEMA, SyntheticSource
+from lidjax.sweep.sources.synthetic.spec import SyntheticSpec
+
+KIND = Kind(
+    name="synthetic",
+    table="model",
+    title="the LID model",
+    spec=SyntheticSpec,
+    source=SyntheticSource,
+    schema=SCHEMA,
+    summarise=lid_results.summarise,
+    tables=lid_results.tables,
+    figures=lid_results.figures,
+    comparisons=lid_results.COMPARISONS,
+)

@@ -1,0 +1,127 @@
+"""Work and memory of synthetic cells, for the plan."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from lidjax.generalization import CellMethod
+from lidjax.generalization.krylov import MAX_STEPS, krylov_steps
+from lidjax.ridge import DECOMPOSE_FROM
+from lidjax.sweep.source import Cost
+from lidjax.sweep.sources.synthetic.failure_curves import cost_of_curves
+from lidjax.sweep.sources.synthetic.methods import host_model
+from lidjax.sweep.sources.synthetic.spec import SyntheticSpec
+
+PRICED = 200
+"""Most values of N whose cost is computed; the others are taken to cost as much on average."""
+INTERPOLATION = 2.0
+"""Evaluations that one interpolated L_inf(k) counts as."""
+DECADES = 3.0
+"""Decades of L_gen/σ² that a sweep is assumed to span."""
+
+
+class SyntheticCosts:
+    """Costs of the cells of one spec."""
+
+    def __init__(
+        self,
+        spec: SyntheticSpec,
+        axes: Mapping[str, np.ndarray],
+        num_k: int,
+        method_of: Callable[..., CellMethod],
+    ):
+        self.spec, self.axes, self.num_k, self.method_of = spec, axes, num_k, method_of
+        self.itemsize = np.dtype(spec.run.dtype).itemsize
+
+    def tile_cost(self, shape: Mapping[str, int]) -> Cost:
+        """The most expensive tile of a shape."""
+        return max(
+            (self._cells_cost(n, dim, shape) for n in self._extremes("n") for dim in self._extremes("dim")),
+            key=lambda cost: cost.flops + 10 * cost.draws + 10 * cost.evaluations,
+        )
+
+    def total_cost(self) -> Cost:
+        """Work of the whole grid."""
+        shape = {name: len(values) for name, values in self.axes.items()} | {"n": 1, "dim": 1}
+        total = Cost()
+        sizes = self.axes["n"][np.linspace(0, len(self.axes["n"]) - 1, PRICED).astype(int)]
+        share = len(self.axes["n"]) / PRICED
+        if len(self.axes["n"]) <= PRICED:
+            sizes, share = self.axes["n"], 1.0
+        for dim in self.axes["dim"].tolist():
+            for n in sizes.tolist():
+                total = total + self._cells_cost(n, dim, shape) * share
+        if self.spec.model.failure == "quadrature":
+            curves = shape["beta"] * shape["sigma_eta"] * shape["delta"]
+            total = total + Cost(evaluations=curves * cost_of_curves(self.num_k, DECADES))
+        return total
+
+    def _extremes(self, name: str) -> list[int]:
+        values = self.axes[name]
+        if name == "dim":
+            return [int(values.max())]
+        dims = self.axes["dim"]
+        inside = values[(values >= dims.min()) | (values < dims.max())]
+        return sorted({int(values.min()), int(values.max()), int(inside[len(inside) // 2])})
+
+    def _some(self, name: str) -> list[float]:
+        """Smallest, middle and largest value of an axis."""
+        values = np.sort(self.axes[name])
+        return np.unique(values[[0, len(values) // 2, -1]]).tolist()
+
+    def _cells_cost(self, n: int, dim: int, shape: Mapping[str, int]) -> Cost:
+        """Cost of `shape` cells at one (N, d): a design is shared by all but (n, seed), a factorisation by
+        all but (n, seed, alpha, ridge). Different α and ridge may want different kernels: the mean over some."""
+        model, item = self.spec.model, self.itemsize
+        count = {name: shape[name] for name in self.axes}
+        designs = count["n"] * count["seed"]
+        solves = designs * count["alpha"] * count["ridge"]
+        noises = solves * count["beta"] * count["sigma_eta"]
+        cells = noises * count["delta"]
+        cost = Cost(flops=4 * dim**2, bytes=4 * dim * item) * noises
+        most = 0.0  # bytes: kernels run one after another
+        hardest = {"beta": float(self.axes["beta"].max()), "sigma_eta": float(self.axes["sigma_eta"].min())}
+        pairs = [(alpha, ridge) for alpha in self._some("alpha") for ridge in self._some("ridge")]
+        for alpha, ridge in pairs:
+            method = self.method_of(dim=dim, n=n, alpha=alpha, ridge=ridge, **hardest)
+            if method == "krylov":
+                steps = krylov_steps(n, host_model(dim, alpha, model.teacher_decay)[0], ridge)
+                work = _krylov_cost(steps, dim, item) * solves
+            else:
+                per_design, per_solve = _lgen_cost(method, n, dim, item)
+                factors = designs * count["alpha"] * min(count["ridge"], DECOMPOSE_FROM)
+                work = per_design * designs + per_solve * factors
+            cost, most = cost + replace(work, bytes=0.0) * (1 / len(pairs)), max(most, work.bytes)
+        cost = cost + Cost(bytes=most)
+        k = self.num_k
+        if model.failure == "quadrature":
+            cost = cost + Cost(evaluations=INTERPOLATION * k, bytes=4 * k * item) * cells
+        else:
+            m = model.num_instances
+            cost = cost + Cost(draws=3 * m, evaluations=m * k, bytes=2 * m * k * item) * cells
+        return cost + Cost(bytes=(k + 2) * item) * cells
+
+
+def _krylov_cost(steps: float, dim: int, item: int) -> Cost:
+    """Cost of one L_gen by `krylov`; its small products run at a thirtieth of the rate of large ones, and a step
+    takes some 15 µs of its own (two cores, d from 128 to 1024)."""
+    return Cost(
+        flops=1e6 * steps + 250 * dim * steps**2,
+        draws=2 * steps * dim + 1e3,
+        bytes=4 * MAX_STEPS * dim * item,
+    )
+
+
+def _lgen_cost(method: CellMethod, n: int, dim: int, item: int) -> tuple[Cost, Cost]:
+    """(cost a design, cost a factorisation) of one L_gen kernel."""
+    square = dim**2 * item
+    if method == "scalar":
+        return Cost(draws=1e4, bytes=1e4 * item), Cost()
+    if method == "simulate_primal":
+        return Cost(draws=n * (dim + 2), bytes=2 * square), Cost(
+            flops=2 * n * dim**2 + dim**3, bytes=4 * square
+        )
+    if method == "bartlett":
+        return Cost(draws=dim**2 / 2 + 1e4, bytes=2 * square), Cost(flops=2 * dim**3, bytes=4 * square)
+    return Cost(draws=dim**2, bytes=2 * square), Cost(flops=3 * dim**3, bytes=5 * square)
