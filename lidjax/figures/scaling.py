@@ -45,7 +45,7 @@ def scaling_figure(summary: xr.Dataset) -> Figure:
     Example:
         >>> import lidjax
         >>> from lidjax.figures import scaling_figure
-        >>> from lidjax.sweep.spec import Fit, SyntheticGrid, SyntheticSpec
+        >>> from lidjax.sweep import Fit, SyntheticGrid, SyntheticSpec
         >>> grid = SyntheticGrid(n=(20, 40, 80), k=(1, 10, 100), dim=(4,), ridge=(0.0,), seed=(0, 1))
         >>> data = lidjax.run_sweep(SyntheticSpec(name="small", grid=grid, fit=Fit(window=(1, 100))))
         >>> one = {name: 0 for name in ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta")}

@@ -91,7 +91,7 @@ def plane_figure(results: Sequence[xr.Dataset]) -> Figure:
     Example:
         >>> import lidjax
         >>> from lidjax.figures import plane_figure
-        >>> from lidjax.sweep.spec import SyntheticGrid, SyntheticSpec
+        >>> from lidjax.sweep import SyntheticGrid, SyntheticSpec
         >>> grid = SyntheticGrid(n=(20, 40, 80), k=(1, 10, 100), dim=(4,), ridge=(0.0,), seed=(0, 1))
         >>> figure = plane_figure([lidjax.run_sweep(SyntheticSpec(grid=grid))])
         >>> figure.axes[0].get_ylabel()
@@ -162,7 +162,7 @@ def success_figure(results: Sequence[xr.Dataset], *, curves: int = 5) -> Figure:
     Example:
         >>> import lidjax
         >>> from lidjax.figures import success_figure
-        >>> from lidjax.sweep.spec import SyntheticGrid, SyntheticSpec
+        >>> from lidjax.sweep import SyntheticGrid, SyntheticSpec
         >>> grid = SyntheticGrid(n=(20, 40, 80), k=(1, 10, 100), dim=(4,), ridge=(0.0,), seed=(0, 1))
         >>> figure = success_figure([lidjax.run_sweep(SyntheticSpec(grid=grid))], curves=1)
         >>> figure.axes[0].get_xlabel()
@@ -210,7 +210,7 @@ def exponents_figure(results: Sequence[xr.Dataset]) -> Figure:
     Example:
         >>> import lidjax
         >>> from lidjax.figures import exponents_figure
-        >>> from lidjax.sweep.spec import SyntheticGrid, SyntheticSpec
+        >>> from lidjax.sweep import SyntheticGrid, SyntheticSpec
         >>> grid = SyntheticGrid(n=(20, 40, 80), k=(10, 100, 1000), dim=(4,), ridge=(0.0,), seed=(0, 1))
         >>> figure = exponents_figure([lidjax.run_sweep(SyntheticSpec(grid=grid))])
         >>> len(figure.axes[0].lines)  # the law and one window
@@ -266,7 +266,7 @@ def protocols_figure(results: Sequence[xr.Dataset]) -> Figure:
     Example:
         >>> import lidjax
         >>> from lidjax.figures import protocols_figure
-        >>> from lidjax.sweep.spec import SyntheticGrid, SyntheticSpec
+        >>> from lidjax.sweep import SyntheticGrid, SyntheticSpec
         >>> grid = SyntheticGrid(n=(20, 40, 80), k=(1, 10, 100), dim=(4,), ridge=(0.0,), seed=(0, 1))
         >>> figure = protocols_figure([lidjax.run_sweep(SyntheticSpec(grid=grid))])
         >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
