@@ -24,7 +24,9 @@ from .features import feature_split as feature_split
 from .figures import save_figure as save_figure
 
 # laws, and fits of them to curves
+from .fitting import FitStatus as FitStatus
 from .fitting import compare_laws as compare_laws
+from .fitting import describe_status as describe_status
 from .fitting import effective_exponent as effective_exponent
 from .fitting import fit_power_law as fit_power_law
 from .fitting import fit_saturation as fit_saturation
@@ -48,6 +50,24 @@ from .generalization import deterministic_lgen as deterministic_lgen
 from .generalization import lgen_cell as lgen_cell
 from .generalization import resolve_method as resolve_method
 from .generalization import sample_lgen as sample_lgen
+from .laws import asymptotic_failure as asymptotic_failure
+from .laws import finite_n_exponent as finite_n_exponent
+from .laws import finite_n_failure as finite_n_failure
+from .laws import intrinsic_amplitude as intrinsic_amplitude
+from .laws import intrinsic_failure as intrinsic_failure
+from .laws import intrinsic_prefactor as intrinsic_prefactor
+from .laws import limiting_exponent as limiting_exponent
+from .laws import log_crossover_k as log_crossover_k
+from .laws import log_finite_n_tail as log_finite_n_tail
+from .laws import saturating_exponent as saturating_exponent
+from .laws import small_window_success as small_window_success
+from .laws import stretched_tail as stretched_tail
+from .laws import tail_index_from_window as tail_index_from_window
+from .laws import tauberian_amplitude as tauberian_amplitude
+from .laws import threshold_failure as threshold_failure
+from .laws import two_tail_failure as two_tail_failure
+from .laws import window_constant as window_constant
+from .laws import window_exponent as window_exponent
 from .model import power_law_spectrum as power_law_spectrum
 from .model import power_law_teacher as power_law_teacher
 from .model import sample_features as sample_features
