@@ -14,7 +14,7 @@ from pathlib import Path
 from lidjax import __version__
 from lidjax.errors import InputError
 
-COMMAND_MODULES = ("sweeps", "allocation", "evaluations", "features", "distill")
+COMMAND_MODULES = ("sweeps", "allocation", "fit", "backtest", "features", "distill")
 
 EPILOG = """\
 a first run:

@@ -3,6 +3,9 @@
 from lidjax.figures.allocation import allocation_figure as allocation_figure
 from lidjax.figures.allocation import phase_figure as phase_figure
 from lidjax.figures.allocation import regret_figure as regret_figure
+from lidjax.figures.evaluations import backtest_figure as backtest_figure
+from lidjax.figures.evaluations import evaluation_figure as evaluation_figure
+from lidjax.figures.evaluations import training_figure as training_figure
 from lidjax.figures.frontier import frontier_figure as frontier_figure
 from lidjax.figures.human_labels import cifar10h_figure as cifar10h_figure
 from lidjax.figures.human_labels import examples_figure as examples_figure

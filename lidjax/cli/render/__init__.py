@@ -1,0 +1,1 @@
+"""How the commands print their results: a module for each part of the library."""
