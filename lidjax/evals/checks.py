@@ -256,4 +256,4 @@ def batch_dispersion(
         return None
     spread = draws.std(ddof=1)
     score = (observed - draws.mean()) / spread if spread > 0 else 0.0
-    return BatchDispersion(observed / draws.mean(), float(2 * stats.norm.sf(abs(score))))
+    return BatchDispersion(float(observed / draws.mean()), float(2 * stats.norm.sf(abs(score))))

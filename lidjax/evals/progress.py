@@ -1,11 +1,12 @@
 """How long computations report their progress."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 Step = TypeVar("Step")
 
 
+@runtime_checkable
 class Progress(Protocol):
     """A callable that passes `steps` on one by one and may report each of them.
 

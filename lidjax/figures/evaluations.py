@@ -38,7 +38,7 @@ def evaluation_figure(fits: Sequence[GroupFit]) -> Figure:
     Example:
         >>> import numpy as np
         >>> import lidjax.evals
-        >>> from lidjax.figures.evaluations import evaluation_figure
+        >>> from lidjax.figures import evaluation_figure
         >>> group = lidjax.evals.Group("small", {}, tuple("abcd"), np.full(4, 50), np.array([0, 2, 9, 50]))
         >>> data = lidjax.evals.EvalData((group,), "by hand")
         >>> figure = evaluation_figure(lidjax.evals.fit_evals(data, models=False, bootstrap="none"))
@@ -99,7 +99,7 @@ def training_figure(series: Sequence[TrainingSeries], column: str) -> Figure:
     Example:
         >>> import numpy as np
         >>> import lidjax.evals
-        >>> from lidjax.figures.evaluations import training_figure
+        >>> from lidjax.figures import training_figure
         >>> sizes = np.array([1e9, 2e9])
         >>> one = lidjax.evals.TrainingSeries(
         ...     "all", sizes, ("a", "b"), np.array([0.3, 0.4]), np.array([0.1, 0.1]), 0.9, 0.2, None, ""
@@ -142,7 +142,7 @@ def backtest_figure(forecasts: Sequence[BacktestForecast]) -> Figure:
 
     Example:
         >>> import lidjax.evals
-        >>> from lidjax.figures.evaluations import backtest_figure
+        >>> from lidjax.figures import backtest_figure
         >>> made = lidjax.evals.BacktestForecast("g", 0, 10, 100, "default", 0.5, 0.4, 0.6, truth=0.45)
         >>> backtest_figure([made]).axes[0].get_ylabel()
         'forecast from 10 attempts'

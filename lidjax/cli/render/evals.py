@@ -127,7 +127,7 @@ def model_table(models: Sequence[ModelFit]) -> Table:
 
 def next_attempts_line(following: NextAttempts, problems: Sequence[str]) -> str:
     """Which problems should get further attempts."""
-    names = ", ".join(problems[i] for i in following.order[: following.chosen])
+    names = ", ".join(problems[int(i)] for i in following.order[: following.chosen])
     return (
         f"next: {following.attempts_each:,} attempts each at {names}: the standard deviation of pass@{following.k:,} "
         f"of these problems is expected to go from {following.sd_before:.4f} to {following.sd_after:.4f}"

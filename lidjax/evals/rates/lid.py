@@ -19,8 +19,8 @@ from lidjax.passk.success import log_window
 
 LOG_TAU = np.linspace(-40.0, 4.4, 112)  # step 0.4, which is 0.2 in logit s where s ≈ c_δ √τ
 BIAS = np.linspace(0.0, 6.0, 19)  # |B|/√v
-BIAS_MASS = np.exp(-0.5 * BIAS**2) * np.where(BIAS == 0, 1.0, 2.0)
-BIAS_MASS /= BIAS_MASS.sum()
+BIAS_DENSITY = np.exp(-0.5 * BIAS**2) * np.where(BIAS == 0, 1.0, 2.0)  # both signs, so zero counts once
+BIAS_MASS = BIAS_DENSITY / BIAS_DENSITY.sum()
 BIN_WIDTH = 0.2
 BINS = np.arange(-235, 66) * BIN_WIDTH  # -47 to 13
 

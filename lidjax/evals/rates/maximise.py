@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float
 LONGEST_STEP = 2.0  # heuristic, in any parameter; they are logarithms or logits
 LARGEST_DAMPING = 1e8  # heuristic: beyond it a step is below the rounding error, and the search stops
 
-State: TypeAlias = tuple[Array, Array, Array, Array, Array, Array, Array, Array]
+State: TypeAlias = tuple[Array, Array, Array, Array, Array, Array, Array, Array | int]
 
 
 class Maximum(NamedTuple):

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,7 +13,7 @@ PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 @contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
+def open_text(path: Path) -> Generator[TextIO, None, None]:
     """A UTF-8 text file, without a byte-order mark. Files named `.gz` are decompressed."""
     try:
         opener = gzip.open if path.suffix == ".gz" else open
