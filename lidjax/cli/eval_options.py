@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from lidjax.errors import InputError
+from lidjax import InputError
 
 if TYPE_CHECKING:
     from lidjax.evals import EvalData

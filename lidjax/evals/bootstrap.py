@@ -1,7 +1,7 @@
 """Bootstrap of a family's parameters, all replicates in one vmapped program.
 
-problems    The problems are drawn anew: they are a sample of a population, and the interval is for the population.
-attempts    Each problem is kept and its attempts are drawn anew, c* ~ Binomial(n, c/n): the interval is for this
+problems    The problems are resampled: they are a sample of a population, and the interval is for the population.
+attempts    Each problem is kept and its attempts are resampled, c* ~ Binomial(n, c/n): the interval is for this
             benchmark. A problem with c = 0 stays unsolved in every replicate, so the interval is too narrow at the
             hard end.
 """
@@ -42,7 +42,7 @@ def is_mixed(n: Counts, c: Counts) -> bool:
     return bool(0 < c.sum() < n.sum() and len(n) > 1)
 
 
-def bootstrap(
+def bootstrap_family(
     n: Counts,
     c: Counts,
     *,

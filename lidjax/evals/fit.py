@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lidjax.errors import InputError, check_choice
-from lidjax.evals.bootstrap import KINDS, BootstrapFits, bootstrap, is_mixed
+from lidjax.evals.bootstrap import KINDS, BootstrapFits, bootstrap_family, is_mixed
 from lidjax.evals.checks import Finding, check_evals
 from lidjax.evals.compare import fit_models
 from lidjax.evals.curve import mean_pass_at_k
@@ -174,8 +174,8 @@ def resample_group(
 ) -> BootstrapFits | None:
     """The bootstrap of one group, or None where it is not asked for or means nothing.
 
-    Where sampling stopped at a success, the attempts cannot be drawn anew: that would need the stopping rule.
+    Where sampling stopped at a success, the attempts cannot be resampled: that would need the stopping rule.
     """
     if over == "none" or not is_mixed(group.n, group.c) or (biased and over == "attempts"):
         return None
-    return bootstrap(group.n, group.c, over=over, replicates=replicates, seed=seed)
+    return bootstrap_family(group.n, group.c, over=over, replicates=replicates, seed=seed)

@@ -18,7 +18,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from lidjax.evals.bootstrap import BootstrapFits, bootstrap, is_mixed
+from lidjax.evals.bootstrap import BootstrapFits, bootstrap_family, is_mixed
 from lidjax.evals.curve import Counts, fit_log_line, log_minus_log, unbiased_curve_points
 from lidjax.evals.forecast import check_counts, check_level
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
@@ -62,7 +62,7 @@ def estimate_tail_indices(
         n: Number of attempts at each problem, whole numbers (P,) of 1 or more.
         c: Number of correct answers to each problem, whole numbers (P,) from 0 to `n`.
         level: Probability that each interval should hold the value, 0.5 ≤ level < 1.
-        over: What the bootstrap draws anew: "problems", "attempts", or None for no bootstrap.
+        over: What the bootstrap resamples: "problems", "attempts", or None for no bootstrap.
         replicates: Number of bootstrap replicates, 1 or more.
         seed: Seed of the posterior sample and of the bootstrap.
 
@@ -95,7 +95,7 @@ def estimate_tail_indices(
         )
         fits = None
         if over is not None and is_mixed(attempts, correct):
-            fits = bootstrap(attempts, correct, over=over, replicates=replicates, seed=seed)
+            fits = bootstrap_family(attempts, correct, over=over, replicates=replicates, seed=seed)
         return tail_indices(attempts, correct, posterior, fits, level=level)
 
 

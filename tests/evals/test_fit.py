@@ -84,7 +84,9 @@ def test_paths_are_read(tmp_path):
 def test_few_groups_get_models_and_a_bootstrap_by_default(data, monkeypatch):
     asked = []
     monkeypatch.setattr(lidjax.evals.fit, "fit_models", lambda rows: asked.append("models") or [])
-    monkeypatch.setattr(lidjax.evals.fit, "bootstrap", lambda *counts, **how: asked.append(how["over"]))
+    monkeypatch.setattr(
+        lidjax.evals.fit, "bootstrap_family", lambda *counts, **how: asked.append(how["over"])
+    )
     fit_evals(EvalData(data.groups[:1], "by hand"), targets=[10])
     assert asked == ["problems", "models"]
     asked.clear()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lidjax.evals import estimate_tail_indices
-from lidjax.evals.bootstrap import bootstrap
+from lidjax.evals.bootstrap import bootstrap_family
 from lidjax.evals.rates.posterior import sample_posterior
 from lidjax.evals.rates.prior import NO_PREFERENCE
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
@@ -30,7 +30,7 @@ def test_slopes_of_known_curves():
 
 def test_estimators_are_named_and_disagree(counts):
     posterior = sample_posterior(count_rows(*counts, COARSE_GRID))
-    found = {tail.estimator: tail for tail in tail_indices(*counts, posterior, bootstrap(*counts))}
+    found = {tail.estimator: tail for tail in tail_indices(*counts, posterior, bootstrap_family(*counts))}
     assert list(found) == ["slope-log-failure", "slope-log-log-pass", "beta-binomial", "default"]
     assert all(tail.lower <= tail.upper for tail in found.values())
     assert found["default"].interval == "posterior"
@@ -39,7 +39,7 @@ def test_estimators_are_named_and_disagree(counts):
 
 def test_estimates_from_counts_are_those_from_posterior_and_bootstrap(counts):
     posterior = sample_posterior(count_rows(*counts, COARSE_GRID), prior=NO_PREFERENCE)
-    expected = tail_indices(*counts, posterior, bootstrap(*counts), level=0.8)
+    expected = tail_indices(*counts, posterior, bootstrap_family(*counts), level=0.8)
     assert estimate_tail_indices(*counts, level=0.8) == expected
     n, c = counts[0].tolist(), np.zeros(100, int)
     assert [tail.interval for tail in estimate_tail_indices(n, c)] == ["none", "none", "posterior"]

@@ -1,7 +1,7 @@
 """lm-evaluation-harness logs: `samples_*.jsonl`, one line a document, with every answer in `resps`.
 
 `filtered_resps` and its metric do not serve here, because filters such as take_first or a majority vote keep one answer
-of n. The answers in `resps` are marked anew against `target`. The marking is checked: on the first answer of each
+of n. The answers in `resps` are marked again, against `target`. The marking is checked: on the first answer of each
 document it must reproduce the metric in the log.
 """
 
