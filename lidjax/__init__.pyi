@@ -19,7 +19,16 @@ from .distill import run_distillation as run_distillation
 from .errors import InputError as InputError
 
 # evaluation logs
+from .evals import EvalData as EvalData
+from .evals import Group as Group
+from .evals import backtest as backtest
+from .evals import check_evals as check_evals
+from .evals import compare_models as compare_models
+from .evals import estimate_tail_indices as estimate_tail_indices
+from .evals import fit_evals as fit_evals
+from .evals import forecast_pass_at_k as forecast_pass_at_k
 from .evals import read_evals as read_evals
+from .evals import summarise_backtest as summarise_backtest
 from .features import feature_split as feature_split
 from .figures import save_figure as save_figure
 

@@ -10,13 +10,12 @@ from jaxtyping import Float
 
 from lidjax.distill.dispersion import HillIndex, agreement_counts, measure_spread, spread_indices
 from lidjax.distill.status import StudentStatus
-from lidjax.evals.bootstrap import bootstrap
-from lidjax.evals.rates.population import sample_posterior
-from lidjax.evals.rates.prior import INDIFFERENT
-from lidjax.evals.rates.quadrature import COARSE, count_rows
+from lidjax.evals.rates.posterior import sample_posterior
+from lidjax.evals.rates.prior import NO_PREFERENCE
+from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 from lidjax.evals.table import EvalData, Group
-from lidjax.evals.tail_index import TailIndex, tail_indices
-from lidjax.evals.training import Training, training_report
+from lidjax.evals.tail_index import TailIndexEstimate, estimate_tail_indices
+from lidjax.evals.training import TrainingSeries, fit_training_series
 
 DECILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -34,7 +33,7 @@ class TeacherReport(NamedTuple):
     unanimous: float
     disagreement: tuple[float, ...]
     spread_tail: list[HillIndex]
-    agreement_tail: list[TailIndex]
+    agreement_tail: list[TailIndexEstimate]
 
 
 def report_teacher(
@@ -48,11 +47,6 @@ def report_teacher(
     """Everything said of one teacher, from its repeated answers (q, m)."""
     measured = measure_spread(answers)
     n, c = agreement_counts(answers)
-    with jax.enable_x64(True):
-        posterior = sample_posterior(count_rows(n, c, COARSE), prior=INDIFFERENT)
-        mixed = 0 < c.sum() < n.sum() and len(n) > 1
-        repeats = bootstrap(n, c, replicates=replicates) if mixed else None
-        tail = tail_indices(n, c, posterior, repeats, level=level)
     return TeacherReport(
         name=name,
         questions=answers.shape[0],
@@ -62,7 +56,7 @@ def report_teacher(
         unanimous=float(np.mean(measured.disagreement == 0)),
         disagreement=tuple(np.quantile(measured.disagreement, DECILES).tolist()),
         spread_tail=spread_indices(measured.spread, level=level, replicates=replicates),
-        agreement_tail=tail,
+        agreement_tail=estimate_tail_indices(n, c, level=level, replicates=replicates),
     )
 
 
@@ -86,14 +80,15 @@ def counts_as_evals(data: xr.Dataset, target: str) -> EvalData:
     return EvalData(tuple(groups), "lidjax distill")
 
 
-def training_of(data: xr.Dataset, target: str) -> list[Training]:
+def training_of(data: xr.Dataset, target: str) -> list[TrainingSeries]:
     """The training axis as `lidjax fit --training` has it: the default model's tail index against N, with Eq. 20."""
     groups = counts_as_evals(data, target).groups
     with jax.enable_x64(True):
         posteriors = [
-            sample_posterior(count_rows(group.n, group.c, COARSE), prior=INDIFFERENT) for group in groups
+            sample_posterior(count_rows(group.n, group.c, COARSE_GRID), prior=NO_PREFERENCE)
+            for group in groups
         ]
-        return training_report(groups, posteriors, "training_size") if len(groups) > 1 else []
+        return fit_training_series(groups, posteriors, "training_size") if len(groups) > 1 else []
 
 
 def counts_csv(data: xr.Dataset) -> str:

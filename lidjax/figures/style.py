@@ -99,6 +99,3 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> list[str]:
     except OSError as error:
         raise InputError(f"{folder}: figures cannot be written: {error.strerror or error}") from None
     return [str(path) for path in paths]
-
-
-save = save_figure

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from lidjax.distill import TeacherReport
-    from lidjax.evals.training import Training
+    from lidjax.evals import TrainingSeries
 
 ROW = ("greedy_loss", "beta_eff")
 LOSSES = ("train_loss", "heldout_loss", "lgen")
@@ -178,7 +178,7 @@ def _teacher_dict(teacher: "TeacherReport") -> dict[str, Any]:
     return teacher._asdict() | tails
 
 
-def _training_dict(line: "Training") -> dict[str, Any]:
+def _training_dict(line: "TrainingSeries") -> dict[str, Any]:
     return {
         "training_size": line.sizes.tolist(),
         "tail_index": line.index.tolist(),
