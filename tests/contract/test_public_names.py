@@ -58,7 +58,9 @@ def test_functions_are_annotated_and_documented(name):
     parameters = [p for p in signature.parameters.values() if p.name != "self"]
     for parameter in parameters:
         assert parameter.annotation is not inspect.Parameter.empty, f"{name}: {parameter.name} has no type"
-        said = re.search(rf"^    (\w+, )*{parameter.name}(, \w+)*:", found.get("Args", ""), re.MULTILINE)
+        said = re.search(
+            rf"^    (\w+, )*\*{{0,2}}{parameter.name}(, \w+)*:", found.get("Args", ""), re.MULTILINE
+        )
         assert said, f"{name}: {parameter.name} is not in Args"
     assert signature.return_annotation is not inspect.Signature.empty, f"{name}: no return type"
     assert "Returns" in found, f"{name}: no Returns"
