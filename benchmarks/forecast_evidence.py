@@ -19,8 +19,7 @@ jax.config.update("jax_enable_x64", True)
 import numpy as np  # noqa: E402
 from scipy import optimize, special  # noqa: E402
 
-from lidjax.evals.backtest import backtest, summarise  # noqa: E402
-from lidjax.evals.table import EvalData, Group  # noqa: E402
+from lidjax.evals import EvalData, Group, backtest, summarise_backtest  # noqa: E402
 
 LOG_ODDS = np.arange(-30, 4, 0.1)
 MISSES = -np.logaddexp(0, LOG_ODDS)
@@ -100,8 +99,8 @@ def main():
         made = [made_up_benchmark(family, seed) for seed in seeds]
         data = EvalData(tuple(group for benchmark in made for group in benchmark.groups), "made up")
         for budget, target in CELLS:
-            rows, _ = backtest(data, budget=budget, target=target, seeds=1, models=False)
-            for line in summarise(rows):
+            result = backtest(data, budget=budget, target=target, seeds=1, models=False)
+            for line in summarise_backtest(result.forecasts):
                 lines.append({"family": family, "budget": budget, "target": target, **line._asdict()})
                 if not options.json:
                     print(

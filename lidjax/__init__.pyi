@@ -4,6 +4,10 @@
 # how to divide a budget, and what limits a learner
 from .allocation import allocate as allocate
 from .allocation import allocate_sweep as allocate_sweep
+from .allocation import phase_map as phase_map
+from .allocation import surface_exact as surface_exact
+from .allocation import surface_sweep as surface_sweep
+from .allocation import sweep_model as sweep_model
 from .difficulty import mean_inverse_precision as mean_inverse_precision
 from .difficulty import sample_label_noise as sample_label_noise
 from .difficulty import sample_precision as sample_precision
@@ -15,12 +19,23 @@ from .distill import run_distillation as run_distillation
 from .errors import InputError as InputError
 
 # evaluation logs
+from .evals import EvalData as EvalData
+from .evals import Group as Group
+from .evals import backtest as backtest
+from .evals import check_evals as check_evals
+from .evals import compare_models as compare_models
+from .evals import estimate_tail_indices as estimate_tail_indices
+from .evals import fit_evals as fit_evals
+from .evals import forecast_pass_at_k as forecast_pass_at_k
 from .evals import read_evals as read_evals
+from .evals import summarise_backtest as summarise_backtest
 from .features import feature_split as feature_split
 from .figures import save_figure as save_figure
 
 # laws, and fits of them to curves
+from .fitting import FitStatus as FitStatus
 from .fitting import compare_laws as compare_laws
+from .fitting import describe_status as describe_status
 from .fitting import effective_exponent as effective_exponent
 from .fitting import fit_power_law as fit_power_law
 from .fitting import fit_saturation as fit_saturation
@@ -31,21 +46,47 @@ from .fitting import fit_two_tail_shared as fit_two_tail_shared
 from .fitting import gamma_scaling as gamma_scaling
 from .fitting import preferred_law as preferred_law
 from .fitting import summarise_seeds as summarise_seeds
+from .frontier import balance_exponent as balance_exponent
 from .frontier import bottleneck_loss as bottleneck_loss
+from .frontier import capacity_asymptote as capacity_asymptote
 from .frontier import capacity_loss as capacity_loss
 from .frontier import compute_optimum as compute_optimum
+from .frontier import coverage_asymptote as coverage_asymptote
 from .frontier import coverage_loss as coverage_loss
+from .frontier import optimisation_asymptote as optimisation_asymptote
 from .frontier import optimisation_loss as optimisation_loss
 from .generalization import deterministic_lgen as deterministic_lgen
 from .generalization import lgen_cell as lgen_cell
+from .generalization import resolve_method as resolve_method
 from .generalization import sample_lgen as sample_lgen
+from .laws import asymptotic_failure as asymptotic_failure
+from .laws import finite_n_exponent as finite_n_exponent
+from .laws import finite_n_failure as finite_n_failure
+from .laws import intrinsic_amplitude as intrinsic_amplitude
+from .laws import intrinsic_failure as intrinsic_failure
+from .laws import intrinsic_prefactor as intrinsic_prefactor
+from .laws import limiting_exponent as limiting_exponent
+from .laws import log_crossover_k as log_crossover_k
+from .laws import log_finite_n_tail as log_finite_n_tail
+from .laws import saturating_exponent as saturating_exponent
+from .laws import small_window_success as small_window_success
+from .laws import stretched_tail as stretched_tail
+from .laws import tail_index_from_window as tail_index_from_window
+from .laws import tauberian_amplitude as tauberian_amplitude
+from .laws import threshold_failure as threshold_failure
+from .laws import two_tail_failure as two_tail_failure
+from .laws import window_constant as window_constant
+from .laws import window_exponent as window_exponent
 from .model import power_law_spectrum as power_law_spectrum
 from .model import power_law_teacher as power_law_teacher
 from .model import sample_features as sample_features
 from .model import sample_training_set as sample_training_set
+from .passk import build_curve as build_curve
 from .passk import draw_failure as draw_failure
+from .passk import eval_curve as eval_curve
 from .passk import failure_from_counts as failure_from_counts
 from .passk import instance_failure as instance_failure
+from .passk import log_miss_probability as log_miss_probability
 from .passk import model_draw_success as model_draw_success
 from .passk import pass_at_k_failure as pass_at_k_failure
 from .passk import pass_at_k_from_counts as pass_at_k_from_counts
@@ -54,6 +95,7 @@ from .passk import sample_instances as sample_instances
 from .passk import sample_success as sample_success
 from .passk import success_distribution as success_distribution
 from .passk import success_probability as success_probability
+from .passk import variance_from_counts as variance_from_counts
 from .ridge import ridge_fit as ridge_fit
 from .runs import Shard as Shard
 from .runs import StopRequest as StopRequest

@@ -1,4 +1,4 @@
-"""Arguments of kernels and laws: converted to floating arrays, broadcast, and windows of k checked, in one place."""
+"""Conversion of arguments to floating arrays, broadcasting, and the check of a window of k."""
 
 import math
 from collections.abc import Sequence

@@ -13,10 +13,9 @@ from scipy import integrate, stats
 
 from lidjax.difficulty import (
     check_difficulty,
+    log_precision_cdf,
     log_precision_density,
     mean_inverse_precision,
-    precision_cdf,
-    precision_survival,
     sample_label_noise,
     sample_precision,
 )
@@ -48,27 +47,24 @@ def test_density_of_log_tau_agrees_with_scipy(beta, difficulty):
 
 
 @pytest.mark.parametrize("beta", [0.1, 2.5, 20.0])
-def test_cdf_and_survival_keep_relative_precision_in_both_tails(beta):
+def test_distribution_function_keeps_relative_precision(beta):
     a = mpmath.mpf(beta) / 2
-    for tau in (1e-60, 1e-8, 0.1, 1.0, 30.0):
+    for tau in (1e-60, 1e-8, 0.099, 0.1, 1.0, 30.0):
         lower = float(mpmath.gammainc(a, 0, tau, regularized=True))
-        upper = float(mpmath.gammainc(a, tau, mpmath.inf, regularized=True))
-        assert float(precision_cdf(tau, beta)) == pytest.approx(lower, rel=1e-11)
-        assert float(precision_survival(tau, beta)) == pytest.approx(upper, rel=1e-11)
-    for gap in (1e-12, 0.3):  # 1 - τ: the survival of the bounded prior near its edge
-        tau = 1 - gap
-        assert float(precision_survival(tau, beta, "power")) == pytest.approx(
-            float(1 - mpmath.mpf(tau) ** a), rel=1e-11
+        assert float(jnp.exp(log_precision_cdf(np.log(tau), beta))) == pytest.approx(lower, rel=1e-11)
+        assert float(jnp.exp(log_precision_cdf(np.log(tau), beta, "power"))) == pytest.approx(
+            min(float(mpmath.mpf(tau) ** a), 1), rel=1e-11
         )
-    assert float(precision_cdf(2.0, beta, "power")) == 1
-    assert float(precision_survival(2.0, beta, "power")) == 0
+    assert float(log_precision_cdf(np.log(2.0), beta, "power")) == 0
+    deep = float(a * -4000 - mpmath.loggamma(a + 1))  # a τ where P(τ' ≤ τ) is below the smallest float
+    assert float(log_precision_cdf(-4000.0, beta)) == pytest.approx(deep, rel=1e-13)
 
 
 @pytest.mark.parametrize("difficulty", PRIORS)
 def test_near_zero_index_is_half_beta(difficulty):
     beta = 2.5
-    ratio = precision_cdf(1e-20, beta, difficulty) / precision_cdf(1e-24, beta, difficulty)
-    assert float(jnp.log10(ratio)) / 4 == pytest.approx(beta / 2, rel=1e-10)
+    high, low = (log_precision_cdf(np.log(tau), beta, difficulty) for tau in (1e-20, 1e-24))
+    assert float(high - low) / np.log(1e4) == pytest.approx(beta / 2, rel=1e-10)
 
 
 @pytest.mark.parametrize("difficulty", PRIORS)
@@ -82,7 +78,7 @@ def test_precision_draws_have_their_law(beta, difficulty):
 def test_gamma_draws_reach_the_deep_tail_that_small_beta_needs():
     tau = np.asarray(sample_precision(jax.random.key(1), 0.05, (DRAWS,)))
     share = np.mean(tau < 1e-30)
-    expected = float(precision_cdf(1e-30, 0.05))
+    expected = float(jnp.exp(log_precision_cdf(np.log(1e-30), 0.05)))
     assert abs(share - expected) < 4.5 * np.sqrt(expected * (1 - expected) / DRAWS)  # false alarm 7e-6
     assert tau[tau > 0].min() < 1e-150  # 40000 · 1e-150^0.025 = 7 such draws are expected
 
@@ -157,11 +153,11 @@ def test_dtype_follows_beta(difficulty):
     assert dtype(precision, beta) == jnp.float32
     assert dtype(noise, beta, jnp.float32(0.1)) == jnp.float32
     assert dtype(mean_inverse_precision, beta) == jnp.float32
-    for f in (log_precision_density, precision_cdf, precision_survival):
+    for f in (log_precision_density, log_precision_cdf):
         assert dtype(f, jnp.float32(0.5), beta) == jnp.float32
     assert dtype(precision, 4) == jnp.float64  # an integer β is a number too
 
 
 def test_unknown_prior_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"'cauchy' is not a prior.*gamma, power"):
+    with pytest.raises(ValueError, match=r"difficulty = 'cauchy' is not known; allowed: gamma, power"):
         check_difficulty("cauchy")

@@ -36,7 +36,7 @@ def test_teacher_has_unit_norm_and_the_stated_decay(decay):
 def test_dtype_follows_the_exponent_and_no_dimension_is_refused(make):
     assert make(3, jnp.float32(0.5)).dtype == jnp.float32
     assert make(3, 1).dtype == jnp.float64
-    with pytest.raises(ValueError, match="dim=0 must be at least 1"):
+    with pytest.raises(ValueError, match="dim = 0: must be at least 1"):
         make(0, 0.5)
 
 

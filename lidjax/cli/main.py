@@ -15,7 +15,7 @@ from pathlib import Path
 from lidjax import __version__
 from lidjax.errors import InputError
 
-COMMAND_MODULES = ("run", "plan", "show", "plot", "allocate", "evaluations", "features", "distill")
+COMMAND_MODULES = ("run", "plan", "show", "plot", "allocate", "fit", "backtest", "features", "distill")
 
 EPILOG = """\
 a first run:

@@ -10,13 +10,12 @@ from jaxtyping import Float
 
 from lidjax.distill.dispersion import HillIndex, agreement_counts, measure_spread, spread_indices
 from lidjax.distill.status import StudentStatus
-from lidjax.evals.bootstrap import bootstrap
-from lidjax.evals.rates.population import sample_posterior
-from lidjax.evals.rates.prior import INDIFFERENT
-from lidjax.evals.rates.quadrature import COARSE, count_rows
+from lidjax.evals.rates.posterior import sample_posterior
+from lidjax.evals.rates.prior import NO_PREFERENCE
+from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 from lidjax.evals.table import EvalData, Group
-from lidjax.evals.tail_index import TailIndex, tail_indices
-from lidjax.evals.training import Training, training_report
+from lidjax.evals.tail_index import TailIndexEstimate, estimate_tail_indices
+from lidjax.evals.training import TrainingSeries, fit_training_series
 
 DISAGREEMENT_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Over questions, in a report."""
@@ -40,7 +39,7 @@ class TeacherReport(NamedTuple):
     """Chance that two answers to a question differ: the 10, 25, 50, 75 and 90 % quantiles over questions."""
     spread_tail: list[HillIndex]
     """Tail index of the relative spread of the answers, at several shares of the questions."""
-    agreement_tail: list[TailIndex]
+    agreement_tail: list[TailIndexEstimate]
     """Index near 0 of the chance that two answers agree, by estimator."""
 
 
@@ -79,12 +78,6 @@ def report_teacher(
     """
     measured = measure_spread(answers)
     n, c = agreement_counts(answers)
-    with jax.enable_x64(True):
-        posterior = sample_posterior(count_rows(n, c, COARSE), prior=INDIFFERENT)
-        # a Beta density cannot be fitted where all answers agree, or none do
-        has_both = 0 < c.sum() < n.sum() and len(n) > 1
-        resampled = bootstrap(n, c, replicates=replicates) if has_both else None
-        agreement_tail = tail_indices(n, c, posterior, resampled, level=level)
     return TeacherReport(
         name=name,
         questions=answers.shape[0],
@@ -94,7 +87,7 @@ def report_teacher(
         unanimous=float(np.mean(measured.disagreement == 0)),
         disagreement=tuple(np.quantile(measured.disagreement, DISAGREEMENT_QUANTILES).tolist()),
         spread_tail=spread_indices(measured.spread, level=level, replicates=replicates),
-        agreement_tail=agreement_tail,
+        agreement_tail=estimate_tail_indices(n, c, level=level, replicates=replicates),
     )
 
 
@@ -122,7 +115,7 @@ def counts_as_evals(data: xr.Dataset, target: str) -> EvalData:
     return EvalData(tuple(groups), "lidjax distill")
 
 
-def training_of(data: xr.Dataset, target: str) -> list[Training]:
+def training_of(data: xr.Dataset, target: str) -> list[TrainingSeries]:
     """The training axis of the experiment, as `lidjax fit --training` has it.
 
     Args:
@@ -151,9 +144,10 @@ def training_of(data: xr.Dataset, target: str) -> list[Training]:
     groups = counts_as_evals(data, target).groups
     with jax.enable_x64(True):
         posteriors = [
-            sample_posterior(count_rows(group.n, group.c, COARSE), prior=INDIFFERENT) for group in groups
+            sample_posterior(count_rows(group.n, group.c, COARSE_GRID), prior=NO_PREFERENCE)
+            for group in groups
         ]
-        return training_report(groups, posteriors, "training_size") if len(groups) > 1 else []
+        return fit_training_series(groups, posteriors, "training_size") if len(groups) > 1 else []
 
 
 def counts_csv(data: xr.Dataset) -> str:

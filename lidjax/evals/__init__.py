@@ -1,9 +1,31 @@
-"""Evaluation logs: per-problem counts from every common format, and what is wrong with them."""
+"""Evaluation logs: read and checked, the population of success rates fitted, pass@K forecast, forecasts back-tested.
 
-from lidjax.evals.checks import Dispersion as Dispersion
+Counts of attempts and correct answers go in; forecasts with intervals and tail indices come out.
+"""
+
+from lidjax.evals.backtest import BacktestForecast as BacktestForecast
+from lidjax.evals.backtest import BacktestResult as BacktestResult
+from lidjax.evals.backtest import BacktestScore as BacktestScore
+from lidjax.evals.backtest import backtest as backtest
+from lidjax.evals.backtest import summarise_backtest as summarise_backtest
+from lidjax.evals.checks import BatchDispersion as BatchDispersion
 from lidjax.evals.checks import Finding as Finding
 from lidjax.evals.checks import batch_dispersion as batch_dispersion
 from lidjax.evals.checks import check_evals as check_evals
+from lidjax.evals.compare import ModelFit as ModelFit
+from lidjax.evals.compare import compare_models as compare_models
+from lidjax.evals.fit import FEW_GROUPS as FEW_GROUPS
+from lidjax.evals.fit import fit_evals as fit_evals
+from lidjax.evals.forecast import PassAtKForecast as PassAtKForecast
+from lidjax.evals.forecast import forecast_pass_at_k as forecast_pass_at_k
+from lidjax.evals.next_attempts import NextAttempts as NextAttempts
 from lidjax.evals.read.files import read_evals as read_evals
+from lidjax.evals.report import EvalFits as EvalFits
+from lidjax.evals.report import GroupFit as GroupFit
 from lidjax.evals.table import EvalData as EvalData
 from lidjax.evals.table import Group as Group
+from lidjax.evals.table import PublishedPassAtK as PublishedPassAtK
+from lidjax.evals.tail_index import TailIndexEstimate as TailIndexEstimate
+from lidjax.evals.tail_index import estimate_tail_indices as estimate_tail_indices
+from lidjax.evals.training import TrainingSeries as TrainingSeries
+from lidjax.evals.training import group_by_training_size as group_by_training_size

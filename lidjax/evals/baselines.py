@@ -1,66 +1,56 @@
-"""The published kinds of estimator, to be compared with: a power law through the pass@k curve, beta fits to counts
-and to rates.
+"""The published kinds of estimator of pass@K, for comparison: a power law, and two fits of a beta distribution.
 
-least-squares    -log pass@k = a k^-b, a line by ordinary least squares in log-log through the unbiased estimates
-                 at k ≤ n (Brown et al. 2024, "Large language monkeys"; Hughes et al. 2024)
+least-squares    -log pass@k = a k^-b, a straight line by ordinary least squares through the unbiased estimates at k ≤ n
+                 on log scales (Brown et al. 2024, "Large language monkeys"; Hughes et al. 2024)
 beta-binomial    maximum likelihood on counts, pass@K = 1 - B(a, b+K)/B(a, b)
-discretised-beta maximum likelihood of a beta distribution on plug-in rates c/n sorted into bins, the zeros in
-                 the first bin [0, 1/n) (Schaeffer et al. 2025, "How do large language monkeys get their power (laws)?")
+discretised-beta maximum likelihood of a beta distribution on the rates c/n sorted into bins, with the zeros in the
+                 first bin [0, 1/n) (Schaeffer et al. 2025, "How do large language monkeys get their power (laws)?")
 
-Point forecasts only; none of them says how sure it is.
+They are point forecasts without an interval.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import minimize
 from scipy.special import betainc, betaln
 
+from lidjax.evals.curve import Counts, fit_log_line, log_minus_log, pass_at_k_curve, unbiased_curve_points
 from lidjax.evals.rates.families import BETA
 from lidjax.evals.rates.likelihood import fit_family
 from lidjax.evals.rates.quadrature import count_rows
-from lidjax.passk import pass_at_k_from_counts
 
-CURVE_POINTS = 30  # values of k, evenly spaced in log k
-BINS = 40
+BINS = 40  # bins of the discretised beta; heuristic
 
 
-def pass_curve(n, c, k) -> Float[np.ndarray, " k"]:
-    """Mean unbiased pass@k over problems at each k ≤ min n."""
-    return pass_at_k_from_counts(n[:, None], c[:, None], np.asarray(k)[None, :]).mean(axis=0)
+def fit_pass_power_law(n: Counts, c: Counts) -> tuple[float, float]:
+    """(a, b) of -log pass@k = a k^-b. NaN where fewer than two points lie strictly between 0 and 1."""
+    k = unbiased_curve_points(n)
+    slope, intercept = fit_log_line(k, pass_at_k_curve(n, c, k), log_minus_log)
+    return float(np.exp(intercept)), -slope
 
 
-def curve_points(n) -> np.ndarray:
-    return np.unique(np.round(np.geomspace(1, n.min(), CURVE_POINTS)).astype(np.int64))
+def least_squares_forecast(n: Counts, c: Counts, target: int) -> float:
+    """pass@target on the power law."""
+    a, b = fit_pass_power_law(n, c)
+    return float(np.exp(-a * np.asarray(target, dtype=float) ** -b))
 
 
-def fit_power_law(n, c) -> tuple[float, float]:
-    """(a, b) of -log pass@k = a k^-b; NaN where fewer than two points lie strictly between 0 and 1."""
-    k = curve_points(n)
-    value = pass_curve(n, c, k)
-    usable = (value > 0) & (value < 1)
-    if usable.sum() < 2:
-        return float("nan"), float("nan")
-    slope, intercept = np.polyfit(np.log(k[usable]), np.log(-np.log(value[usable])), 1)
-    return float(np.exp(intercept)), float(-slope)
-
-
-def least_squares_forecast(n, c, target):
-    a, b = fit_power_law(n, c)
-    return np.exp(-a * np.asarray(target, dtype=float) ** -b)
-
-
-def beta_binomial_forecast(n, c, target):
-    rows = count_rows(n, c)
-    fit = fit_family(BETA, rows)
+def beta_binomial_forecast(n: Counts, c: Counts, target: int) -> float:
+    """pass@target under the beta distribution fitted to the counts."""
+    fit = fit_family(BETA, count_rows(n, c))
     return beta_pass_at_k(float(np.exp(fit.params[0])), float(np.exp(fit.params[1])), target)
 
 
-def discretised_beta_forecast(n, c, target):
+def discretised_beta_forecast(n: Counts, c: Counts, target: int) -> float:
+    """pass@target under the beta distribution fitted to the binned rates."""
+    from scipy.optimize import minimize  # here, because scipy.optimize takes long to import
+
     first = 1 / n.max()
     edges = np.append(0.0, np.geomspace(first, 1.0, BINS)) if first < 1 else np.array([0.0, 1.0])
     share, _ = np.histogram(c / n, edges)
 
-    def cost(params):
+    def cost(params: Float[np.ndarray, "2"]) -> float:
         mass = np.diff(betainc(*np.exp(params), edges))
         return -np.sum(share * np.log(np.maximum(mass, 1e-300)))
 
@@ -70,12 +60,12 @@ def discretised_beta_forecast(n, c, target):
     return beta_pass_at_k(a, b, target)
 
 
-def beta_pass_at_k(a, b, target):
-    k = np.asarray(target, dtype=float)
-    return -np.expm1(betaln(a, b + k) - betaln(a, b))
+def beta_pass_at_k(a: float, b: float, target: int) -> float:
+    """E[1 - (1-p)^K] = 1 - B(a, b+K)/B(a, b) for p ~ Beta(a, b)."""
+    return float(-np.expm1(betaln(a, b + np.asarray(target, dtype=float)) - betaln(a, b)))
 
 
-BASELINES = {
+BASELINES: dict[str, Callable[[Counts, Counts, int], float]] = {
     "least-squares": least_squares_forecast,
     "beta-binomial": beta_binomial_forecast,
     "discretised-beta": discretised_beta_forecast,

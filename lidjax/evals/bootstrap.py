@@ -1,76 +1,97 @@
-"""Bootstrap of a family's parameters, all replicates in one vmapped program. Two kinds, which answer two questions.
+"""Bootstrap of a family's parameters, all replicates in one vmapped program.
 
-problems    the problems are drawn anew: these are a sample of a population of problems, and the population is meant
-attempts    every problem keeps its place and its attempts are drawn anew, c* ~ Binomial(n, c/n): this benchmark is
-            meant. A problem with c = 0 stays unsolved in every replicate, so the interval is too narrow at the
+problems    The problems are resampled: they are a sample of a population, and the interval is for the population.
+attempts    Each problem is kept and its attempts are resampled, c* ~ Binomial(n, c/n): the interval is for this
+            benchmark. A problem with c = 0 stays unsolved in every replicate, so the interval is too narrow at the
             hard end.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from lidjax.errors import unknown_name
+from lidjax.errors import check_choice
+from lidjax.evals.curve import Counts
 from lidjax.evals.rates.families import BETA, Family
-from lidjax.evals.rates.likelihood import Table, fit_family, pad_rows, refit_table
-from lidjax.evals.rates.quadrature import FINE, count_rows
+from lidjax.evals.rates.likelihood import PaddedRows, fit_family, pad_rows, power_of_two, refit_padded
+from lidjax.evals.rates.quadrature import FINE_GRID, CountRows, count_rows
 
 KINDS = ("problems", "attempts")
 
 
-class Resampled(NamedTuple):
-    """`params` (R, p) of the replicates, the optimiser's; `counts` their (n, c); `estimate` the tail index of the
-    data."""
+class BootstrapFits(NamedTuple):
+    """Fits of one family to R resampled data sets."""
 
     over: str
-    counts: list[tuple[np.ndarray, np.ndarray]]
+    """What was resampled: "problems" or "attempts"."""
+    counts: list[tuple[Counts, Counts]]
+    """The (n, c) of each replicate."""
     params: Float[np.ndarray, "r p"]
-    estimate: float
+    """The optimiser's parameters of each replicate (R, p)."""
+    tail_index: float
+    """Tail index of the family fitted to the data themselves."""
     converged: float
+    """Share of the fits that converged."""
 
 
-def bootstrap(
-    n, c, *, over: str = "problems", replicates: int = 200, family: Family = BETA, seed: int = 0
-) -> Resampled:
-    """Refit `family` to `replicates` resampled data sets; `converged` is the share of refits that did."""
-    if over not in KINDS:
-        raise unknown_name("bootstrap over", over, KINDS)
+def is_mixed(n: Counts, c: Counts) -> bool:
+    """Whether a bootstrap means something: two problems or more, some attempts correct and some not."""
+    return bool(0 < c.sum() < n.sum() and len(n) > 1)
+
+
+def bootstrap_family(
+    n: Counts,
+    c: Counts,
+    *,
+    over: str = "problems",
+    replicates: int = 200,
+    family: Family = BETA,
+    seed: int = 0,
+) -> BootstrapFits:
+    """Refit `family` to `replicates` resampled data sets."""
+    check_choice("bootstrap over", over, KINDS)
     rng = np.random.default_rng(seed)
     rows = count_rows(n, c)
-    table = pad_rows(rows)
+    padded = pad_rows(rows)
     start = fit_family(family, rows).params
     if over == "problems":
         picked = rng.integers(len(n), size=(replicates, len(n)))
-        used = np.stack([np.bincount(rows.index[row], minlength=len(table.multiplicity)) for row in picked])
-        tables = table._replace(multiplicity=used.astype(float))
+        used = np.stack([np.bincount(rows.index[row], minlength=len(padded.multiplicity)) for row in picked])
+        resampled = padded._replace(multiplicity=used.astype(float))
         counts = [(n[row], c[row]) for row in picked]
     else:
         counts = [(n, rng.binomial(n, c / n)) for _ in range(replicates)]
         drawn = np.stack([pair[1] for pair in counts])
-        joint = count_rows(
-            np.tile(n, replicates), drawn.ravel()
-        )  # rows of all replicates, each integrated once
+        joint = count_rows(np.tile(n, replicates), drawn.ravel())  # each distinct pair is integrated once
         index = joint.index.reshape(replicates, len(n))
-        tables = stack_tables(
-            [np.unique(row, return_counts=True) for row in index], joint, len(table.multiplicity)
-        )
-    fits = refit_table(family, FINE, tables, jnp.asarray(start))
-    estimate = float(family.tail_index(start))
-    return Resampled(
-        over, counts, np.asarray(fits.params), estimate, float(np.mean(np.asarray(fits.converged)))
+        used_rows = [np.unique(row, return_counts=True) for row in index]
+        resampled = stack_rows(used_rows, joint, len(padded.multiplicity))
+    fits = refit_padded(family, FINE_GRID, resampled, jnp.asarray(start))
+    return BootstrapFits(
+        over,
+        counts,
+        np.asarray(fits.params),
+        float(family.tail_index(start)),
+        float(np.mean(np.asarray(fits.converged))),
     )
 
 
-def stack_tables(chosen, joint, size: int) -> Table:
-    """One table a replicate from the rows it uses, padded to the longest."""
-    size = max(size, 1 << (max(len(rows) for rows, _ in chosen) - 1).bit_length())
-    likelihood = np.ones((len(chosen), size, joint.likelihood.shape[1]))
-    log_scale, unsolved, multiplicity = np.zeros((3, len(chosen), size))
-    for r, (rows, times) in enumerate(chosen):
+def stack_rows(
+    used: Sequence[tuple[Int[np.ndarray, " _"], Int[np.ndarray, " _"]]], joint: CountRows, size: int
+) -> PaddedRows:
+    """Rows of all R data sets, padded to one length: a power of two that is at least `size`.
+
+    `used` holds, for each data set, the positions of its rows in `joint` and how many problems share each of them.
+    """
+    size = max(size, power_of_two(max(len(rows) for rows, _ in used)))
+    likelihood = np.ones((len(used), size, joint.likelihood.shape[1]))
+    log_scale, unsolved, multiplicity = np.zeros((3, len(used), size))
+    for r, (rows, times) in enumerate(used):
         likelihood[r, : len(rows)] = joint.likelihood[rows]
         log_scale[r, : len(rows)] = joint.log_scale[rows]
         unsolved[r, : len(rows)] = joint.c[rows] == 0
         multiplicity[r, : len(rows)] = times
-    return Table(likelihood, log_scale, unsolved, multiplicity)
+    return PaddedRows(likelihood, log_scale, unsolved, multiplicity)

@@ -1,31 +1,66 @@
-"""What can be wrong with counts that are well-formed: each check returns findings for people, none changes the data."""
+"""Checks of counts that are well-formed but may still be wrong. A check returns findings and changes no data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from math import gcd
 
 import numpy as np
-from scipy import stats
 
 from lidjax.evals.table import EvalData, Group
 from lidjax.passk import pass_at_k_from_counts
 
-PLUG_IN_TOLERANCE = 5e-4  # published values are often rounded to three digits
-SMALL_P = 1e-3  # heuristic level for the two tests: with a hundred groups one false alarm in ten files
+ROUNDING = 5e-4  # published values are often rounded to three digits
+SMALL_P = 1e-3  # heuristic level of the two tests: with a hundred groups, one false alarm in ten files
+FEWEST_STOPPED = 5  # heuristic: fewer problems do not show a stopping rule
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`kind` for programs, `message` for people; `likelihood_only` where c/n and plug-in pass@k are biased."""
+    """Something that may be wrong with the counts of one group.
+
+    Example:
+        >>> from lidjax.evals import Finding
+        >>> Finding("one_problem", "small", "one problem").likelihood_only
+        False
+    """
 
     kind: str
+    """Name of the finding, for programs."""
     group: str
+    """Name of the group."""
     message: str
+    """What was found and what it means, for people."""
     likelihood_only: bool = False
+    """Whether c/n and the unbiased pass@k are biased, so that only methods based on the likelihood are right."""
 
 
 def check_evals(data: EvalData, *, batch: int | None = None) -> list[Finding]:
-    """All findings on all groups. `batch` is the number of attempts drawn together, where it is known."""
+    """Everything that may be wrong with well-formed counts, group by group.
+
+    The kinds of finding are: "published_bug", "published_beyond_n" and "published_biased" (values of pass@k in the file
+    that do not follow from its counts), "one_problem", "none_solved", "all_solved" (the counts bound the tail from one
+    side only), "stopped_sampling", "adaptive_sampling" (the number of attempts depends on the outcome) and
+    "dependent_attempts" (successes are spread unevenly over batches).
+
+    Args:
+        data: Counts from `read_evals`, or made by hand.
+        batch: Number of attempts that were drawn together, if known. Without it √n attempts are taken as a batch.
+
+    Returns:
+        The findings; an empty list where nothing was found.
+
+    References:
+        The tests were derived for this project and are described at each check in `evals/checks.py`. Unbiased pass@k:
+        Chen et al. 2021, Eq. 1.
+
+    Example:
+        >>> import numpy as np
+        >>> import lidjax.evals
+        >>> group = lidjax.evals.Group("small", {}, ("p1", "p2"), np.array([10, 10]), np.array([0, 0]))
+        >>> [finding.kind for finding in lidjax.evals.check_evals(lidjax.evals.EvalData((group,), "by hand"))]
+        ['none_solved']
+    """
     findings = check_published(data)
     for group in data.groups:
         findings += check_extremes(group) + check_stopping(group) + check_independence(group, batch)
@@ -33,8 +68,8 @@ def check_evals(data: EvalData, *, batch: int | None = None) -> list[Finding]:
 
 
 def check_published(data: EvalData) -> list[Finding]:
-    """Published pass@k beside the counts: beyond n, and not the unbiased estimate."""
-    findings = []
+    """Published values of pass@k with k > n, or that are not the unbiased estimate."""
+    findings: list[Finding] = []
     for name in dict.fromkeys(value.group for value in data.published):
         values = [value for value in data.published if value.group == name]
         known_bug = [v for v in values if v.k > v.n and v.c == 0 and v.value == 1]
@@ -42,7 +77,7 @@ def check_published(data: EvalData) -> list[Finding]:
         wrong = [
             v
             for v in values
-            if v.k <= v.n and abs(v.value - float(pass_at_k_from_counts(v.n, v.c, v.k))) > PLUG_IN_TOLERANCE
+            if v.k <= v.n and abs(v.value - float(pass_at_k_from_counts(v.n, v.c, v.k))) > ROUNDING
         ]
         if known_bug:
             v = known_bug[0]
@@ -68,7 +103,7 @@ def check_published(data: EvalData) -> list[Finding]:
 
 
 def check_extremes(group: Group) -> list[Finding]:
-    """Groups that bound the tail from one side only."""
+    """Counts that bound the tail from one side only."""
     if len(group.problems) == 1:
         return [
             Finding(
@@ -89,86 +124,123 @@ def check_extremes(group: Group) -> list[Finding]:
 
 
 def check_stopping(group: Group) -> list[Finding]:
-    """Sampling that went on until a success: n then depends on the outcome, and c/n is biased upwards.
+    """Sampling that went on until a success: n depends on the outcome, and c/n is biased upwards.
 
-    With the order of attempts at hand the sign is a success in the last batch and in no other. From counts alone it is
-    that n varies, in whole batches, and only problems without a success were taken further.
+    Where the order of the attempts is known, the sign is a success in the last batch and in no other. From counts alone
+    it is that n varies, in whole batches, and that all problems with fewer attempts are solved.
     """
     sizes = np.unique(group.n)
     batch = reduce(gcd, sizes.tolist())
     if len(sizes) < 2:
         return []
     if group.outcomes is not None:
-        multiple = [row for row in group.outcomes if len(row) > batch and any(row)]
-        late = [row for row in multiple if not any(row[:-batch])]
-        if len(multiple) >= 5 and len(late) == len(multiple):
-            return [
-                stopping_finding(
-                    group, batch, f"all {len(late)} successes after the first batch end their row"
-                )
-            ]
+        longer = [attempts for attempts in group.outcomes if len(attempts) > batch and any(attempts)]
+        late = [attempts for attempts in longer if not any(attempts[:-batch])]
+        if len(longer) >= FEWEST_STOPPED and len(late) == len(longer):
+            evidence = f"all {len(late)} successes after the first batch end their row"
+            return [stopping_finding(group, batch, evidence)]
         return []
     shorter = group.n < sizes[-1]
     unsolved_short = int(np.sum(shorter & (group.c == 0)))
-    if shorter.sum() >= 5 and batch > 1 and unsolved_short == 0 and np.any(group.c == 0):
-        told = f"every n is a multiple of {batch}, and all {shorter.sum()} problems with fewer attempts are solved ones"
-        return [stopping_finding(group, batch, told)]
+    if shorter.sum() >= FEWEST_STOPPED and batch > 1 and unsolved_short == 0 and np.any(group.c == 0):
+        evidence = (
+            f"every n is a multiple of {batch}, and all {shorter.sum()} problems with fewer attempts are solved "
+            "ones"
+        )
+        return [stopping_finding(group, batch, evidence)]
     if not group.c.any():
         return []
-    test = stats.spearmanr(group.n, group.c / group.n)
-    if test.pvalue < SMALL_P:  # pyright: ignore[reportAttributeAccessIssue]
+    correlation, p_value = rank_correlation(group.n, group.c / group.n)
+    if p_value < SMALL_P:
         message = (
-            f"the number of attempts goes with the success rate (rank correlation {test.statistic:+.2f}, "  # pyright: ignore[reportAttributeAccessIssue]
-            f"p = {test.pvalue:.1g}): sampling was adaptive, plug-in pass@k may be biased; likelihood methods are not"  # pyright: ignore[reportAttributeAccessIssue]
+            f"the number of attempts goes with the success rate (rank correlation {correlation:+.2f}, "
+            f"p = {p_value:.1g}): sampling was adaptive, plug-in pass@k may be biased; likelihood methods are not"
         )
         return [Finding("adaptive_sampling", group.name, message, likelihood_only=True)]
     return []
 
 
-def stopping_finding(group: Group, batch: int, told: str) -> Finding:
+def rank_correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Spearman's rank correlation and its p-value."""
+    from scipy import stats  # here, because scipy.stats takes half a second to import
+
+    test = stats.spearmanr(x, y)
+    return float(test.statistic), float(test.pvalue)  # pyright: ignore[reportAttributeAccessIssue]  # a named tuple
+
+
+def stopping_finding(group: Group, batch: int, evidence: str) -> Finding:
+    """The finding "stopped_sampling"."""
     message = (
-        f"sampling stopped at the first success: {told}. c/n and plug-in pass@k are biased (up to twice too high), the "
-        f"likelihood is not; only likelihood methods are used (batch of {batch})"
+        f"sampling stopped at the first success: {evidence}. c/n and plug-in pass@k are biased (up to twice too high), "
+        f"the likelihood is not; only likelihood methods are used (batch of {batch})"
     )
     return Finding("stopped_sampling", group.name, message, likelihood_only=True)
 
 
 def check_independence(group: Group, batch: int | None = None) -> list[Finding]:
-    """Dispersion of successes between batches, where the order is known: shared prompts, caches or seeds show here.
+    """Dispersion of successes between batches, where the order is known. It shows shared prompts, caches or seeds.
 
-    Given c of a problem, its successes are spread over batches hypergeometrically if attempts are independent. The sum
-    over problems of Pearson's statistic, standardised by its exact mean and by simulation of its spread, is normal.
+    Given c of a problem, its successes are spread over the batches hypergeometrically if attempts are independent. The
+    sum over problems of Pearson's statistic is approximately normal, with mean and spread from shuffled attempts.
     """
     if group.outcomes is None:
         return []
-    ratio = batch_dispersion(group.outcomes, batch)
-    if ratio is None or ratio.pvalue > SMALL_P:
+    found = batch_dispersion(group.outcomes, batch)
+    if found is None or found.p_value > SMALL_P:
         return []
-    kind = "clustered" if ratio.ratio > 1 else "more even than chance"
+    kind = "clustered" if found.ratio > 1 else "more even than chance"
     message = (
         f"attempts at one problem are not independent: successes are {kind} between batches (dispersion "
-        f"{ratio.ratio:.2f} times that of independent attempts, p = {ratio.pvalue:.1g}); intervals will be wrong"
+        f"{found.ratio:.2f} times that of independent attempts, p = {found.p_value:.1g}); intervals will be wrong"
     )
     return [Finding("dependent_attempts", group.name, message)]
 
 
 @dataclass(frozen=True)
-class Dispersion:
+class BatchDispersion:
+    """Dispersion of successes between batches of attempts at the same problem.
+
+    Example:
+        >>> from lidjax.evals import BatchDispersion
+        >>> BatchDispersion(ratio=1.0, p_value=0.5).ratio
+        1.0
+    """
+
     ratio: float
-    pvalue: float
+    """Observed dispersion over that of independent attempts."""
+    p_value: float
+    """Two-sided p-value of independence."""
 
 
 def batch_dispersion(
-    outcomes: tuple[bytes, ...], batch: int | None = None, shuffles: int = 200
-) -> Dispersion | None:
-    """Observed over expected dispersion between batches, and its two-sided p-value against shuffled attempts.
+    outcomes: Sequence[bytes], batch: int | None = None, shuffles: int = 200
+) -> BatchDispersion | None:
+    """Observed over expected dispersion of successes between batches, with its p-value against shuffled attempts.
 
-    A batch is `batch` attempts, or √n of them. None where no problem has two batches and a mixed outcome.
+    Args:
+        outcomes: For each problem its attempts in order, one byte each: 1 if correct, else 0.
+        batch: Number of attempts in a batch. Without it √n of them are taken.
+        shuffles: Number of times that the attempts are shuffled.
+
+    Returns:
+        The dispersion, or None where no problem has two batches and both outcomes.
+
+    References:
+        Derived for this project: Pearson's statistic of each problem under the hypergeometric distribution.
+
+    Example:
+        >>> import lidjax.evals
+        >>> clustered = [bytes([1] * 8 + [0] * 8)] * 20
+        >>> found = lidjax.evals.batch_dispersion(clustered, batch=8)
+        >>> found.ratio > 5, found.p_value < 1e-3
+        (True, True)
     """
+    from scipy import stats
+
     rng = np.random.default_rng(0)
     observed, draws = 0.0, np.zeros(shuffles)
-    for row in outcomes:
-        values = np.frombuffer(row, dtype=np.uint8)
+    for attempts in outcomes:
+        values = np.frombuffer(attempts, dtype=np.uint8)
         size = batch or int(np.sqrt(len(values)))
         count = len(values) // size if size else 0
         values = values[: count * size]
@@ -184,4 +256,4 @@ def batch_dispersion(
         return None
     spread = draws.std(ddof=1)
     score = (observed - draws.mean()) / spread if spread > 0 else 0.0
-    return Dispersion(observed / draws.mean(), float(2 * stats.norm.sf(abs(score))))
+    return BatchDispersion(float(observed / draws.mean()), float(2 * stats.norm.sf(abs(score))))

@@ -1,77 +1,207 @@
-"""Forecasts of pass@K of the same problems from posterior draws, with the noise of what will be observed.
+"""Forecasts of pass@K of the problems at hand, from posterior draws of their success rates.
 
-Two intervals are told apart. The *latent* one is for pass@K of these problems itself, mean_i [1 - (1-p_i)^K]. The
-*predictive* one is for the number a run would report: the unbiased estimate from `total` attempts a problem, of
-which the n in hand are a part. It is wider by the luck of the attempts to come, and it is what a back-test is
-scored against. The prediction is the median: pass@K between 0 and 1 is skewed, and the median has the smallest
-mean absolute error.
+There are two intervals. The *latent* one is for pass@K of these problems itself, mean_i [1 - (1-p_i)^K]. The
+*predictive* one is for the number that a run would report: the unbiased estimate from all attempts, of which those
+made so far are a part. It is wider, by the chance of the attempts still to be made, and a back-test is scored against
+it. The prediction is the median, because pass@K between 0 and 1 is skewed and the median has the smallest mean
+absolute error.
 """
 
+from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Float, Int
 from scipy.special import expit
 
+from lidjax.errors import InputError
+from lidjax.evals.curve import Counts
 from lidjax.evals.rates.families import bent_logistic_log_density
-from lidjax.evals.rates.likelihood import Table, pad_rows
-from lidjax.evals.rates.quadrature import COARSE, CountRows, Grid
+from lidjax.evals.rates.likelihood import PaddedRows, pad_rows
+from lidjax.evals.rates.posterior import Posterior, draw_parameters, sample_posterior
+from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, LogitGrid, count_rows
+from lidjax.evals.table import check_count
 from lidjax.passk import failure_from_counts
 
-PARTS = 16  # points between two neighbouring nodes when a rate is drawn
-SLAB = 50  # draws handled at once
+DRAWS = 400  # posterior draws behind a forecast
+HALF_CELL_POINTS = 16  # points between two neighbouring nodes at which a rate can be drawn
+BATCH = 50  # draws handled at once, for memory
 
 
-class Forecast(NamedTuple):
-    """pass@K of one group: the median prediction and its interval for a run, and those of the latent pass@K."""
+class PassAtKForecast(NamedTuple):
+    """Forecast of pass@K of one group at each of the values in `k`.
+
+    A run of K attempts (or as many as were made, if that is more) reports `prediction`, within `lower` and `upper`.
+    The `latent` values are for pass@K of the problems itself, without the chance of the attempts to be made.
+    """
 
     k: Int[np.ndarray, " k"]
+    """Number of attempts K (K,)."""
     prediction: Float[np.ndarray, " k"]
+    """Median of the number a run would report (K,)."""
     lower: Float[np.ndarray, " k"]
+    """Lower end of its interval (K,)."""
     upper: Float[np.ndarray, " k"]
+    """Upper end of its interval (K,)."""
     latent: Float[np.ndarray, " k"]
+    """Median of pass@K of these problems (K,)."""
     latent_lower: Float[np.ndarray, " k"]
+    """Lower end of its interval (K,)."""
     latent_upper: Float[np.ndarray, " k"]
+    """Upper end of its interval (K,)."""
     level: float
+    """Probability that an interval should hold the value."""
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """One dictionary of plain numbers for each K, without `level`."""
+        names = ("prediction", "lower", "upper", "latent", "latent_lower", "latent_upper")
+        return [
+            {"k": int(k)} | {name: float(getattr(self, name)[i]) for name in names}
+            for i, k in enumerate(self.k)
+        ]
+
+
+def forecast_pass_at_k(
+    n: ArrayLike | Sequence[int],
+    c: ArrayLike | Sequence[int],
+    k: ArrayLike | Sequence[int],
+    *,
+    level: float = 0.9,
+    seed: int = 0,
+) -> PassAtKForecast:
+    """Forecast of pass@K of a set of problems, with intervals, from the counts of each problem.
+
+    This is the default model of `fit_evals`. For the same `k`, `level` and `seed` it gives the same numbers as
+    `fit_evals` and `lidjax fit` for a group with these counts (not pooled). The values of `k` share one stream of
+    random numbers, so the last digits depend on which of them are asked for together. The computation is in float64,
+    whatever the session's setting.
+
+    Args:
+        n: Number of attempts at each problem, whole numbers (P,) of 1 or more.
+        c: Number of correct answers to each problem, whole numbers (P,) from 0 to `n`.
+        k: Numbers of attempts K to forecast pass@K at, whole numbers of 1 or more: one, or (K,).
+        level: Probability that each interval should hold the value, 0.5 ≤ level < 1.
+        seed: Seed of the posterior sample and of the attempts to be made.
+
+    Returns:
+        The forecast, each field of shape (K,). Where K is at most the smallest `n` the run has been made already:
+        there `prediction`, `lower` and `upper` are the unbiased pass@K.
+
+    Raises:
+        InputError: If counts are not whole numbers with 0 ≤ c ≤ n, shapes differ, or `level` is out of range.
+
+    References:
+        The model, the prior and their checks were made for this project (`evals/rates/prior.py`, and the coverage test
+        in `tests/evals/test_default_model.py`). Unbiased pass@k: Chen et al. 2021, Eq. 1.
+
+    Example:
+        >>> import lidjax.evals
+        >>> n, c = [100] * 6, [0, 0, 1, 3, 10, 60]
+        >>> forecast = lidjax.evals.forecast_pass_at_k(n, c, [10, 1000])
+        >>> round(float(forecast.prediction[0]), 4)  # known: the unbiased pass@10
+        0.3405
+        >>> bool(forecast.lower[1] <= forecast.prediction[1] <= forecast.upper[1])
+        True
+    """
+    check_level(level)
+    attempts, correct = check_counts(n, c)
+    targets = np.atleast_1d(whole_numbers("k", k))
+    if not len(targets) or targets.min() < 1:
+        raise InputError("k must be one or more whole numbers of at least 1")
+    with jax.enable_x64(True):
+        rows = count_rows(attempts, correct, COARSE_GRID)
+        posterior = sample_posterior(rows, seed=seed)
+        rng = np.random.default_rng(seed)
+        return forecast_from_posterior(rng, posterior, rows, attempts, correct, targets, level=level)
+
+
+def check_level(level: float) -> None:
+    """Raise InputError unless 0.5 ≤ level < 1."""
+    if not 0.5 <= level < 1:
+        raise InputError(f"level {level}: must be at least 0.5 and below 1, for example 0.9")
+
+
+def check_counts(n: ArrayLike | Sequence[int], c: ArrayLike | Sequence[int]) -> tuple[Counts, Counts]:
+    """`n` and `c` as integer arrays (P,). InputError unless they are counts of at least one problem."""
+    attempts, correct = whole_numbers("n", n), whole_numbers("c", c)
+    if attempts.ndim != 1 or attempts.shape != correct.shape or not len(attempts):
+        raise InputError(
+            f"n has shape {attempts.shape} and c has shape {correct.shape}: both must have one value for each problem"
+        )
+    for i, pair in enumerate(zip(attempts.tolist(), correct.tolist(), strict=True)):
+        check_count(*pair, f"problem at index {i}")
+    return attempts, correct
+
+
+def whole_numbers(name: str, values: ArrayLike | Sequence[int]) -> Int[np.ndarray, "..."]:
+    """As an array of int64. InputError unless all are whole numbers."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf" or not np.all(np.isfinite(array) & (array == np.floor(array))):
+        raise InputError(f"{name} must hold whole numbers")
+    return array.astype(np.int64)
+
+
+def forecast_from_posterior(
+    rng: np.random.Generator,
+    posterior: Posterior,
+    rows: CountRows,
+    n: Counts,
+    c: Counts,
+    k: Int[np.ndarray, " k"] | int,
+    total: int | Int[np.ndarray, " p"] | None = None,
+    *,
+    level: float,
+) -> PassAtKForecast:
+    """Forecast of one group from the posterior of its population. `total` as in `forecast_run`."""
+    rates = draw_rates(rng, draw_parameters(posterior, DRAWS, rng), rows)
+    return forecast_run(rng, rates, n, c, k, total, level=level)
 
 
 @jax.jit
-def cumulative_nodes(params: Float[jax.Array, "s 5"], table: Table, grid: Grid) -> Float[jax.Array, "s u g"]:
-    """Cumulative posterior weights of the nodes for each draw of the parameters and each row."""
+def cumulative_nodes(
+    params: Float[jax.Array, "s 5"], rows: PaddedRows, grid: LogitGrid
+) -> Float[jax.Array, "s u g"]:
+    """Cumulative posterior weights of the nodes, for each draw of the parameters and each row."""
     density = jnp.exp(jax.vmap(partial(bent_logistic_log_density, grid=grid))(params))
-    total = jnp.cumsum(density[:, None, :] * jnp.asarray(table.likelihood)[None], axis=-1)
+    total = jnp.cumsum(density[:, None, :] * jnp.asarray(rows.likelihood)[None], axis=-1)
     return total / total[..., -1:]
 
 
 def draw_rates(
-    rng: np.random.Generator, params, rows: CountRows, grid: Grid = COARSE
+    rng: np.random.Generator,
+    params: Float[np.ndarray, "s 5"],
+    rows: CountRows,
+    grid: LogitGrid = COARSE_GRID,
 ) -> Float[np.ndarray, "s p"]:
-    """Success rates of all problems, one set for each of the equally weighted `params` (S, 5).
+    """Success rates of all P problems, one set for each of the S equally weighted draws in `params`.
 
-    A node is drawn first, then a point near it with the weight of the exact likelihood and of the node's hat
-    function, so that rates known better than the grid's step stay so.
+    First a node is drawn, then a point near it, weighted by the exact likelihood and the node's hat function. So a rate
+    that is known more precisely than the step of the grid is also drawn more precisely.
     """
-    table = pad_rows(rows)
-    nodes, gaps = np.asarray(grid.nodes), np.diff(grid.nodes, prepend=grid.nodes[0], append=grid.nodes[-1])
-    near, point = near_nodes(rows, nodes, gaps)
-    rates = []
-    for start in range(0, len(params), SLAB):
-        slab = np.asarray(cumulative_nodes(jnp.asarray(params[start : start + SLAB]), table, grid))[
-            :, rows.index
-        ]
-        node = np.sum(slab < rng.random(slab.shape[:2])[..., None], axis=-1)
+    padded = pad_rows(rows)
+    nodes = np.asarray(grid.nodes)
+    near, points = points_near_nodes(rows, nodes)
+    rates: list[np.ndarray] = []
+    for start in range(0, len(params), BATCH):
+        batch = jnp.asarray(params[start : start + BATCH])
+        cumulative = np.asarray(cumulative_nodes(batch, padded, grid))[:, rows.index]
+        node = np.sum(cumulative < rng.random(cumulative.shape[:2])[..., None], axis=-1)
         weight = near[rows.index[None, :], node]
-        part = np.sum(weight < rng.random(node.shape)[..., None], axis=-1)
-        rates.append(expit(point[node, np.minimum(part, 2 * PARTS - 1)]))
+        point = np.sum(weight < rng.random(node.shape)[..., None], axis=-1)
+        rates.append(expit(points[node, np.minimum(point, 2 * HALF_CELL_POINTS - 1)]))
     return np.concatenate(rates)
 
 
-def near_nodes(rows: CountRows, nodes, gaps) -> tuple[Float[np.ndarray, "u g q"], Float[np.ndarray, "g q"]]:
+def points_near_nodes(
+    rows: CountRows, nodes: Float[np.ndarray, " g"]
+) -> tuple[Float[np.ndarray, "u g q"], Float[np.ndarray, "g q"]]:
     """Cumulative weights of points around each node for each row, and the points (logit p)."""
-    share = (np.arange(PARTS) + 0.5) / PARTS
+    gaps = np.diff(nodes, prepend=nodes[0], append=nodes[-1])
+    share = (np.arange(HALF_CELL_POINTS) + 0.5) / HALF_CELL_POINTS
     offset = np.concatenate([-share[::-1], share])
     width = np.where(offset < 0, gaps[:-1, None], gaps[1:, None])
     points = nodes[:, None] + offset * width
@@ -83,22 +213,30 @@ def near_nodes(rows: CountRows, nodes, gaps) -> tuple[Float[np.ndarray, "u g q"]
     return total / total[..., -1:], points
 
 
-def forecast_run(rng: np.random.Generator, rates, n, c, k, total=None, *, level: float = 0.9) -> Forecast:
-    """Forecast pass@k (K,) of one group from `rates` (S, P) and counts (P,), of a run of `total` attempts a problem.
+def forecast_run(
+    rng: np.random.Generator,
+    rates: Float[np.ndarray, "s p"],
+    n: Counts,
+    c: Counts,
+    k: Int[np.ndarray, " k"] | Sequence[int] | int,
+    total: int | Int[np.ndarray, " p"] | None = None,
+    *,
+    level: float = 0.9,
+) -> PassAtKForecast:
+    """Forecast of pass@k from draws of the success rates, for a run of `total` attempts at each problem.
 
-    `total` is a number, an array (P,), or None for "as many as K (or n, where that is more)". Attempts already
-    made count.
+    `total` includes the attempts made so far. It is a number, an array (P,), or None for k attempts (or n, if that
+    is more).
     """
-    k = np.atleast_1d(np.asarray(k, dtype=np.int64))
+    targets = np.atleast_1d(np.asarray(k, dtype=np.int64))
     edges = [(1 - level) / 2, 0.5, (1 + level) / 2]
-    latent = np.stack([-np.expm1(size * np.log1p(-rates)).mean(axis=1) for size in k])
+    latent = np.stack([-np.expm1(size * np.log1p(-rates)).mean(axis=1) for size in targets])
     run = np.empty_like(latent)
-    for j, size in enumerate(k):
+    for j, size in enumerate(targets):
         attempts = np.broadcast_to(np.maximum(n, size if total is None else total), np.shape(n))
         found = c + rng.binomial(attempts - n, rates)
-        run[j] = 1 - failure_from_counts(np.broadcast_to(attempts, found.shape), found, int(size)).mean(
-            axis=1
-        )
+        attempts = np.broadcast_to(attempts, found.shape)
+        run[j] = 1 - failure_from_counts(attempts, found, int(size)).mean(axis=1)
     low, middle, high = np.quantile(run, edges, axis=1)
     latent_low, latent_middle, latent_high = np.quantile(latent, edges, axis=1)
-    return Forecast(k, middle, low, high, latent_middle, latent_low, latent_high, level)
+    return PassAtKForecast(targets, middle, low, high, latent_middle, latent_low, latent_high, level)

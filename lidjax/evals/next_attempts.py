@@ -1,4 +1,4 @@
-"""Which problems should get the next attempts, and how much narrower the forecast is expected to be afterwards."""
+"""Which problems should get the next attempts, and how much narrower the forecast is expected to become."""
 
 from typing import NamedTuple
 
@@ -8,67 +8,97 @@ from jaxtyping import Float, Int
 
 from lidjax.evals.rates.families import bent_logistic_log_density
 from lidjax.evals.rates.likelihood import pad_rows
-from lidjax.evals.rates.population import Posterior, resample
-from lidjax.evals.rates.quadrature import COARSE, CountRows, Grid, likelihood_rows
+from lidjax.evals.rates.posterior import Posterior, draw_parameters
+from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, LogitGrid, likelihood_rows
 
-DRAWS = 100
-EVERY = 32  # counts to come up to here are summed one by one, above in blocks that grow by a tenth
+DRAWS = 100  # posterior draws of the population
+SINGLE_COUNTS = (
+    32  # heuristic: future counts below it are summed one by one, above it in blocks that grow by a tenth
+)
 
 
-class Advice(NamedTuple):
-    """Per problem, best first: `order` (P,) and `gain` (P,), the expected fall of the variance of mean pass@K if
-    this problem got `more` attempts. `before` and `after` are standard deviations of pass@K now and with `more`
-    attempts for the first `chosen` problems, given the population: what is not known about the population itself
-    is not in them."""
+class NextAttempts(NamedTuple):
+    """The P problems of a group, ranked by what further attempts at each would tell about its pass@k.
+
+    The standard deviations are those given the population of problems; the uncertainty of the population itself is not
+    included.
+    """
 
     order: Int[np.ndarray, " p"]
+    """Positions of the problems (P,), the most informative first."""
     gain: Float[np.ndarray, " p"]
-    before: float
-    after: float
+    """Expected decrease of the variance of the mean pass@k if this problem gets the attempts (P,), in that order."""
+    sd_before: float
+    """Standard deviation of the mean pass@k now."""
+    sd_after: float
+    """Expected standard deviation after the attempts at the first `chosen` problems."""
     chosen: int
-    more: int
+    """Number of problems that get attempts."""
+    attempts_each: int
+    """Number of attempts at each of them."""
+    k: int
+    """The k of the pass@k."""
 
 
 def next_attempts(
-    posterior: Posterior, rows: CountRows, k: int, *, more: int, chosen: int, grid: Grid = COARSE
-) -> Advice:
-    """Rank problems by what `more` attempts at each would teach about mean pass@k of these problems."""
-    params = resample(posterior, DRAWS, np.random.default_rng(0))
+    posterior: Posterior,
+    rows: CountRows,
+    k: int,
+    *,
+    attempts_each: int,
+    chosen: int,
+    grid: LogitGrid = COARSE_GRID,
+) -> NextAttempts:
+    """Rank problems by the expected decrease of the variance of their mean pass@k."""
+    params = draw_parameters(posterior, DRAWS, np.random.default_rng(0))
     density = np.mean(
-        [np.exp(np.asarray(bent_logistic_log_density(jnp.asarray(row), grid))) for row in params], axis=0
+        [np.exp(np.asarray(bent_logistic_log_density(jnp.asarray(draw), grid))) for draw in params], axis=0
     )
     weight = pad_rows(rows).likelihood[: len(rows.n)] * density
     weight = weight / weight.sum(axis=1, keepdims=True)
     solved = -np.expm1(-k * np.logaddexp(0, grid.nodes))
-    now = variance(weight, solved)
-    outcomes, blocks = outcome_blocks(more)
-    likelihood, log_scale = likelihood_rows(np.full(len(outcomes), more), outcomes, grid)
-    # rows are integrals over a node's hat function: divided by its weight they are means of the likelihood there
-    chance = likelihood / np.asarray(grid.weights) * (np.exp(log_scale) * blocks)[:, None]
+    now = weighted_variance(weight, solved)
+    counts, lengths = future_counts(attempts_each)
+    likelihood, log_scale = likelihood_rows(np.full(len(counts), attempts_each), counts, grid)
+    # rows are integrals over a node's hat function; divided by its weight they are means of the likelihood there
+    chance = likelihood / np.asarray(grid.weights) * (np.exp(log_scale) * lengths)[:, None]
     later = np.zeros(len(rows.n))
     norm = np.zeros(len(rows.n))
     for row in chance:
         joint = weight * row
         mass = joint.sum(axis=1)
         safe = np.maximum(mass, 1e-300)[:, None]
-        later += mass * variance(joint / safe, solved)
+        later += mass * weighted_variance(joint / safe, solved)
         norm += mass
     gain = np.maximum(now - later / np.maximum(norm, 1e-300), 0.0)[rows.index] / len(rows.index) ** 2
     order = np.argsort(-gain, kind="stable")
     total = float(now[rows.index].sum()) / len(rows.index) ** 2
     remaining = max(total - float(gain[order[:chosen]].sum()), 0.0)
-    return Advice(order, gain[order], float(np.sqrt(total)), float(np.sqrt(remaining)), chosen, more)
+    return NextAttempts(
+        order, gain[order], float(np.sqrt(total)), float(np.sqrt(remaining)), chosen, attempts_each, k
+    )
 
 
-def variance(weight, values) -> Float[np.ndarray, " u"]:
+def weighted_variance(
+    weight: Float[np.ndarray, "u g"], values: Float[np.ndarray, " g"]
+) -> Float[np.ndarray, " u"]:
+    """Variance of `values` under each row of weights."""
     mean = weight @ values
     return np.maximum(weight @ values**2 - mean**2, 0.0)
 
 
-def outcome_blocks(more: int) -> tuple[Int[np.ndarray, " o"], Float[np.ndarray, " o"]]:
-    """Counts 0..more to sum over: all small ones, then one in the middle of each block, with the blocks' lengths."""
+def future_counts(attempts: int) -> tuple[Int[np.ndarray, " o"], Float[np.ndarray, " o"]]:
+    """Counts of correct answers among `attempts` to sum over, and how many counts each of them stands for.
+
+    Small counts stand for themselves, larger ones for the block around them.
+    """
     edges = np.unique(
-        np.concatenate([np.arange(EVERY), np.round(EVERY * 1.1 ** np.arange(200)).astype(np.int64)])
+        np.concatenate(
+            [
+                np.arange(SINGLE_COUNTS),
+                np.round(SINGLE_COUNTS * 1.1 ** np.arange(200)).astype(np.int64),
+            ]
+        )
     )
-    edges = np.append(edges[edges <= more], more + 1)
+    edges = np.append(edges[edges <= attempts], attempts + 1)
     return (edges[:-1] + edges[1:] - 1) // 2, np.diff(edges).astype(float)

@@ -1,127 +1,202 @@
-"""Everything `lidjax fit` says of the groups of a file, as data: the command line prints it, the figure draws it."""
+"""The results of `fit_evals`: for programs as objects, plain dictionaries or a labelled dataset."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
+from jaxtyping import Float
 
-from lidjax.evals.bootstrap import Resampled, bootstrap
-from lidjax.evals.checks import Finding, check_evals
-from lidjax.evals.compare import MODELS, ModelFit, fit_models
-from lidjax.evals.forecast import Forecast, draw_rates, forecast_run
-from lidjax.evals.next_attempts import Advice, next_attempts
-from lidjax.evals.rates.pooling import pool_shapes
-from lidjax.evals.rates.population import Posterior, resample, sample_posterior
-from lidjax.evals.rates.prior import INDIFFERENT, Prior
-from lidjax.evals.rates.quadrature import COARSE, count_rows
+from lidjax.evals.checks import Finding
+from lidjax.evals.compare import ModelFit
+from lidjax.evals.forecast import PassAtKForecast
+from lidjax.evals.next_attempts import NextAttempts
+from lidjax.evals.rates.posterior import Posterior
 from lidjax.evals.table import EvalData, Group
-from lidjax.evals.tail_index import TailIndex, tail_indices
-from lidjax.passk import pass_at_k_from_counts
+from lidjax.evals.tail_index import TailIndexEstimate
+from lidjax.evals.training import TrainingSeries, fit_training_series
 
-DRAWS = 400
-
-
-class Options(NamedTuple):
-    """What to compute: targets K (None: 1, 10, ... to a hundred times the largest n), level of the intervals,
-    pooled shapes, maximum-likelihood models, bootstrap ("problems", "attempts" or None) with its replicates,
-    attempts to advise on."""
-
-    targets: tuple[int, ...] | None = None
-    level: float = 0.9
-    pool: bool = False
-    models: bool = True
-    over: str | None = "problems"
-    replicates: int = 200
-    more: int | None = None
-    seed: int = 0
+if TYPE_CHECKING:
+    import xarray as xr
 
 
-class GroupReport(NamedTuple):
-    """One group. `inside` (K,) is the unbiased pass@k where every problem has k attempts and the sampling allows
-    it, else NaN; `method` names what made the forecast: "default" or "pooled". `tail_posterior` has no preference for
-    straight pass@k curves; tail indices come from it."""
+class GroupFit(NamedTuple):
+    """Everything that `fit_evals` says of one group."""
 
     group: Group
+    """The counts."""
     findings: list[Finding]
+    """What may be wrong with them."""
     method: str
+    """What made the forecast: "default", or "pooled" where the groups share the shape of their densities."""
     posterior: Posterior
+    """Posterior of the population of problems that the forecast comes from."""
     tail_posterior: Posterior
-    forecast: Forecast
-    inside: np.ndarray
+    """The same under a prior that does not prefer straight pass@k curves; the tail indices come from it."""
+    forecast: PassAtKForecast
+    """Forecast of pass@K at the K targets."""
+    unbiased: Float[np.ndarray, " k"]
+    """Unbiased pass@K (K,) where every problem has K attempts and the sampling permits it, else NaN."""
     models: list[ModelFit]
-    tails: list[TailIndex]
-    advice: Advice
-    advice_k: int
+    """Maximum-likelihood models, best AIC first; empty if they were not asked for."""
+    tail_indices: list[TailIndexEstimate]
+    """Tail index by each estimator; the last one is that of the default model."""
+    next_attempts: NextAttempts
+    """Which problems should get the next attempts."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and text, as `lidjax fit --json` prints them for a group."""
+        group, following = self.group, self.next_attempts
+        return {
+            "group": group.name,
+            "fields": dict(group.fields),
+            "problems": len(group.problems),
+            "attempts": int(group.n.sum()),
+            "solved": int(np.sum(group.c > 0)),
+            "findings": [{"kind": finding.kind, "message": finding.message} for finding in self.findings],
+            "method": self.method,
+            "effective_sample": self.posterior.effective_sample_size,
+            "converged": self.posterior.converged,
+            "pass_at_k": [
+                {"k": row["k"], "unbiased": float(self.unbiased[i])} | row
+                for i, row in enumerate(self.forecast.to_rows())
+            ],
+            "tail_index": [estimate._asdict() for estimate in self.tail_indices],
+            "models": [model.to_dict() for model in self.models],
+            "next_attempts": {
+                "problems": [group.problems[i] for i in following.order[: following.chosen]],
+                "attempts_each": following.attempts_each,
+                "k": following.k,
+                "sd_before": following.sd_before,
+                "sd_after": following.sd_after,
+            },
+        }
 
 
-def report_groups(
-    data: EvalData, options: Options, *, track: Callable[[Sequence[int]], Iterator[int]] = iter
-) -> list[GroupReport]:
-    """Fit every group. `track` wraps the groups, for a progress bar."""
-    findings = check_evals(data)
-    groups = data.groups
-    counts = [count_rows(group.n, group.c, COARSE) for group in groups]
-    method = "pooled" if options.pool and len(groups) > 1 else "default"
+@dataclass(frozen=True)
+class EvalFits(Sequence[GroupFit]):
+    """The results of `fit_evals`: a sequence with one `GroupFit` for each group, in the order of the data.
 
-    def posteriors_under(prior: Prior) -> list[Posterior]:
-        alone = [sample_posterior(rows, prior=prior, seed=options.seed) for rows in counts]
-        return pool_shapes(alone, prior=prior, seed=options.seed) if method == "pooled" else alone
+    Example:
+        >>> import numpy as np
+        >>> import lidjax.evals
+        >>> group = lidjax.evals.Group("small", {}, tuple("abcd"), np.full(4, 50), np.array([0, 2, 9, 50]))
+        >>> data = lidjax.evals.EvalData((group,), "by hand")
+        >>> fits = lidjax.evals.fit_evals(data, targets=[10, 1000], models=False, bootstrap="none")
+        >>> fits.to_dict()["groups"][0]["pass_at_k"][1]["k"]
+        1000
+        >>> dict(fits.to_dataset().sizes)
+        {'group': 1, 'k': 2, 'estimator': 3}
+    """
 
-    posteriors, for_tails = posteriors_under(Prior()), posteriors_under(INDIFFERENT)
-    reports = []
-    for index in track(range(len(groups))):
-        group, posterior = groups[index], posteriors[index]
-        mine = [finding for finding in findings if finding.group == group.name]
-        targets = np.array(options.targets or default_targets(group), dtype=np.int64)
-        rng = np.random.default_rng(options.seed)
-        rates = draw_rates(rng, resample(posterior, DRAWS, rng), counts[index])
-        forecast = forecast_run(rng, rates, group.n, group.c, targets, level=options.level)
-        biased = any(finding.likelihood_only for finding in mine)
-        models = fit_models(count_rows(group.n, group.c), MODELS) if options.models else []
-        repeats = resample_group(group, options, biased)
-        tails = tail_indices(group.n, group.c, for_tails[index], repeats, level=options.level)
-        if biased:
-            tails = [tail for tail in tails if tail.estimator in ("beta-binomial", "default")]
-        chosen = min(10, len(group.problems))
-        more = options.more or max(1, int(np.median(group.n)))
-        beyond = int(next((k for k in targets if k > group.n.max()), targets[-1]))
-        advice = next_attempts(posterior, counts[index], beyond, more=more, chosen=chosen)
-        inside = inside_the_data(group, targets, biased)
-        reports.append(
-            GroupReport(
-                group,
-                mine,
-                method,
-                posterior,
-                for_tails[index],
-                forecast,
-                inside,
-                models,
-                tails,
-                advice,
-                beyond,
-            )
-        )
-    return reports
+    data: EvalData
+    """The counts that were fitted."""
+    level: float
+    """Probability that each interval should hold its value."""
+    groups: tuple[GroupFit, ...]
+    """The results of each group."""
 
+    @overload
+    def __getitem__(self, index: int) -> GroupFit: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[GroupFit, ...]: ...
+    def __getitem__(self, index: int | slice) -> GroupFit | tuple[GroupFit, ...]:
+        return self.groups[index]
 
-def default_targets(group: Group) -> list[int]:
-    largest = max(2, int(np.ceil(np.log10(float(np.median(group.n))))) + 2)
-    return [10**power for power in range(largest + 1)]
+    def __len__(self) -> int:
+        return len(self.groups)
 
+    def __iter__(self) -> Iterator[GroupFit]:
+        return iter(self.groups)
 
-def inside_the_data(group: Group, targets, biased: bool) -> np.ndarray:
-    values = np.full(len(targets), np.nan)
-    for i, k in enumerate(targets.tolist()):
-        if not biased and k <= group.n.min():
-            values[i] = float(np.mean(pass_at_k_from_counts(group.n, group.c, k)))
-    return values
+    def training(self, column: str) -> list[TrainingSeries]:
+        """Tail index of the default model against training size, with the fit of Eq. 20.
 
+        Args:
+            column: Field of the groups that holds the training size, such as "tokens".
 
-def resample_group(group: Group, options: Options, biased: bool) -> Resampled | None:
-    """The bootstrap, where it means something: two problems or more, some solved, some attempts failed, and
-    attempts that did not stop at a success (replicates of such a run would need its stopping rule)."""
-    mixed = 0 < group.c.sum() < group.n.sum() and len(group.problems) > 1
-    if options.over is None or not mixed or (biased and options.over == "attempts"):
-        return None
-    return bootstrap(group.n, group.c, over=options.over, replicates=options.replicates, seed=options.seed)
+        Returns:
+            One series for each set of groups that differ in training size alone. A series needs two groups with 20
+            correct answers or more.
+
+        Raises:
+            InputError: If no group has the field, or it is not a positive number in some group.
+        """
+        return fit_training_series(self.data.groups, [fit.tail_posterior for fit in self], column)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and text, as `lidjax fit --json` prints them, without the training series and figures.
+
+        Returns:
+            Keys "format", "notes", "level" and "groups". Missing values are NaN, which is not JSON; the command line
+            prints null instead.
+        """
+        return {
+            "format": self.data.format,
+            "notes": list(self.data.notes),
+            "level": self.level,
+            "groups": [fit.to_dict() for fit in self],
+        }
+
+    def to_dataset(self) -> "xr.Dataset":
+        """The numbers as a labelled dataset over group, k and estimator.
+
+        Groups whose targets differ have NaN at the K of the others. The fields of the groups (model, tokens, ...) are
+        coordinates along `group`. A field with the name of a variable gets the prefix "field_".
+
+        Returns:
+            Over (group, k): `prediction`, `lower`, `upper`, `latent`, `latent_lower`, `latent_upper`, `unbiased`. Over
+            (group, estimator): `tail_index`, `tail_index_lower`, `tail_index_upper`. Over group: `problems`,
+            `attempts`, `solved` (numbers of them), `effective_sample_size`, `converged`. Attributes: `format`, `level`,
+            `method`.
+        """
+        import xarray as xr
+
+        ks = sorted({int(k) for fit in self for k in fit.forecast.k})
+        estimators = list(dict.fromkeys(tail.estimator for fit in self for tail in fit.tail_indices))
+
+        def over_k(value: Callable[[GroupFit], Float[np.ndarray, " k"]]) -> tuple[list[str], np.ndarray]:
+            table = np.full((len(self), len(ks)), np.nan)
+            for row, fit in zip(table, self, strict=True):
+                row[[ks.index(int(k)) for k in fit.forecast.k]] = value(fit)
+            return ["group", "k"], table
+
+        def over_estimators(name: str) -> tuple[list[str], np.ndarray]:
+            table = np.full((len(self), len(estimators)), np.nan)
+            for row, fit in zip(table, self, strict=True):
+                for tail in fit.tail_indices:
+                    row[estimators.index(tail.estimator)] = getattr(tail, name)
+            return ["group", "estimator"], table
+
+        names = ("prediction", "lower", "upper", "latent", "latent_lower", "latent_upper")
+        variables: dict[str, Any] = {
+            name: over_k(lambda fit, name=name: getattr(fit.forecast, name)) for name in names
+        }
+        variables["unbiased"] = over_k(lambda fit: fit.unbiased)
+        for name, part in (
+            ("tail_index", "value"),
+            ("tail_index_lower", "lower"),
+            ("tail_index_upper", "upper"),
+        ):
+            variables[name] = over_estimators(part)
+        variables |= {
+            "problems": ("group", [len(fit.group.problems) for fit in self]),
+            "attempts": ("group", [int(fit.group.n.sum()) for fit in self]),
+            "solved": ("group", [int(np.sum(fit.group.c > 0)) for fit in self]),
+            "effective_sample_size": ("group", [fit.posterior.effective_sample_size for fit in self]),
+            "converged": ("group", [fit.posterior.converged for fit in self]),
+        }
+        coordinates: dict[str, Any] = {
+            "group": [fit.group.name for fit in self],
+            "k": ks,
+            "estimator": estimators,
+        }
+        taken = {*variables, *coordinates}
+        for field in dict.fromkeys(field for fit in self for field in fit.group.fields):
+            values = [fit.group.fields.get(field) for fit in self]
+            numeric = all(value is None or isinstance(value, float) for value in values)
+            missing = np.nan if numeric else ""
+            column = [missing if value is None else value if numeric else str(value) for value in values]
+            coordinates[f"field_{field}" if field in taken else field] = ("group", column)
+        attributes = {"format": self.data.format, "level": self.level, "method": self[0].method}
+        return xr.Dataset(variables, coordinates, attributes)

@@ -1,4 +1,7 @@
-"""What every reader returns: counts of right answers, problem by problem, in groups of one model and setting."""
+"""The counts that every reader returns: attempts and correct answers of each problem, in groups.
+
+A group holds the problems of one model in one setting.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,102 +11,140 @@ from jaxtyping import Int
 
 from lidjax.errors import InputError
 
-Label = str | float
-GroupKey = tuple[tuple[str, Label], ...]
+FieldValue = str | float
+GroupFields = tuple[tuple[str, FieldValue], ...]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Counts of one group: `n` attempts and `c` right answers for each of P problems.
+    """Counts of the P problems of one group.
 
-    `fields` are the columns that set the group apart (model, params, tokens...). `outcomes`, where the log keeps the
-    order of the attempts, has one bytes object a problem: 1 right, 0 wrong.
+    Example:
+        >>> import numpy as np
+        >>> from lidjax.evals import Group
+        >>> group = Group("small", {"model": "small"}, ("p1", "p2"), np.array([10, 10]), np.array([3, 0]))
+        >>> float(np.mean(group.c > 0))
+        0.5
     """
 
     name: str
-    fields: Mapping[str, Label]
+    """Name for tables and figures."""
+    fields: Mapping[str, FieldValue]
+    """Values of the columns that define the group, such as model or tokens. Numbers are floats."""
     problems: tuple[str, ...]
+    """Names of the P problems."""
     n: Int[np.ndarray, " p"]
+    """Number of attempts at each problem (P,), at least 1."""
     c: Int[np.ndarray, " p"]
+    """Number of correct answers to each problem (P,), from 0 to `n`."""
     outcomes: tuple[bytes, ...] | None = None
+    """Where the log keeps the order of the attempts: for each problem one byte an attempt, 1 if correct, else 0."""
 
 
 @dataclass(frozen=True)
-class Published:
-    """A pass@k value that stood in the file, for the check against the counts beside it."""
+class PublishedPassAtK:
+    """A value of pass@k that the file holds beside the counts. `check_evals` compares it with them."""
 
     group: str
+    """Name of the group."""
     problem: str
+    """Name of the problem."""
     n: int
+    """Number of attempts."""
     c: int
+    """Number of correct answers."""
     k: int
+    """Number of attempts that the value is for."""
     value: float
+    """The published value, as read."""
 
 
 @dataclass(frozen=True)
 class EvalData:
-    """Everything one command read. `notes` say, for people, what was assumed or left aside while reading."""
+    """Everything that one call of `read_evals` read.
+
+    Example:
+        >>> import numpy as np
+        >>> from lidjax.evals import EvalData, Group
+        >>> group = Group("small", {"model": "small"}, ("p1", "p2"), np.array([10, 10]), np.array([3, 0]))
+        >>> data = EvalData((group,), "made by hand")
+        >>> [group.name for group in data.groups]
+        ['small']
+    """
 
     groups: tuple[Group, ...]
+    """The groups, in the order of their first appearance."""
     format: str
+    """Name of the format of the first file."""
     notes: tuple[str, ...] = ()
-    published: tuple[Published, ...] = ()
+    """Sentences for people: what the readers assumed and which records they skipped."""
+    published: tuple[PublishedPassAtK, ...] = ()
+    """Published values of pass@k that the files hold beside the counts."""
 
 
 @dataclass
 class Tally:
-    """Counts in the making. A reader adds attempts or counts; `finish` makes the groups. One byte an attempt."""
+    """Collects attempts or counts while a reader goes through its file. `finish` makes the groups.
+
+    Attempts take one byte each.
+    """
 
     format: str
-    notes: list[str] = field(default_factory=list)
-    published: list[Published] = field(default_factory=list)
-    _attempts: dict[GroupKey, dict[str, bytearray]] = field(default_factory=dict)
-    _counts: dict[GroupKey, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list[str])
+    published: list[PublishedPassAtK] = field(default_factory=list[PublishedPassAtK])
+    _attempts: dict[GroupFields, dict[str, bytearray]] = field(
+        default_factory=dict[GroupFields, dict[str, bytearray]]
+    )
+    _counts: dict[GroupFields, dict[str, tuple[int, int]]] = field(
+        default_factory=dict[GroupFields, dict[str, tuple[int, int]]]
+    )
 
-    def add_attempts(self, fields: Mapping[str, Label], problem: str, correct: Iterable[bool]) -> None:
-        """Append attempts at one problem, in the order they were made."""
+    def add_attempts(self, fields: Mapping[str, FieldValue], problem: str, correct: Iterable[bool]) -> None:
+        """Append attempts at one problem, in the order in which they were made."""
         self._attempts.setdefault(tuple(fields.items()), {}).setdefault(problem, bytearray()).extend(correct)
 
-    def add_counts(self, fields: Mapping[str, Label], problem: str, n: int, c: int, where: str) -> None:
-        """Set the counts of one problem; a second, different row for it is an error."""
-        rows = self._counts.setdefault(tuple(fields.items()), {})
-        if problem in rows:
+    def add_counts(self, fields: Mapping[str, FieldValue], problem: str, n: int, c: int, where: str) -> None:
+        """Set the counts of one problem. InputError if the problem has counts already."""
+        counts = self._counts.setdefault(tuple(fields.items()), {})
+        if problem in counts:
             raise InputError(
-                f"{where}: problem {problem!r} stands twice in group {group_name(fields)!r}: once with "
-                f"(n, c) = {rows[problem]}, now with {(n, c)}. If a further column tells these rows apart, name it "
+                f"{where}: problem {problem!r} appears twice in group {group_name(fields)!r}: once with "
+                f"(n, c) = {counts[problem]}, now with {(n, c)}. If another column tells these rows apart, name it "
                 "with --group"
             )
         check_count(n, c, where)
-        rows[problem] = (n, c)
+        counts[problem] = (n, c)
 
     def finish(self) -> EvalData:
         """The groups, in the order in which they first appeared."""
-        groups = []
+        groups: list[Group] = []
         for key, problems in self._attempts.items():
-            outcomes = tuple(bytes(row) for row in problems.values())
-            n = np.array([len(row) for row in outcomes], dtype=np.int64)
-            c = np.array([sum(row) for row in outcomes], dtype=np.int64)
+            outcomes = tuple(bytes(attempts) for attempts in problems.values())
+            n = np.array([len(attempts) for attempts in outcomes], dtype=np.int64)
+            c = np.array([sum(attempts) for attempts in outcomes], dtype=np.int64)
             groups.append(Group(group_name(dict(key)), dict(key), tuple(problems), n, c, outcomes))
-        for key, rows in self._counts.items():
-            n, c = np.array(list(rows.values()), dtype=np.int64).reshape(-1, 2).T
-            groups.append(Group(group_name(dict(key)), dict(key), tuple(rows), n, c))
+        for key, counts in self._counts.items():
+            n, c = np.array(list(counts.values()), dtype=np.int64).reshape(-1, 2).T
+            groups.append(Group(group_name(dict(key)), dict(key), tuple(counts), n, c))
         return EvalData(tuple(groups), self.format, tuple(self.notes), tuple(self.published))
 
 
-def group_name(fields: Mapping[str, Label]) -> str:
-    """A short name: the model if there is one, with every further field that is not part of it."""
+def format_field(value: FieldValue | None) -> str:
+    """A field's value as text; numbers in their shortest form."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def group_name(fields: Mapping[str, FieldValue]) -> str:
+    """A short name: the model's, if there is one, followed by the other fields as name=value."""
     if not fields:
         return "all"
-    parts = [f"{value:g}" if isinstance(value, float) else str(value) for value in fields.values()]
-    if "model" in fields:
-        rest = [f"{key}={part}" for (key, part) in zip(fields, parts, strict=True) if key != "model"]
-        return " ".join([str(fields["model"]), *rest])
-    return " ".join(f"{key}={part}" for key, part in zip(fields, parts, strict=True))
+    others = [f"{key}={format_field(value)}" for key, value in fields.items() if key != "model"]
+    return " ".join([str(fields["model"]), *others] if "model" in fields else others)
 
 
 def check_count(n: int, c: int, where: str) -> None:
-    """Counts are whole numbers with n ≥ 1 and 0 ≤ c ≤ n."""
+    """Raise InputError unless n ≥ 1 and 0 ≤ c ≤ n. `where` names the file and line."""
     if n < 1:
         raise InputError(f"{where}: n = {n} attempts; every problem needs at least one")
     if not 0 <= c <= n:
-        raise InputError(f"{where}: c = {c} right answers of n = {n} attempts; c must be between 0 and n")
+        raise InputError(f"{where}: c = {c} correct answers of n = {n} attempts; c must be between 0 and n")

@@ -1,87 +1,152 @@
-"""The tail index by name of the estimator. On one set of counts they differ by half, so it is never just "the
-exponent".
+"""Estimates of the tail index, each with the name of its estimator.
 
-slope-log-failure       -d log L_inf / d log k over the window [n/10, n] of the unbiased curve; L_inf(k) = 1 - pass@k
-slope-log-log-pass      b of -log pass@k = a k^-b by least squares over k ≤ n
+On one set of counts the estimates differ by as much as a half, so none of them is "the" exponent.
+
+slope-log-failure       -d log L_inf / d log k over k from n/10 to n of the unbiased curve, with L_inf(k) = 1 - pass@k
+slope-log-log-pass      b of -log pass@k = a k^-b, by least squares over k ≤ n
 beta-binomial           a of the fitted Beta(a, b): the asymptotic exponent, if the family is right
-default                 slope of the default model's density of log p, a factor 150 below the knee, under the
-                        prior that does not prefer straight pass@k curves (that of the forecasts does)
+default                 slope of the default model's density of log p, a factor 150 below the knee, under the prior
+                        that does not prefer straight pass@k curves (the prior of the forecasts does)
 """
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import jax
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from lidjax.evals.baselines import curve_points
-from lidjax.evals.bootstrap import Resampled
-from lidjax.evals.rates.population import Posterior
+from lidjax.evals.bootstrap import BootstrapFits, bootstrap_family, is_mixed
+from lidjax.evals.curve import Counts, fit_log_line, log_minus_log, unbiased_curve_points
+from lidjax.evals.forecast import check_counts, check_level
+from lidjax.evals.rates.posterior import Posterior, sample_posterior
+from lidjax.evals.rates.prior import NO_PREFERENCE
+from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 from lidjax.passk import failure_from_counts
 
+SLOPE_POINTS = 12  # number of k from n/10 to n; heuristic
 
-class TailIndex(NamedTuple):
-    """An estimate, its interval, and what the interval is: the bootstrap's kind, or the posterior."""
+
+class TailIndexEstimate(NamedTuple):
+    """One estimate of the tail index: the share of problems unsolved after k attempts falls like k^-value."""
 
     estimator: str
+    """Name of the estimator: "slope-log-failure", "slope-log-log-pass", "beta-binomial" or "default"."""
     value: float
+    """The estimate."""
     lower: float
+    """Lower end of the interval, NaN where there is none."""
     upper: float
+    """Upper end of the interval, NaN where there is none."""
     interval: str
+    """What the interval is: "bootstrap over problems", "bootstrap over attempts", "posterior" or "none"."""
 
 
-def window_slope(n, c) -> float:
-    """-slope of log(1 - pass@k) in log k over [n/10, n]; NaN where pass@k reaches 1 inside."""
+def estimate_tail_indices(
+    n: ArrayLike | Sequence[int],
+    c: ArrayLike | Sequence[int],
+    *,
+    level: float = 0.9,
+    over: str | None = "problems",
+    replicates: int = 200,
+    seed: int = 0,
+) -> list[TailIndexEstimate]:
+    """The tail index of a set of problems by several estimators, from the counts of each problem.
+
+    The estimators answer different questions and differ by as much as a half; `lidjax fit` shows them side by side. The
+    computation is in float64, whatever the session's setting.
+
+    Args:
+        n: Number of attempts at each problem, whole numbers (P,) of 1 or more.
+        c: Number of correct answers to each problem, whole numbers (P,) from 0 to `n`.
+        level: Probability that each interval should hold the value, 0.5 ≤ level < 1.
+        over: What the bootstrap resamples: "problems", "attempts", or None for no bootstrap.
+        replicates: Number of bootstrap replicates, 1 or more.
+        seed: Seed of the posterior sample and of the bootstrap.
+
+    Returns:
+        One estimate for each estimator. Without a bootstrap, or where all attempts have one outcome, the two slopes
+        have no interval and "beta-binomial" is missing.
+
+    Raises:
+        InputError: If counts are not whole numbers with 0 ≤ c ≤ n, `level` is out of range, or `over` is not known.
+
+    References:
+        Power law of -log pass@k: Brown et al. 2024, "Large language monkeys". "default" was made for this project; its
+        posterior is checked in `tests/evals/test_default_model.py`.
+
+    Example:
+        >>> import numpy as np
+        >>> import lidjax.evals
+        >>> c = np.random.default_rng(0).binomial(100, np.random.default_rng(1).beta(0.4, 4, 200))
+        >>> estimates = lidjax.evals.estimate_tail_indices(np.full(200, 100), c, over=None)
+        >>> [estimate.estimator for estimate in estimates]
+        ['slope-log-failure', 'slope-log-log-pass', 'default']
+        >>> estimates[-1].lower < 0.4 < estimates[-1].upper
+        True
+    """
+    check_level(level)
+    attempts, correct = check_counts(n, c)
+    with jax.enable_x64(True):
+        posterior = sample_posterior(
+            count_rows(attempts, correct, COARSE_GRID), prior=NO_PREFERENCE, seed=seed
+        )
+        fits = None
+        if over is not None and is_mixed(attempts, correct):
+            fits = bootstrap_family(attempts, correct, over=over, replicates=replicates, seed=seed)
+        return tail_indices(attempts, correct, posterior, fits, level=level)
+
+
+def log_failure_slope(n: Counts, c: Counts) -> float:
+    """Minus the slope of log(1 - pass@k) in log k over k from n/10 to n. Only values between 0 and 1 are used."""
     smallest = int(np.min(n))
-    k = np.unique(np.round(np.geomspace(max(smallest / 10, 1), smallest, 12)).astype(np.int64))
+    k = np.unique(np.round(np.geomspace(max(smallest / 10, 1), smallest, SLOPE_POINTS)).astype(np.int64))
     failure = failure_from_counts(n[:, None], c[:, None], k[None, :]).mean(axis=0)
-    return slope(k, failure, np.log)
+    return -fit_log_line(k, failure, np.log)[0]
 
 
-def loglog_slope(n, c) -> float:
-    """b of -log pass@k = a k^-b; NaN where fewer than two points lie strictly between 0 and 1."""
-    k = curve_points(n)
-    value = 1 - failure_from_counts(n[:, None], c[:, None], k[None, :]).mean(axis=0)
-    return slope(k, value, lambda x: np.log(-np.log(x)))
+def log_log_pass_slope(n: Counts, c: Counts) -> float:
+    """b of -log pass@k = a k^-b. NaN where fewer than two points lie strictly between 0 and 1."""
+    k = unbiased_curve_points(n)
+    passed = 1 - failure_from_counts(n[:, None], c[:, None], k[None, :]).mean(axis=0)
+    return -fit_log_line(k, passed, log_minus_log)[0]
 
 
-def slope(k, value, transform) -> float:
-    usable = (value > 0) & (value < 1)
-    if usable.sum() < 2:
-        return float("nan")
-    return float(-np.polyfit(np.log(k[usable]), transform(value[usable]), 1)[0])
-
-
-SLOPES = {"slope-log-failure": window_slope, "slope-log-log-pass": loglog_slope}
+SLOPES: dict[str, Callable[[Counts, Counts], float]] = {
+    "slope-log-failure": log_failure_slope,
+    "slope-log-log-pass": log_log_pass_slope,
+}
 
 
 def tail_indices(
-    n, c, posterior: Posterior, resampled: Resampled | None, *, level: float = 0.9
-) -> list[TailIndex]:
-    """All estimators on one group. Without `resampled` the first three come without an interval (NaN)."""
-    found = []
+    n: Counts, c: Counts, posterior: Posterior, fits: BootstrapFits | None, *, level: float = 0.9
+) -> list[TailIndexEstimate]:
+    """All estimates of one group, from its posterior under NO_PREFERENCE and its bootstrap."""
+    found: list[TailIndexEstimate] = []
     edges = [(1 - level) / 2, (1 + level) / 2]
+    interval = "none" if fits is None else f"bootstrap over {fits.over}"
     for name, estimate in SLOPES.items():
-        lower, upper, kind = float("nan"), float("nan"), "none"
-        if resampled is not None:
-            repeats = np.array([estimate(*pair) for pair in resampled.counts])
-            if np.isfinite(repeats).any():
-                lower, upper = np.nanquantile(repeats, edges).tolist()
-            kind = f"bootstrap over {resampled.over}"
-        found.append(TailIndex(name, estimate(n, c), lower, upper, kind))
-    if resampled is not None:
-        lower, upper = np.quantile(np.exp(resampled.params[:, 0]), edges).tolist()
-        found.append(
-            TailIndex("beta-binomial", resampled.estimate, lower, upper, f"bootstrap over {resampled.over}")
-        )
+        lower, upper = float("nan"), float("nan")
+        if fits is not None:
+            replicates = np.array([estimate(*pair) for pair in fits.counts])
+            if np.isfinite(replicates).any():
+                lower, upper = np.nanquantile(replicates, edges).tolist()
+        found.append(TailIndexEstimate(name, estimate(n, c), lower, upper, interval))
+    if fits is not None:
+        lower, upper = np.quantile(np.exp(fits.params[:, 0]), edges).tolist()
+        found.append(TailIndexEstimate("beta-binomial", fits.tail_index, lower, upper, interval))
     quantile = partial(weighted_quantile, np.exp(posterior.params[:, 1]), posterior.weights)
-    found.append(TailIndex("default", quantile(0.5), quantile(edges[0]), quantile(edges[1]), "posterior"))
+    lower, middle, upper = quantile(edges[0]), quantile(0.5), quantile(edges[1])
+    found.append(TailIndexEstimate("default", middle, lower, upper, "posterior"))
     return found
 
 
 def weighted_quantile(
     values: Float[np.ndarray, " m"], weights: Float[np.ndarray, " m"], level: float
 ) -> float:
+    """The smallest value at which the cumulative weight reaches `level` of the total."""
     order = np.argsort(values)
     total = np.cumsum(weights[order])
     return float(values[order][min(np.searchsorted(total, level * total[-1]), len(values) - 1)])

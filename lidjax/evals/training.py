@@ -1,47 +1,96 @@
-"""The training axis: tail index against training size, Eq. 20 fitted to it, and whether it rises at all."""
+"""The training axis: tail index against training size, the fit of Eq. 20 to it, and tests whether the index rises."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import isotonic_regression
 
-from lidjax.errors import InputError
-from lidjax.evals.rates.population import Posterior
-from lidjax.evals.table import Group
+from lidjax.errors import InputError, check_choice
+from lidjax.evals.rates.posterior import Posterior
+from lidjax.evals.table import Group, format_field
 from lidjax.fitting.saturation import SaturationFit, fit_saturation
-from lidjax.fitting.status import describe_status
+from lidjax.fitting.status import FitStatus, describe_status
 
-FEWEST_SUCCESSES = 20  # below, the posterior of the tail index is the prior
+FEWEST_SUCCESSES = 20  # heuristic: with fewer, the posterior of the tail index is the prior
+FEWEST_SIZES = 5  # Eq. 20 has four parameters
 SIMULATIONS = 1000
+SIGNIFICANT = 0.05  # level of the two tests in `describe_training`
+PARAMETERS = ("beta", "delta", "c", "nu")  # of Eq. 20
+
+Values = Float[np.ndarray, " m"]
 
 
-class Training(NamedTuple):
-    """One series of groups that differ in training size alone. `index` (m,) is the default model's tail index
-    (posterior mean of log a, as exp), `se` (m,) its standard error. `p_falls` tests that the index never falls,
-    `p_flat` that it is the same everywhere (against rising): small values speak against that. `saturation` is the
-    fit of Eq. 20, or None with fewer than five sizes."""
+class TrainingSeries(NamedTuple):
+    """Tail index against training size for m groups that differ in nothing else."""
 
     series: str
-    sizes: Float[np.ndarray, " m"]
+    """Name of the series: the fields that set it apart from the other series, or "all"."""
+    sizes: Values
+    """Training sizes (m,), ascending, in the unit of the column."""
     groups: tuple[str, ...]
-    index: Float[np.ndarray, " m"]  # pyright: ignore[reportIncompatibleMethodOverride]
-    se: Float[np.ndarray, " m"]
+    """Names of the m groups."""
+    index: Values  # pyright: ignore[reportIncompatibleMethodOverride]  # hides tuple.index
+    """Tail index of the default model (m,): exp of the posterior mean of its logarithm."""
+    se: Values
+    """Standard error of the index (m,)."""
     p_falls: float
+    """p-value of "the index never falls"; a small value speaks against it."""
     p_flat: float
+    """p-value of "the index is the same everywhere" against "it rises"; a small value speaks against it."""
     saturation: SaturationFit | None
+    """Fit of Eq. 20, or None with fewer than five sizes."""
     verdict: str
+    """What the tests and the fit say, in words."""
+
+    @property
+    def shows_saturation(self) -> bool:
+        """Whether Eq. 20 was fitted with estimates that can be shown."""
+        return self.saturation is not None and int(self.saturation.status) <= FitStatus.NOT_IDENTIFIABLE
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and text, as `lidjax fit --training COLUMN --json` prints them."""
+        fit = self.saturation
+        return {
+            "series": self.series,
+            "sizes": self.sizes.tolist(),
+            "tail_index": self.index.tolist(),
+            "se": self.se.tolist(),
+            "p_never_falls": self.p_falls,
+            "p_flat": self.p_flat,
+            "saturation": fit and {name: float(getattr(fit, name)) for name in PARAMETERS},
+            "saturation_se": fit and {name: float(getattr(fit, f"{name}_se")) for name in PARAMETERS},
+            "verdict": self.verdict,
+        }
 
 
-def training_series(groups: Sequence[Group], column: str) -> dict[str, list[int]]:
-    """Positions of groups in each series, by training size. Fields that differ in every group (a name) set no
-    series apart."""
+def group_by_training_size(groups: Sequence[Group], column: str) -> dict[str, list[int]]:
+    """Positions of the groups of each series, in the order of their training sizes.
+
+    Groups belong to one series if they agree in all fields other than `column`. A field with a different value in every
+    group, such as a name, does not count.
+
+    Args:
+        groups: The groups, `EvalData.groups`.
+        column: Name of the field that holds the training size.
+
+    Returns:
+        Name of each series → positions in `groups`.
+
+    Raises:
+        InputError: If no group has the field, or it is not a positive number in some group.
+
+    Example:
+        >>> import numpy as np
+        >>> from lidjax.evals import Group, group_by_training_size
+        >>> counts = np.array([10]), np.array([3])
+        >>> groups = [Group(f"g{t:g}", {"tokens": t}, ("p",), *counts) for t in (3e9, 1e9, 2e9)]
+        >>> group_by_training_size(groups, "tokens")
+        {'all': [1, 2, 0]}
+    """
     fields = {name for group in groups for name in group.fields}
-    if column not in fields:
-        raise InputError(
-            f"no column {column!r} among the groups; they have {', '.join(sorted(fields)) or 'none'}"
-        )
+    check_choice("column of training size", column, sorted(fields))
     names = [
         name
         for name in fields
@@ -54,33 +103,38 @@ def training_series(groups: Sequence[Group], column: str) -> dict[str, list[int]
         size = group.fields.get(column)
         if not isinstance(size, float) or not size > 0:
             raise InputError(
-                f"group {group.name!r}: {column} = {size!r} is no training size (a number above 0)"
+                f"group {group.name!r}: {column} = {size!r} is no training size; it must be a number above 0"
             )
-        label = ", ".join(f"{name}={show(group.fields.get(name))}" for name in varied) or "all"
-        series.setdefault(label, []).append(position)
-    return {k: sorted(v, key=lambda i: float(groups[i].fields[column])) for k, v in series.items()}
+        name = ", ".join(f"{field}={format_field(group.fields.get(field))}" for field in varied) or "all"
+        series.setdefault(name, []).append(position)
+    return {
+        name: sorted(positions, key=lambda i: float(groups[i].fields[column]))
+        for name, positions in series.items()
+    }
 
 
-def show(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def fit_training_series(
+    groups: Sequence[Group], posteriors: Sequence[Posterior], column: str
+) -> list[TrainingSeries]:
+    """Each series that has at least two groups with FEWEST_SUCCESSES correct answers or more.
 
-
-def training_report(groups: Sequence[Group], posteriors: Sequence[Posterior], column: str) -> list[Training]:
-    """One `Training` for each series with at least two groups of FEWEST_SUCCESSES right answers or more."""
-    reports = []
-    for label, members in training_series(groups, column).items():
+    `posteriors` are those of the groups under the prior NO_PREFERENCE.
+    """
+    found: list[TrainingSeries] = []
+    for name, members in group_by_training_size(groups, column).items():
         used = [i for i in members if groups[i].c.sum() >= FEWEST_SUCCESSES]
         if len(used) < 2:
             continue
         sizes = np.array([float(groups[i].fields[column]) for i in used])
-        logs = np.array([log_index(posteriors[i]) for i in used])
-        index, se = np.exp(logs[:, 0]), np.exp(logs[:, 0]) * logs[:, 1]
-        falls = monotone_p_value(logs[:, 0], logs[:, 1])
-        flat = flat_p_value(logs[:, 0], logs[:, 1])
-        fit = fit_saturation(sizes, index, standard_error=se) if len(used) >= 5 else None
+        mean, sd = np.array([log_index(posteriors[i]) for i in used]).T
+        index, se = np.exp(mean), np.exp(mean) * sd
+        p_falls, p_flat = monotone_p_value(mean, sd), flat_p_value(mean, sd)
+        with jax.enable_x64(True):
+            fit = fit_saturation(sizes, index, standard_error=se) if len(used) >= FEWEST_SIZES else None
         names = tuple(groups[i].name for i in used)
-        reports.append(Training(label, sizes, names, index, se, falls, flat, fit, verdict(falls, flat, fit)))
-    return reports
+        verdict = describe_training(p_falls, p_flat, fit)
+        found.append(TrainingSeries(name, sizes, names, index, se, p_falls, p_flat, fit, verdict))
+    return found
 
 
 def log_index(posterior: Posterior) -> tuple[float, float]:
@@ -90,39 +144,46 @@ def log_index(posterior: Posterior) -> tuple[float, float]:
     return float(mean), float(np.sqrt(posterior.weights @ (values - mean) ** 2))
 
 
-def monotone_p_value(values, errors, *, simulations: int = SIMULATIONS, seed: int = 0) -> float:
-    """P-value of "never falls": weighted squared distance to the best rising curve, its null simulated at the flat
-    curve (the least favourable one; Robertson, Wright and Dykstra 1988)."""
+def monotone_p_value(
+    values: Values, errors: Values, *, simulations: int = SIMULATIONS, seed: int = 0
+) -> float:
+    """p-value of "never falls": the weighted squared distance to the best rising curve against its simulated null.
+
+    The null is simulated at the flat curve, the least favourable one (Robertson, Wright and Dykstra 1988).
+    """
     draws = np.random.default_rng(seed).standard_normal((simulations, len(values))) * errors
     observed = rising_distance(values, errors)
-    null = np.array([rising_distance(row, errors) for row in draws])
+    null = np.array([rising_distance(draw, errors) for draw in draws])
     return float((1 + np.sum(null >= observed)) / (1 + simulations))
 
 
-def flat_p_value(values, errors, *, simulations: int = SIMULATIONS, seed: int = 0) -> float:
-    """P-value of "the same everywhere" against "rises": how much of the spread a rising curve takes up."""
+def flat_p_value(values: Values, errors: Values, *, simulations: int = SIMULATIONS, seed: int = 0) -> float:
+    """p-value of "the same everywhere" against "rises": how much of the spread a rising curve explains."""
 
-    def gain(row):
+    def gain(row: Values) -> float:
         centre = np.average(row, weights=errors**-2.0)
-        return np.sum(((row - centre) / errors) ** 2) - rising_distance(row, errors)
+        return float(np.sum(((row - centre) / errors) ** 2) - rising_distance(row, errors))
 
     draws = np.random.default_rng(seed).standard_normal((simulations, len(values))) * errors
-    null = np.array([gain(row) for row in draws])
+    null = np.array([gain(draw) for draw in draws])
     return float((1 + np.sum(null >= gain(values))) / (1 + simulations))
 
 
-def rising_distance(values, errors) -> float:
+def rising_distance(values: Values, errors: Values) -> float:
+    """Weighted squared distance of the values to the nearest curve that never falls."""
+    from scipy.optimize import isotonic_regression  # here, because scipy.optimize takes long to import
+
     fitted = isotonic_regression(values, weights=errors**-2.0).x
     return float(np.sum(((values - fitted) / errors) ** 2))
 
 
-def verdict(p_falls: float, p_flat: float, fit: SaturationFit | None) -> str:
-    """What the series says, in words, at a level of 5 %."""
-    if p_falls < 0.05:
+def describe_training(p_falls: float, p_flat: float, fit: SaturationFit | None) -> str:
+    """What the tests and the fit say, in words."""
+    if p_falls < SIGNIFICANT:
         said = (
             f"the index falls somewhere (p = {p_falls:.2g}): Eq. 20, which only rises, does not describe it"
         )
-    elif p_flat < 0.05:
+    elif p_flat < SIGNIFICANT:
         said = f"rises (flat: p = {p_flat:.2g})"
     else:
         said = f"no rise can be told from none (p = {p_flat:.2g})"

@@ -93,12 +93,13 @@ def _draw_exponents(axes: Axes, part: xr.Dataset) -> None:
     """β_eff(N) of one target with its intervals, and Eq. 20 if it was fitted."""
     n, beta_eff, target = part["n"].values, part["beta_eff"].values, part["target"].item()
     ends = np.stack([beta_eff - part["beta_eff_low"].values, part["beta_eff_high"].values - beta_eff])
-    style = {"fmt": "o", "ms": 3, "lw": 0.8, "capsize": 1.5}
+    ends = np.maximum(ends, 0)  # the estimate may lie outside the interval, and a bar has no negative length
     colour, label = COLOURS[target], TARGET_LABELS[target]
-    axes.errorbar(n, beta_eff, np.maximum(ends, 0), color=colour, label=label, **style)
+    axes.errorbar(n, beta_eff, ends, fmt="o", ms=3, lw=0.8, capsize=1.5, color=colour, label=label)
     beta, delta, c, nu = part["saturation"].values
     if np.isfinite(beta):
         smooth = np.geomspace(n[0], n[-1], 200)
         known = part["identifiable"].sel(parameter="beta").item()
         fitted = rf"Eq. 20: $\hat\beta={beta:.2f}$" + ("" if known else " (not determined)")
-        axes.plot(smooth, saturating_exponent(smooth, beta, delta, c, nu), color=colour, lw=0.9, label=fitted)
+        curve = np.asarray(saturating_exponent(smooth, beta, delta, c, nu))
+        axes.plot(smooth, curve, color=colour, lw=0.9, label=fitted)

@@ -1,42 +1,62 @@
-"""Figures of evaluation logs: pass@k with its band, the density of success rates, β_eff against training, the
-back-test."""
+"""Figures of evaluation logs: pass@k with its band, the density of success rates, the training axis, the back-test."""
 
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 from matplotlib.figure import Figure
-from scipy.special import expit
 
-from lidjax.evals.backtest import Row
-from lidjax.evals.baselines import curve_points, pass_curve
+from lidjax.evals.backtest import BacktestForecast
+from lidjax.evals.curve import pass_at_k_curve, unbiased_curve_points
+from lidjax.evals.fit import needs_likelihood
 from lidjax.evals.rates.families import bent_logistic_log_density
-from lidjax.evals.rates.population import resample
-from lidjax.evals.rates.quadrature import COARSE
-from lidjax.evals.report import GroupReport
-from lidjax.evals.training import Training
+from lidjax.evals.rates.posterior import draw_parameters
+from lidjax.evals.rates.quadrature import COARSE_GRID
+from lidjax.evals.report import GroupFit
+from lidjax.evals.training import TrainingSeries
 from lidjax.figures.style import new_figure, paper_style, sequential
-from lidjax.fitting.status import FitStatus
+from lidjax.laws import saturating_exponent
 
-MOST_GROUPS = 6
-DRAWS = 200
+MOST_GROUPS = 6  # drawn in one panel
+DRAWS = 200  # posterior draws behind a band
 
 
-def evaluation_figure(reports: Sequence[GroupReport]) -> Figure:
-    """pass@k (dots: unbiased, where the data reach; band: forecast of a run) and the density of log10 p, up to six
-    groups."""
-    chosen = np.unique(np.linspace(0, len(reports) - 1, min(MOST_GROUPS, len(reports))).round().astype(int))
+def evaluation_figure(fits: Sequence[GroupFit]) -> Figure:
+    """pass@k with forecasts, and the density of success rates, of up to six groups.
+
+    Of more groups six are drawn, evenly spaced in their order. Dots are the unbiased pass@k within the data, bands the
+    forecast of a run of k attempts.
+
+    Args:
+        fits: Results of `fit_evals`.
+
+    Returns:
+        A figure with two panels, for `lidjax.figures.save`.
+
+    Example:
+        >>> import numpy as np
+        >>> import lidjax.evals
+        >>> from lidjax.figures import evaluation_figure
+        >>> group = lidjax.evals.Group("small", {}, tuple("abcd"), np.full(4, 50), np.array([0, 2, 9, 50]))
+        >>> data = lidjax.evals.EvalData((group,), "by hand")
+        >>> figure = evaluation_figure(lidjax.evals.fit_evals(data, models=False, bootstrap="none"))
+        >>> len(figure.axes)
+        2
+    """
+    chosen = np.unique(np.linspace(0, len(fits) - 1, min(MOST_GROUPS, len(fits))).round().astype(int))
     with paper_style():
         figure, (left, right) = new_figure(2, width=3.2, height=2.6)
-        for colour, index in zip(sequential(len(chosen)), chosen, strict=True):
-            report = reports[index]
-            group, forecast = report.group, report.forecast
-            if not any(finding.likelihood_only for finding in report.findings):
-                k = curve_points(group.n)
-                left.plot(k, pass_curve(group.n, group.c, k), "o", ms=2, color=colour)
+        for colour, index in zip(sequential(len(chosen)), chosen.tolist(), strict=True):
+            fit = fits[index]
+            group, forecast = fit.group, fit.forecast
+            if not needs_likelihood(fit.findings):
+                k = unbiased_curve_points(group.n)
+                left.plot(k, pass_at_k_curve(group.n, group.c, k), "o", ms=2, color=colour)
             left.plot(forecast.k, forecast.prediction, color=colour, label=group.name)
             left.fill_between(forecast.k, forecast.lower, forecast.upper, color=colour, alpha=0.2, lw=0)
-            rate, low, middle, high = density_band(report)
+            rate, low, middle, high = density_band(fit)
             right.plot(rate, middle, color=colour)
             right.fill_between(rate, low, high, color=colour, alpha=0.2, lw=0)
         left.set(xscale="log", yscale="log", xlabel="attempts $k$", ylabel="pass@$k$")
@@ -51,67 +71,97 @@ def evaluation_figure(reports: Sequence[GroupReport]) -> Figure:
     return figure
 
 
-def density_band(report: GroupReport) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(p, 5 %, 50 %, 95 %) of the posterior density of log10 p, for p from 1e-9 to 1."""
-    params = resample(report.posterior, DRAWS, np.random.default_rng(0))
-    x = np.asarray(COARSE.nodes)
-    rate = 1 / (1 + np.exp(-x))
-    density = np.array(
-        [np.exp(np.asarray(bent_logistic_log_density(jnp.asarray(row), COARSE))) for row in params]
-    )
-    density = density * np.log(10) / (1 - rate)  # dx = d(log p)/(1-p)
+Curve = Float[np.ndarray, " g"]
+
+
+def density_band(fit: GroupFit) -> tuple[Curve, Curve, Curve, Curve]:
+    """(p, 5 %, 50 %, 95 %) of the posterior density of log10 p, for p from 1e-9 to 0.99."""
+    params = draw_parameters(fit.posterior, DRAWS, np.random.default_rng(0))
+    rate = 1 / (1 + np.exp(-np.asarray(COARSE_GRID.nodes)))
+    with jax.enable_x64(True):
+        log_density = [bent_logistic_log_density(jnp.asarray(draw), COARSE_GRID) for draw in params]
+    density = np.exp(np.asarray(log_density)) * np.log(10) / (1 - rate)  # dx = d(log p)/(1-p)
     shown = (rate > 1e-9) & (rate < 0.99)
     low, middle, high = np.quantile(density[:, shown], [0.05, 0.5, 0.95], axis=0)
     return rate[shown], low, middle, high
 
 
-def training_figure(series: Sequence[Training], column: str) -> Figure:
-    """Tail index of the default model against training size, one line a series, with Eq. 20 where it was fitted."""
+def training_figure(series: Sequence[TrainingSeries], column: str) -> Figure:
+    """Tail index of the default model against training size, a line for each series, with Eq. 20 where it was fitted.
+
+    Args:
+        series: `EvalFits.training(column)`, at least one series.
+        column: Name of the column of training size, for the axis.
+
+    Returns:
+        A figure with one panel, for `lidjax.figures.save`.
+
+    Example:
+        >>> import numpy as np
+        >>> import lidjax.evals
+        >>> from lidjax.figures import training_figure
+        >>> sizes = np.array([1e9, 2e9])
+        >>> one = lidjax.evals.TrainingSeries(
+        ...     "all", sizes, ("a", "b"), np.array([0.3, 0.4]), np.array([0.1, 0.1]), 0.9, 0.2, None, ""
+        ... )
+        >>> training_figure([one], "tokens").axes[0].get_xlabel()
+        'tokens'
+    """
     with paper_style():
         figure, (axes,) = new_figure(1, width=4.0, height=3.0)
-        for colour, line in zip(sequential(len(series)), series, strict=True):
+        for colour, one in zip(sequential(len(series)), series, strict=True):
             axes.errorbar(
-                line.sizes,
-                line.index,
-                line.se,
+                one.sizes,
+                one.index,
+                one.se,
                 fmt="o-",
                 ms=3,
                 lw=0.8,
                 capsize=1.5,
                 color=colour,
-                label=line.series,
+                label=one.series,
             )
-            fit = line.saturation
-            if fit is not None and int(fit.status) <= FitStatus.NOT_IDENTIFIABLE:
-                smooth = np.geomspace(line.sizes[0], line.sizes[-1], 100)
-                # c can be e^-200 and N^ν its inverse: only their product is a number
-                grown = np.log(float(fit.c)) + float(fit.nu) * np.log(smooth)
-                curve = float(fit.beta) - float(fit.delta) * expit(-grown)
-                axes.plot(smooth, curve, "--", lw=0.7, color=colour)
+            if one.saturation is not None and one.shows_saturation:
+                n = np.geomspace(one.sizes[0], one.sizes[-1], 100)
+                with jax.enable_x64(True):
+                    curve = saturating_exponent(n, *(float(value) for value in one.saturation[:4]))
+                axes.plot(n, np.asarray(curve), "--", lw=0.7, color=colour)
         axes.set(xscale="log", xlabel=column, ylabel=r"$\beta_{\rm eff}$ (default model)", ylim=(0, None))
         axes.legend(fontsize=6)
     return figure
 
 
-def backtest_figure(rows: Sequence[Row]) -> Figure:
-    """Forecast against truth of the default method with its intervals; other methods as dots."""
+def backtest_figure(forecasts: Sequence[BacktestForecast]) -> Figure:
+    """Forecast against truth: the default method with its intervals, the published baselines as dots.
+
+    Args:
+        forecasts: The forecasts of `backtest`, at least one.
+
+    Returns:
+        A figure with one panel, for `lidjax.figures.save`.
+
+    Example:
+        >>> import lidjax.evals
+        >>> from lidjax.figures import backtest_figure
+        >>> made = lidjax.evals.BacktestForecast("g", 0, 10, 100, "default", 0.5, 0.4, 0.6, truth=0.45)
+        >>> backtest_figure([made]).axes[0].get_ylabel()
+        'forecast from 10 attempts'
+    """
     with paper_style():
         figure, (axes,) = new_figure(1, width=3.4, height=3.2)
         for method, colour in (("least-squares", "C1"), ("beta-binomial", "C2"), ("discretised-beta", "C3")):
-            mine = [row for row in rows if row.method == method]
-            axes.plot(
-                [r.truth for r in mine], [r.prediction for r in mine], ".", ms=3, color=colour, label=method
-            )
-        mine = [row for row in rows if row.method == "default"]
-        middle = np.array([row.prediction for row in mine])
-        ends = np.abs(np.array([[row.lower for row in mine], [row.upper for row in mine]]) - middle)
-        axes.errorbar(
-            [r.truth for r in mine], middle, ends, fmt="o", ms=3, lw=0.6, color="C0", label="default"
-        )
+            own = [forecast for forecast in forecasts if forecast.method == method]
+            truth, prediction = [f.truth for f in own], [f.prediction for f in own]
+            axes.plot(truth, prediction, ".", ms=3, color=colour, label=method)
+        own = [forecast for forecast in forecasts if forecast.method == "default"]
+        middle = np.array([f.prediction for f in own])
+        ends = np.abs(np.array([[f.lower for f in own], [f.upper for f in own]]) - middle)
+        truth = [f.truth for f in own]
+        axes.errorbar(truth, middle, ends, fmt="o", ms=3, lw=0.6, color="C0", label="default")
         axes.plot([0, 1], [0, 1], "k:", lw=0.7)
         axes.set(
-            xlabel=f"pass@{rows[0].target:,} of all attempts",
-            ylabel=f"forecast from {rows[0].budget:,} attempts",
+            xlabel=f"pass@{forecasts[0].target:,} of all attempts",
+            ylabel=f"forecast from {forecasts[0].budget:,} attempts",
         )
         axes.legend()
     return figure

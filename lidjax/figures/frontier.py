@@ -1,5 +1,8 @@
 """Effective frontiers: what limits a learner of Zipf patterns, and where compute is best spent."""
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import jax
 import numpy as np
 import xarray as xr
@@ -18,6 +21,17 @@ RATE = 1 / 0.73 - 1
 """b for which N ∝ C^0.73 against steps, with κ = 1/a, for which N ∝ C^0.5 against data."""
 NAMES = ("capacity $N$", "coverage $D$", "optimisation $t$")
 COLOURS = ("C0", "C1", "C2")
+
+
+class BottleneckCurves(NamedTuple):
+    """One bottleneck as functions."""
+
+    loss: Callable[[np.ndarray], np.ndarray]
+    """Loss for a resource."""
+    asymptote: Callable[[np.ndarray], np.ndarray]
+    """Asymptote of the loss for a resource."""
+    place: Callable[[Any], Any]
+    """The resource with which the first k patterns are learnt."""
 
 
 def frontier_figure(
@@ -65,24 +79,24 @@ def _coverage(axes: Axes, report: xr.Dataset) -> None:
     axes.legend(loc="lower left")
 
 
-def _curves(a: float, b: float):
-    """Loss and asymptote of each bottleneck as functions of its resource, and the resource at which k* = k."""
+def _curves(a: float, b: float) -> tuple[BottleneckCurves, ...]:
+    """The curves of each bottleneck."""
 
-    def place(k, power):
+    def place(k: float | np.ndarray, power: float) -> float | np.ndarray:
         return 1 / np.asarray(zipf_probability(1.0, a)).item() ** power * k ** (a * power)
 
     return (
-        (
+        BottleneckCurves(
             lambda x: np.asarray(losses.capacity_loss(x, a, kappa=1 / a)),
             lambda x: np.asarray(losses.capacity_asymptote(x, a, kappa=1 / a)),
             lambda k: k**a,
         ),
-        (
+        BottleneckCurves(
             lambda x: np.asarray(losses.coverage_loss(x, a)),
             lambda x: np.asarray(losses.coverage_asymptote(x, a)),
             lambda k: place(k, 1.0),
         ),
-        (
+        BottleneckCurves(
             lambda x: np.asarray(losses.optimisation_loss(x, a, rate_exponent=b)),
             lambda x: np.asarray(losses.optimisation_asymptote(x, a, rate_exponent=b)),
             lambda k: place(k, b),

@@ -1,4 +1,4 @@
-"""The tail of pass@k over (N, k), prior by prior: local exponent and crossover, the law of the success, exponents."""
+"""The tail of pass@k over (N, k) for each prior: local exponent and crossover, distribution of the success, slopes."""
 
 import math
 from collections.abc import Sequence
@@ -7,77 +7,98 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import xarray as xr
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lidjax.errors import InputError
+from lidjax.figures.lid_parameters import LidParameters, lid_parameters
 from lidjax.figures.style import new_figure, paper_style, sequential
-from lidjax.laws import asymptotic_failure, finite_n_exponent, log_crossover_k, log_finite_n_tail
+from lidjax.fitting import effective_exponent
+from lidjax.laws import (
+    asymptotic_failure,
+    finite_n_exponent,
+    limiting_exponent,
+    log_crossover_k,
+    log_finite_n_tail,
+)
 from lidjax.passk import success_distribution
 
 PRIORS = {"gamma": r"$\tau\sim$ Gamma, unbounded", "power": r"$\tau\leq 1$, power law"}
 SETTINGS = ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta")
 WINDOWS = ((1e1, 1e3), (1e3, 1e6), (1e9, 1e12))
+PROTOCOLS = {
+    "matched": r"proposals, noise $\sigma/\sqrt{\tau}$ normal",
+    "matched_t": r"proposals, noise $\sigma/\sqrt{\tau}$ Student",
+    "normal": r"proposals, noise $\sigma$ normal",
+    "student_t": r"proposals, noise $\sigma$ Student",
+}
 
 
-class Typical(NamedTuple):
-    """The typical training set of each N: medians over seeds."""
+class TypicalCurves(NamedTuple):
+    """Medians over seeds of a sweep: the typical training set of each N."""
 
     name: str
-    difficulty: str
-    n: np.ndarray
-    k: np.ndarray
-    lgen: np.ndarray  # (n,)
-    log_failure: np.ndarray  # (n, k)
-    beta: float
-    delta: float
-    sigma_eta: float
-
-    @property
-    def tail(self) -> dict:
-        return {
-            "beta": self.beta,
-            "delta": self.delta,
-            "sigma_eta": self.sigma_eta,
-            "difficulty": self.difficulty,
-        }
+    n: Int[np.ndarray, " n"]
+    k: Float[np.ndarray, " k"]
+    lgen: Float[np.ndarray, " n"]
+    log_failure: Float[np.ndarray, "n k"]
+    model: LidParameters
 
 
-def typical(data: xr.Dataset) -> Typical:
+def typical(data: xr.Dataset) -> TypicalCurves:
     """Medians over seeds of a sweep of the LID model over n and k; InputError if it varies anything else."""
-    spec = data.attrs["spec"]
+    name = data.attrs["spec"]["name"]
     if "beta" not in data.dims:
-        raise InputError(f"{spec['name']}: a sweep of the LID model is wanted; this one is on real features")
-    wide = [f"{name} ({data.sizes[name]})" for name in SETTINGS if data.sizes[name] > 1]
-    if wide:
-        raise InputError(f"{spec['name']}: one value each is wanted of {', '.join(wide)}")
+        raise InputError(f"{name}: not a sweep of the LID model; allowed: sweeps with a [model] table")
+    varied = [f"{axis} ({data.sizes[axis]})" for axis in SETTINGS if data.sizes[axis] > 1]
+    if varied:
+        raise InputError(f"{name}: several values of {', '.join(varied)}; allowed: one value of each")
     if data.sizes["n"] < 3 or data.sizes["k"] < 3:
-        raise InputError(f"{spec['name']}: three values or more of n and of k are wanted")
+        raise InputError(
+            f"{name}: {data.sizes['n']} values of n and {data.sizes['k']} of k; allowed: 3 or more of each"
+        )
     one = data.squeeze(SETTINGS)
     with np.errstate(divide="ignore"):
         log_failure = np.log(one["failure"].median("seed").transpose("n", "k").values)
-    facts = {name: float(data[name].item()) for name in ("beta", "delta", "sigma_eta")}
     lgen = one["lgen"].median("seed").values
-    return Typical(
-        spec["name"],
-        spec["model"]["difficulty"],
-        data["n"].values,
-        data["k"].values,
-        lgen,
-        log_failure,
-        **facts,
-    )
+    return TypicalCurves(name, data["n"].values, data["k"].values, lgen, log_failure, lid_parameters(data))
 
 
-def local_exponent(k: np.ndarray, log_failure: np.ndarray) -> np.ndarray:
+def local_exponent(
+    k: Float[np.ndarray, " k"], log_failure: Float[np.ndarray, "*n k"]
+) -> Float[np.ndarray, "*n k"]:
     """-d log L_inf / d log k along the last axis, by second-order differences."""
     return -np.gradient(log_failure, np.log(k), axis=-1)
 
 
 def plane_figure(results: Sequence[xr.Dataset]) -> Figure:
-    """The local exponent over the (N, k) plane with the crossover k_c(N), a panel for each sweep."""
+    """The local exponent over the (N, k) plane with the crossover k_c(N), a panel for each sweep.
+
+    Args:
+        results: Sweeps of the LID model over `n` and `k` with one value of every other setting, three or more values
+            of each, for instance one of each prior. Medians over seeds are drawn.
+
+    Returns:
+        A figure that belongs to no window; `save_figure` writes it.
+
+    Raises:
+        InputError: If a sweep varies another setting, or is not one of the LID model.
+
+    References:
+        Eq. 17-19; the crossover is `lidjax.laws.log_crossover_k`.
+
+    Example:
+        >>> import lidjax
+        >>> from lidjax.figures import plane_figure
+        >>> from lidjax.sweep import SyntheticGrid, SyntheticSpec
+        >>> grid = SyntheticGrid(n=(20, 40, 80), k=(1, 10, 100), dim=(4,), ridge=(0.0,), seed=(0, 1))
+        >>> figure = plane_figure([lidjax.run_sweep(SyntheticSpec(grid=grid))])
+        >>> figure.axes[0].get_ylabel()
+        'attempts $k$'
+    """
     sweeps = [typical(data) for data in results]
-    top = max(sweep.beta for sweep in sweeps) * 1.1
+    top = max(sweep.model["beta"] for sweep in sweeps) * 1.1
     with paper_style():
         figure, panels = new_figure(len(sweeps), width=3.2, height=2.6)
         for axes, sweep in zip(panels, sweeps, strict=True):
@@ -98,10 +119,9 @@ def plane_figure(results: Sequence[xr.Dataset]) -> Figure:
             crossover = _crossover(sweep)
             inside = np.where((crossover > sweep.k[0]) & (crossover < sweep.k[-1]), crossover, np.nan)
             axes.plot(sweep.n, inside, color="C3", lw=1.5, label="$k_c(N)$: tails equal")
-            axes.set(
-                xscale="log", yscale="log", xlabel="training instances $N$", title=PRIORS[sweep.difficulty]
-            )
+            axes.set(xscale="log", yscale="log", xlabel="training instances $N$")
             axes.set(xlim=(sweep.n[0], sweep.n[-1]), ylim=(sweep.k[0], sweep.k[-1]))
+            axes.set_title(PRIORS[sweep.model["difficulty"]])
             axes.legend(loc="upper right", labelcolor="w")
         panels[0].set_ylabel("attempts $k$")
         figure.colorbar(
@@ -113,15 +133,41 @@ def plane_figure(results: Sequence[xr.Dataset]) -> Figure:
     return figure
 
 
-def _crossover(sweep: Typical) -> np.ndarray:
+def _crossover(sweep: TypicalCurves) -> Float[np.ndarray, " n"]:
     with jax.enable_x64(True):
-        log_k = np.asarray(log_crossover_k(sweep.lgen.astype(np.float64), **sweep.tail))
+        log_k = np.asarray(log_crossover_k(sweep.lgen.astype(np.float64), **sweep.model))
     with np.errstate(over="ignore"):
         return np.exp(log_k)
 
 
 def success_figure(results: Sequence[xr.Dataset], *, curves: int = 5) -> Figure:
-    """P(S ≤ s) of the single-trial success at a few N: the intrinsic tail s^β and the finite-N tail above it."""
+    """P(S ≤ s) of the single-trial success at a few N, a panel for each sweep.
+
+    Full lines are the exact distribution, dashed lines its finite-N tail alone, and the dotted line is the limit
+    without bias, whose tail is s^β.
+
+    Args:
+        results: Sweeps as for `plane_figure`.
+        curves: Number of training sizes drawn, from the smallest to three quarters of the way up.
+
+    Returns:
+        A figure that belongs to no window; `save_figure` writes it.
+
+    Raises:
+        InputError: If a sweep varies another setting than `n`, `k` and `seed`, or is not one of the LID model.
+
+    References:
+        Eq. 14, Sec. 4.1; `success_distribution` and `lidjax.laws.log_finite_n_tail`.
+
+    Example:
+        >>> import lidjax
+        >>> from lidjax.figures import success_figure
+        >>> from lidjax.sweep import SyntheticGrid, SyntheticSpec
+        >>> grid = SyntheticGrid(n=(20, 40, 80), k=(1, 10, 100), dim=(4,), ridge=(0.0,), seed=(0, 1))
+        >>> figure = success_figure([lidjax.run_sweep(SyntheticSpec(grid=grid))], curves=1)
+        >>> figure.axes[0].get_xlabel()
+        'success of one trial $s$'
+    """
     sweeps = [typical(data) for data in results]
     s = np.geomspace(1e-12, 0.9, 160)
     with paper_style():
@@ -131,37 +177,62 @@ def success_figure(results: Sequence[xr.Dataset], *, curves: int = 5) -> Figure:
             for index, colour in zip(chosen, sequential(len(chosen)), strict=True):
                 lgen = float(sweep.lgen[index])
                 with jax.enable_x64(True):
-                    law = np.exp(np.asarray(success_distribution(s, lgen, **sweep.tail).log_cdf))
-                    tail = np.asarray(log_finite_n_tail(np.log(s), lgen, **sweep.tail).log_tail)
-                axes.plot(s, law, color=colour, label=_scientific(int(sweep.n[index])))
+                    cdf = np.exp(np.asarray(success_distribution(s, lgen, **sweep.model).log_cdf))
+                    tail = np.asarray(log_finite_n_tail(np.log(s), lgen, **sweep.model).log_tail)
+                axes.plot(s, cdf, color=colour, label=f"$N={_with_commas(int(sweep.n[index]))}$")
                 axes.plot(s, np.exp(tail), color=colour, lw=0.8, ls="--")
             with jax.enable_x64(True):
-                free = np.exp(np.asarray(success_distribution(s, 1e-300, **sweep.tail).log_cdf))
-            axes.plot(s, free, "k:", lw=1, label=r"$\mathcal{L}_{\rm gen}\to 0$: $s^\beta$")
+                unbiased = np.exp(np.asarray(success_distribution(s, 1e-300, **sweep.model).log_cdf))
+            axes.plot(s, unbiased, "k:", lw=1, label=r"$\mathcal{L}_{\rm gen}\to 0$: $s^\beta$")
             axes.set(xscale="log", yscale="log", xlabel="success of one trial $s$", ylim=(1e-12, 1.5))
-            axes.set_title(PRIORS[sweep.difficulty])
+            axes.set_title(PRIORS[sweep.model["difficulty"]])
             axes.legend(loc="lower right", frameon=True, framealpha=0.85, edgecolor="none", borderpad=0.2)
         panels[0].set_ylabel(r"$P(S_N\leq s)$")
     return figure
 
 
 def exponents_figure(results: Sequence[xr.Dataset]) -> Figure:
-    """Measured slopes over windows farther and farther out against γ(N) = σ²/(τ_max L_gen) and min{β, γ}, Eq. 19."""
+    """Slopes measured over windows of growing k against γ(N) and min{β, γ}, a panel for each sweep.
+
+    Args:
+        results: Sweeps as for `plane_figure`. The windows are k = 10 to 10³, 10³ to 10⁶ and 10⁹ to 10¹²; one with
+            fewer than three values of k is left out.
+
+    Returns:
+        A figure that belongs to no window; `save_figure` writes it.
+
+    Raises:
+        InputError: If a sweep varies another setting than `n`, `k` and `seed`, or is not one of the LID model.
+
+    References:
+        Eq. 18, Eq. 19, Eq. 55.
+
+    Example:
+        >>> import lidjax
+        >>> from lidjax.figures import exponents_figure
+        >>> from lidjax.sweep import SyntheticGrid, SyntheticSpec
+        >>> grid = SyntheticGrid(n=(20, 40, 80), k=(10, 100, 1000), dim=(4,), ridge=(0.0,), seed=(0, 1))
+        >>> figure = exponents_figure([lidjax.run_sweep(SyntheticSpec(grid=grid))])
+        >>> len(figure.axes[0].lines)  # the law and one window
+        2
+    """
     sweeps = [typical(data) for data in results]
     with paper_style():
         figure, panels = new_figure(len(sweeps), width=3.0, height=2.5)
         for axes, sweep in zip(panels, sweeps, strict=True):
-            gamma = np.asarray(finite_n_exponent(sweep.lgen, sweep.sigma_eta))
-            _reference(axes, gamma, sweep.beta)
-            for window, colour in zip(WINDOWS, sequential(len(WINDOWS)), strict=True):
-                inside = (sweep.k >= window[0] * 0.999) & (sweep.k <= window[1] * 1.001)
-                if inside.sum() < 3:
+            with jax.enable_x64(True):
+                gamma = np.asarray(finite_n_exponent(sweep.lgen, sweep.model["sigma_eta"]))
+            _limiting_line(axes, gamma, sweep.model["beta"])
+            for (low, high), colour in zip(WINDOWS, sequential(len(WINDOWS)), strict=True):
+                edges = (low * 0.999, high * 1.001)
+                if np.sum((sweep.k >= edges[0]) & (sweep.k <= edges[1])) < 3:
                     continue
-                slope = -np.polyfit(np.log(sweep.k[inside]), sweep.log_failure[:, inside].T, 1)[0]
-                label = f"$k=10^{{{np.log10(window[0]):.0f}}}$ to $10^{{{np.log10(window[1]):.0f}}}$"
-                axes.plot(gamma, slope, "o", color=colour, ms=3, label=label)
+                with jax.enable_x64(True):
+                    fit = effective_exponent(sweep.k, sweep.log_failure, window=edges, log=True)
+                label = f"$k=10^{{{np.log10(low):.0f}}}$ to $10^{{{np.log10(high):.0f}}}$"
+                axes.plot(gamma, np.asarray(fit.beta_eff), "o", color=colour, ms=3, label=label)
             axes.set(xscale="log", xlabel=r"$\gamma(N)=\sigma_\eta^2/\mathcal{L}_{\rm gen}(N)$")
-            axes.set(title=PRIORS[sweep.difficulty], ylim=(0, sweep.beta * 1.2))
+            axes.set(title=PRIORS[sweep.model["difficulty"]], ylim=(0, sweep.model["beta"] * 1.2))
         figure.legend(
             *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2 * len(panels)
         )
@@ -169,33 +240,58 @@ def exponents_figure(results: Sequence[xr.Dataset]) -> Figure:
     return figure
 
 
-def _reference(axes: Axes, gamma: np.ndarray, beta: float) -> None:
+def _limiting_line(axes: Axes, gamma: Float[np.ndarray, " n"], beta: float) -> None:
     smooth = np.geomspace(gamma.min(), gamma.max(), 200)
-    axes.plot(smooth, np.minimum(beta, smooth), "k--", lw=0.9, label=r"$\min\{\beta,\gamma\}$, Eq. 19")
+    with jax.enable_x64(True):
+        limit = np.asarray(limiting_exponent(beta, smooth))
+    axes.plot(smooth, limit, "k--", lw=0.9, label=r"$\min\{\beta,\gamma\}$, Eq. 19")
 
 
 def protocols_figure(results: Sequence[xr.Dataset]) -> Figure:
-    """L_inf(k) at the largest N under different protocols of one model (App. B.4), with the target draw's law."""
+    """L_inf(k) at the largest N under different protocols of one model, with the law for fresh targets.
+
+    Args:
+        results: Sweeps as for `plane_figure` that differ in `model.failure` and `model.proposal`. The law is drawn with
+            the parameters of the first.
+
+    Returns:
+        A figure that belongs to no window; `save_figure` writes it.
+
+    Raises:
+        InputError: If a sweep varies another setting than `n`, `k` and `seed`, or is not one of the LID model.
+
+    References:
+        App. B.4; the law is `lidjax.laws.asymptotic_failure`.
+
+    Example:
+        >>> import lidjax
+        >>> from lidjax.figures import protocols_figure
+        >>> from lidjax.sweep import SyntheticGrid, SyntheticSpec
+        >>> grid = SyntheticGrid(n=(20, 40, 80), k=(1, 10, 100), dim=(4,), ridge=(0.0,), seed=(0, 1))
+        >>> figure = protocols_figure([lidjax.run_sweep(SyntheticSpec(grid=grid))])
+        >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+        ['target draws', 'laws of the target draw']
+    """
     sweeps = [typical(data) for data in results]
     with paper_style():
         figure, (axes,) = new_figure(1, width=3.6, height=2.8)
-        floor = max(math.log(_resolved(data)) for data in results)
+        log_floor = max(math.log(_smallest_resolved(data)) for data in results)
         for data, sweep, colour in zip(results, sweeps, sequential(len(sweeps)), strict=True):
-            shown = sweep.log_failure[-1] > floor
+            shown = sweep.log_failure[-1] > log_floor
             curve = np.exp(sweep.log_failure[-1][shown])
             axes.plot(sweep.k[shown], curve, "o-", ms=2.5, color=colour, label=_protocol(data))
         first = sweeps[0]
         with jax.enable_x64(True):
-            law = np.asarray(asymptotic_failure(first.k, first.lgen[-1], **first.tail))
-        shown = (law < 1) & (law > math.exp(floor))
+            law = np.asarray(asymptotic_failure(first.k, first.lgen[-1], **first.model))
+        shown = (law < 1) & (law > math.exp(log_floor))
         axes.plot(first.k[shown], law[shown], "k--", lw=0.9, label="laws of the target draw")
-        axes.set(xscale="log", yscale="log", xlabel="attempts $k$", ylim=(math.exp(floor), 1.5))
-        axes.set_ylabel(rf"$\mathcal{{L}}_{{\rm inf}}(k)$ at $N={first.n[-1]:,}$".replace(",", "{,}"))
+        axes.set(xscale="log", yscale="log", xlabel="attempts $k$", ylim=(math.exp(log_floor), 1.5))
+        axes.set_ylabel(rf"$\mathcal{{L}}_{{\rm inf}}(k)$ at $N={_with_commas(first.n[-1])}$")
         axes.legend(loc="lower left")
     return figure
 
 
-def _resolved(data: xr.Dataset) -> float:
+def _smallest_resolved(data: xr.Dataset) -> float:
     """The smallest L_inf that a mean over test instances resolves: about 30 of them fail."""
     model = data.attrs["spec"]["model"]
     return 1e-30 if model["failure"] == "quadrature" else 30 / model["num_instances"]
@@ -203,16 +299,9 @@ def _resolved(data: xr.Dataset) -> float:
 
 def _protocol(data: xr.Dataset) -> str:
     model = data.attrs["spec"]["model"]
-    if model["failure"] != "proposals":
-        return "target draws"
-    words = {
-        "matched": r"proposals, noise $\sigma/\sqrt{\tau}$ normal",
-        "matched_t": r"proposals, noise $\sigma/\sqrt{\tau}$ Student",
-        "normal": r"proposals, noise $\sigma$ normal",
-        "student_t": r"proposals, noise $\sigma$ Student",
-    }
-    return words[model["proposal"]]
+    return PROTOCOLS[model["proposal"]] if model["failure"] == "proposals" else "target draws"
 
 
-def _scientific(n: int) -> str:
-    return f"$N={n:,}$".replace(",", "{,}")
+def _with_commas(n: int) -> str:
+    """`n` with a comma after every three digits, as mathematics in a label."""
+    return f"{n:,}".replace(",", "{,}")

@@ -1,4 +1,7 @@
-"""Fits of the laws to curves: every estimate with its uncertainty, and a word when the data cannot tell."""
+"""Fits of the laws to failure curves, exponents and seeds, each estimate with its uncertainty and a status in words.
+
+Evaluation logs are fitted by `lidjax.fit_evals` (the command `lidjax fit`).
+"""
 
 from lidjax.fitting.compare import LAWS as LAWS
 from lidjax.fitting.compare import LawComparison as LawComparison

@@ -1,27 +1,37 @@
 """The four laws of a pass@k curve side by side: one tail or two, power or stretched."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int, Shaped
 
 from lidjax.arrays import check_window
-from lidjax.errors import InputError
-from lidjax.fitting.data import log_curve
+from lidjax.errors import check_choice
+from lidjax.fitting.log_curves import LogCurve, log_curve
 from lidjax.fitting.single_tail import PowerFit, StretchedFit, fit_power_law, fit_stretched
+from lidjax.fitting.status import describe_status
 from lidjax.fitting.two_parts import parts_curve, stretched_log
-from lidjax.fitting.two_tail import StretchedTwoTailFit, fit_stretched_two_tail, fit_two_tail
+from lidjax.fitting.two_tail import StretchedTwoTailFit, TwoTailFit, fit_stretched_two_tail, fit_two_tail
 
 CRITERIA = ("aic", "bic", "rms", "holdout_rms")
 LAWS = ("power", "stretched", "two_tail", "stretched_two_tail")
+"""Names of the laws compared, fitted by `fit_power_law`, `fit_stretched`, `fit_two_tail`, `fit_stretched_two_tail`."""
+BIC_MARGIN = 6.0  # convention: a likelihood ratio of 20
+RMS_MARGIN = np.log(2.0)  # convention: a factor of two in the error
 
 
 class LawComparison(NamedTuple):
-    """Fields (..., 4) with the laws in the order of `LAWS`; lower is better in every one of them.
+    """Criteria (..., 4) of the four laws in the order of `LAWS`; the lower, the better.
 
-    `rms` is the root mean square of log(curve/law) in the window, `holdout_rms` the same beyond it (NaN without a
-    holdout), `aic` and `bic` the information criteria, `status` the `FitStatus` of each fit.
+    Attributes:
+        rms: Root mean square of log(curve/law) in the window.
+        holdout_rms: The same over the holdout window, NaN without one.
+        aic: Akaike's information criterion.
+        bic: Bayesian information criterion.
+        status: `FitStatus` of each fit.
     """
 
     rms: Float[Array, "*batch 4"]
@@ -30,32 +40,71 @@ class LawComparison(NamedTuple):
     bic: Float[Array, "*batch 4"]
     status: Int[Array, "*batch 4"]
 
+    @property
+    def message(self) -> str | list[str]:
+        """The statuses in words, a flat list (see `describe_status`)."""
+        return describe_status(self.status)
+
 
 def compare_laws(
-    k, failure, *, window=None, holdout=None, standard_error=None, beta=None, log=False
+    k: ArrayLike,
+    failure: ArrayLike,
+    *,
+    window: Sequence[float] | None = None,
+    holdout: Sequence[float] | None = None,
+    standard_error: ArrayLike | None = None,
+    beta: ArrayLike | None = None,
+    log: bool = False,
 ) -> LawComparison:
-    """Fit all four laws to `failure` (..., m) over `window` and judge them, inside it and over the window `holdout`.
+    """Fit all four laws to failure curves over `window` and judge them there and over the window `holdout`.
 
     On measured curves with `standard_error`, use `bic`. On deterministic curves residuals are systematic, and both
-    criteria only restate the misfit times the number of points: use `holdout_rms`, the error of the law fitted in
-    `window` when it is carried to k's it has not seen. `preferred_law` puts either into
-    words. `beta` fixes β of the laws with two tails.
+    information criteria only restate the misfit times the number of points. Use `holdout_rms` there: the error of the
+    law fitted in `window` at values of k that the fit has not seen. `preferred_law` turns a criterion into a name.
+
+    Args:
+        k: Numbers of attempts k > 0, (m,) or (..., m).
+        failure: L_inf(k), (..., m); log L_inf with `log`.
+        window: The ends (k1, k2) of the k to fit, both included; all k without it.
+        holdout: The ends of the k to predict.
+        standard_error: Standard error of `failure` (that of log L_inf with `log`), broadcasting to (..., m). Points
+            whose error is not positive and finite are left out.
+        beta: A known β of the laws with two tails, broadcasting to (...).
+        log: Whether `failure` is log L_inf, for values under the smallest float.
+
+    Returns:
+        A `LawComparison`; NaN for laws that could not be fitted.
+
+    Raises:
+        InputError: If the shapes do not fit together, or `window` or `holdout` is not allowed.
+
+    References:
+        Laws: Eq. 15, Eq. 17, and `stretched_tail`. `tests/fitting/test_compare.py` counts how often the law that made
+        the data is preferred.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import lidjax
+        >>> k = jnp.geomspace(10, 1e5, 25)
+        >>> compared = lidjax.compare_laws(k, 3 * k**-2 + 0.01 * k**-0.5, window=(10, 1e4), holdout=(1e4, 1e5))
+        >>> str(lidjax.preferred_law(compared, "holdout_rms"))
+        'two_tail'
     """
-    how = {"window": window, "standard_error": standard_error, "log": log}
-    fits = (
-        fit_power_law(k, failure, **how),
-        fit_stretched(k, failure, **how),
-        fit_two_tail(k, failure, beta=beta, **how),
-        fit_stretched_two_tail(k, failure, beta=beta, **how),
+    one = fit_power_law(k, failure, window=window, standard_error=standard_error, log=log)
+    stretched = fit_stretched(k, failure, window=window, standard_error=standard_error, log=log)
+    two = fit_two_tail(k, failure, beta=beta, window=window, standard_error=standard_error, log=log)
+    stretched_two = fit_stretched_two_tail(
+        k, failure, beta=beta, window=window, standard_error=standard_error, log=log
     )
+    fits = (one, stretched, two, stretched_two)
     if holdout is None:
-        unseen = [jnp.full_like(fit.rms, jnp.nan) for fit in fits]
+        holdout_rms = [jnp.full_like(fit.rms, jnp.nan) for fit in fits]
     else:
-        curve = log_curve(k, failure, window=check_window(holdout), log=log)
-        unseen = [rms_error(curve, predict(fit, curve.log_k)) for fit in fits]
+        curve = log_curve(k, failure, window=check_window(holdout, "holdout"), log=log)
+        holdout_rms = [rms_error(curve, predict(fit, curve.log_k)) for fit in fits]
     columns = (
         [f.rms for f in fits],
-        unseen,
+        holdout_rms,
         [f.aic for f in fits],
         [f.bic for f in fits],
         [f.status for f in fits],
@@ -63,32 +112,57 @@ def compare_laws(
     return LawComparison(*(jnp.stack(column, axis=-1) for column in columns))
 
 
-def preferred_law(comparison: LawComparison, by: str = "bic", *, margin: float | None = None) -> np.ndarray:
-    """The law each curve prefers as an array of strings, or "undecided: a, b" naming all within `margin` of the best.
+def preferred_law(
+    comparison: LawComparison, by: str = "bic", *, margin: float | None = None
+) -> Shaped[np.ndarray, "*batch"]:
+    """The name of the law that each curve prefers, or "undecided: a, b" with all laws within `margin` of the best.
 
-    Default margins, both conventions: 6 for `aic` and `bic`, a likelihood ratio of 20; for `rms` and `holdout_rms`
-    (compared in their logarithm) log 2, a factor of two in the error. Laws that were not fitted (NaN) are passed over.
+    Laws that were not fitted (NaN) are passed over.
+
+    Args:
+        comparison: The result of `compare_laws`.
+        by: Criterion: "aic", "bic", "rms" or "holdout_rms".
+        margin: Difference that decides. By default 6 for `aic` and `bic`, a likelihood ratio of 20, and log 2 for `rms`
+            and `holdout_rms`, which are compared in their logarithm. Both are conventions.
+
+    Returns:
+        An array (...) of strings: a name of `LAWS`, "undecided: ...", or "none fitted".
+
+    Raises:
+        InputError: If `by` is not a criterion.
+
+    References:
+        Burnham and Anderson, Model Selection and Multimodel Inference (2002), for differences of criteria.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import lidjax
+        >>> k = jnp.geomspace(10, 1e5, 25)
+        >>> compared = lidjax.compare_laws(k, 0.4 * k**-1.5 * jnp.exp(0.01 * jnp.cos(20 * jnp.log(k))))
+        >>> str(lidjax.preferred_law(compared, "bic", margin=2.0))
+        'power'
     """
-    if by not in CRITERIA:
-        raise InputError(f"by={by!r} is not known; allowed: {', '.join(CRITERIA)}")
+    check_choice("by =", by, CRITERIA)
     scores = np.asarray(getattr(comparison, by), float)
-    ratio = by in ("rms", "holdout_rms")
-    if ratio:
+    relative = by in ("rms", "holdout_rms")
+    if relative:
         scores = np.log(np.maximum(scores, np.finfo(float).tiny))
-    margin = (np.log(2.0) if ratio else 6.0) if margin is None else margin
+    decisive = (RMS_MARGIN if relative else BIC_MARGIN) if margin is None else margin
 
-    def verdict(row):
+    def verdict(row: Float[np.ndarray, " 4"]) -> str:
         if np.all(np.isnan(row)):
             return "none fitted"
-        near = [law for law, score in zip(LAWS, row, strict=True) if score <= np.nanmin(row) + margin]
+        near = [law for law, score in zip(LAWS, row, strict=True) if score <= np.nanmin(row) + decisive]
         return near[0] if len(near) == 1 else "undecided: " + ", ".join(near)
 
     verdicts = np.array([verdict(row) for row in scores.reshape(-1, len(LAWS))], dtype=object)
     return verdicts.reshape(scores.shape[:-1])
 
 
-def predict(fit, log_k):
-    """log of the fitted law (...,) at `log_k` (..., m)."""
+def predict(
+    fit: PowerFit | StretchedFit | TwoTailFit | StretchedTwoTailFit, log_k: Float[Array, "*batch m"]
+) -> Float[Array, "*batch m"]:
+    """log of the fitted law at `log_k`."""
     stretched = isinstance(fit, StretchedFit | StretchedTwoTailFit)
     one_part = isinstance(fit, PowerFit | StretchedFit)
     params = [jnp.log(value)[..., None] for value in fit[: 2 if one_part else 4]]
@@ -98,7 +172,7 @@ def predict(fit, log_k):
     return params[1] - fall
 
 
-def rms_error(curve, predicted):
+def rms_error(curve: LogCurve, predicted: Float[Array, "*batch m"]) -> Float[Array, "*batch"]:
     """Root mean square of log(curve/law) over the points of `curve` that have a weight; NaN where there are none."""
     used = curve.weight > 0
     count = jnp.sum(used, axis=-1).astype(predicted.dtype)

@@ -3,23 +3,26 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 
 class Criteria(NamedTuple):
-    """Akaike's and the Bayesian (Schwarz) criterion: lower is better; only differences on one data set count."""
+    """Akaike's and the Bayesian (Schwarz) criterion: lower is better, and only differences on one data set count."""
 
     aic: Float[Array, "*batch"]
     bic: Float[Array, "*batch"]
 
 
-def information_criteria(cost, num_points, num_params, known_errors) -> Criteria:
+def information_criteria(
+    cost: Float[Array, "*batch"], num_points: ArrayLike, num_params: ArrayLike, known_errors: ArrayLike
+) -> Criteria:
     """AIC and BIC from the weighted sum of squares `cost` of a fit with `num_params` parameters to `num_points` points.
 
-    Known standard errors: -2 log likelihood is `cost`. Unknown: it is m log(cost/m), and the variance counts as one
-    more parameter. Constants common to all laws are left out. Both take residuals for independent Gaussian noise. On a
-    deterministic curve they are not: a difference then grows in proportion to the number of points the same window is
-    sampled at, so it ranks laws by misfit but is not a weight of evidence.
+    With known standard errors -2 log likelihood is `cost`. With unknown ones it is m log(cost/m), and the variance
+    counts as one more parameter. Constants common to all laws are left out. Both criteria take residuals for
+    independent Gaussian noise. On a deterministic curve residuals are systematic: a difference then grows in proportion
+    to the number of points at which the window is sampled, so it ranks laws by misfit and is no weight of evidence.
     """
     points = jnp.asarray(num_points).astype(cost.dtype)
     positive = jnp.maximum(cost, jnp.finfo(cost.dtype).tiny)

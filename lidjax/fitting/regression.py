@@ -1,4 +1,4 @@
-"""Weighted straight line, in closed form: the regression behind every law that is linear in log space."""
+"""Weighted straight line in closed form, the regression behind every law that is linear in log space."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 
-class Line(NamedTuple):
-    """y ≈ intercept + slope·x. The covariance entries are those of (JᵀJ)⁻¹: times s² they are variances.
+class StraightLine(NamedTuple):
+    """y ≈ intercept + slope·x. The variances are entries of (JᵀJ)⁻¹, without the residual variance.
 
-    `cost` is the weighted sum of squared residuals, `num_points` the points with a weight, `spread` the
+    `cost` is the weighted sum of squared residuals, `num_points` the number of points with a weight, `spread` the
     weighted sum of squares of x about its mean (0 when x does not vary), `residual` the weighted residuals.
     """
 
@@ -17,14 +17,15 @@ class Line(NamedTuple):
     intercept: Float[Array, "*batch"]
     slope_variance: Float[Array, "*batch"]
     intercept_variance: Float[Array, "*batch"]
-    covariance: Float[Array, "*batch"]
     cost: Float[Array, "*batch"]
     num_points: Int[Array, "*batch"]
     spread: Float[Array, "*batch"]
     residual: Float[Array, "*batch m"]
 
 
-def weighted_line(x: Float[Array, "*batch m"], y: Float[Array, "*batch m"], weight: Float[Array, "*batch m"]):
+def weighted_line(
+    x: Float[Array, "*batch m"], y: Float[Array, "*batch m"], weight: Float[Array, "*batch m"]
+) -> StraightLine:
     """Minimise Σ weight² (y - intercept - slope·x)² along the last axis; a weight of 0 leaves a point out.
 
     `weight` is one over the standard error. Where x does not vary the slope is 0 with infinite variance.
@@ -40,12 +41,11 @@ def weighted_line(x: Float[Array, "*batch m"], y: Float[Array, "*batch m"], weig
     slope = jnp.where(varies, jnp.sum(square * dx * dy, axis=-1) / jnp.where(varies, spread, 1.0), 0.0)
     residual = weight * (dy - slope[..., None] * dx)
     variance = jnp.where(varies, 1 / jnp.where(varies, spread, 1.0), jnp.inf)
-    return Line(
+    return StraightLine(
         slope,
         mean_y - slope * mean_x,
         variance,
         1 / total + mean_x**2 * variance,
-        -mean_x * variance,
         jnp.sum(residual * residual, axis=-1),
         jnp.sum(weight > 0, axis=-1),
         spread,

@@ -1,4 +1,4 @@
-"""L_gen of a training set: simulated, exact in law, and its deterministic equivalent."""
+"""L_gen of a training set: simulated, drawn from its exact distribution, and its deterministic equivalent."""
 
 from lidjax.generalization.cells import CellMethod as CellMethod
 from lidjax.generalization.cells import lgen_cell as lgen_cell

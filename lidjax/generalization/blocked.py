@@ -1,31 +1,36 @@
 """(A Aᵀ + diag(s)) x = b for a lower triangular A, by blocks, in matrix products alone.
 
-Nothing is spent on the half of A that is zero nor on the upper half of the product, and the Gram matrix is
-never stored: block column j of it is formed, reduced and factorised when its turn comes. Products are written
-A·Bᵀ, which XLA's CPU backend runs twice as fast as Aᵀ·B. Diagonal blocks are inverted by recursion down to 32
-rows: LAPACK starts its own threads from 64 on, which then fight XLA's for the cores (20 ms instead of 0.05).
+No work is spent on the zero half of A nor on the upper half of the product, and the Gram matrix is never stored:
+its block column j is formed, reduced and factorised when it is needed. Products are written A·Bᵀ, which XLA's CPU
+backend runs twice as fast as Aᵀ·B. Diagonal blocks are inverted by recursion down to 32 rows, because from 64 rows on
+LAPACK starts threads of its own, which compete with XLA's for the cores (20 ms instead of 0.05).
 """
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-BLOCK = 64  # best of 32, 64, 96, 128, 256 at d = 512; at d = 1024 64 and 128 are equal
+BLOCK = 64
+"""Rows of a block. Heuristic: the fastest of 32, 64, 96, 128 and 256 at d = 512; at d = 1024 64 and 128 are equal."""
 BASE = 32
-MAX_BLOCKS = 8  # bounds the size of the program, so its compile time (2 s at d = 512)
+"""Size from which LAPACK factorises a diagonal block."""
+MAX_BLOCKS = 8
+"""Bounds the size of the program, and with it the time to compile it (2 s at d = 512)."""
 
 
 def gram_solve(
     lower: Float[Array, "d d"], shift: Float[Array, " d"], rhs: Float[Array, "r d"]
 ) -> Float[Array, "r d"]:
-    """Rows x of the result solve (A Aᵀ + diag(shift)) xᵀ = bᵀ for the rows b of `rhs`; NaN if not positive definite.
+    """Solutions x of (A Aᵀ + diag(shift)) xᵀ = bᵀ, one row for each row b of `rhs`; NaN if not positive definite.
 
-    `lower` is read below and on its diagonal in blocks: what lies above the diagonal must be zero.
+    `lower` is A. It is read in blocks on and below its diagonal, so its entries above the diagonal must be zero.
     """
     dim = lower.shape[0]
     block = max(BLOCK, -(-dim // MAX_BLOCKS))
     starts = range(0, dim, block)
-    panels, inverses, forward = [], [], []
+    panels: list[Array] = []
+    inverses: list[Array] = []
+    forward: list[Array] = []
     for start in starts:
         stop = min(start + block, dim)
         size = stop - start
@@ -64,6 +69,6 @@ def inverse_cholesky(matrix: Float[Array, "m m"]) -> Float[Array, "m m"]:
     return jnp.block([[first, zeros], [corner, second]])
 
 
-def matmul_t(a, b):
+def matmul_t(a: Float[Array, "m k"], b: Float[Array, "n k"]) -> Float[Array, "m n"]:
     """a bᵀ."""
     return jnp.matmul(a, b.T, precision="highest")

@@ -1,11 +1,11 @@
-"""The random part of a training set that the exact laws need, whatever its size N.
+"""What the exact distribution of L_gen needs of the features of a training set, at a cost that does not grow with N.
 
-Write X = Z Λ^½ with Z an N × d standard normal matrix, and Z = Q R. Q is Haar and independent of R, and R is
-upper triangular (trapezoidal for N < d) with independent entries (Bartlett): R_ii ~ χ_{N-i+1} for
+Write X = Z Λ^½ with Z an N × d standard normal matrix, and Z = Q R. Q is Haar distributed and independent of R, and R
+is upper triangular (trapezoidal for N < d) with independent entries (Bartlett): R_ii ~ χ_{N-i+1} for
 i ≤ min(N, d), and N(0, 1) to the right of the diagonal. The noise η is independent of Z, so Qᵀη = ‖η‖ u with u
 the first min(N, d) coordinates of a uniform point of the sphere in R^N.
 
-Nothing here depends on the spectrum, the teacher, the ridge or the labels: one draw serves them all.
+R and u depend on neither the spectrum, the teacher, the ridge nor the labels: one draw serves them all.
 """
 
 from typing import NamedTuple
@@ -18,18 +18,18 @@ from lidjax.generalization.chi_square import draw_chi_square
 
 
 class Design(NamedTuple):
-    """A lower triangular (d, d) and u (d,), both scaled to order one.
-
-    N ≥ d: A = (R/√N)ᵀ, rows are features. N < d: A = J R J/√N with J the reversal, so that it is lower triangular
-    too: rows are instances, the last first, columns features, the last first; the d - N rows past N are zero.
-    """
+    """R and u of a training set, laid out for `whitened` and scaled to order one."""
 
     triangle: Float[Array, "d d"]
+    """A lower triangular matrix (d, d). For N ≥ d it is (R/√N)ᵀ, and its rows are features. For N < d it is J R J/√N
+    with J the reversal: its rows are instances and its columns features, the last first, and the d - N rows past N
+    are zero."""
     direction: Float[Array, " d"]
+    """u (d,), in the order of the rows of `triangle` for N < d."""
 
 
-def tall_design(key, n, dim: int) -> Design:
-    """N ≥ d; `n` is a traced float scalar and sets the dtype. u includes the factor that keeps ‖u‖ < 1."""
+def tall_design(key: jax.Array, n: Float[Array, ""], dim: int) -> Design:
+    """Design for N ≥ d; `n` may be traced and sets the dtype. u includes the factor that keeps ‖u‖ < 1."""
     outside = n - dim
     dof = jnp.append(n - jnp.arange(dim, dtype=n.dtype), jnp.maximum(outside, 1.0))
     squares, g, below = _draw(key, dof, dim)
@@ -38,8 +38,8 @@ def tall_design(key, n, dim: int) -> Design:
     return Design(triangle / jnp.sqrt(n), g / jnp.sqrt(length_squared))
 
 
-def wide_design(key, n, dim: int) -> Design:
-    """N < d, padded to d rows."""
+def wide_design(key: jax.Array, n: Float[Array, ""], dim: int) -> Design:
+    """Design for N < d, padded to d rows; `n` may be traced and sets the dtype."""
     row = jnp.arange(dim - 1, -1, -1, dtype=n.dtype)
     present = row < n
     squares, g, below = _draw(key, jnp.where(present, n - row, 1.0), dim)
@@ -48,8 +48,10 @@ def wide_design(key, n, dim: int) -> Design:
     return Design(jnp.where(present[:, None], triangle, 0.0), g / jnp.linalg.norm(g))
 
 
-def _draw(key, dof, dim):
-    """Chi-squares of `dof`, a normal vector (dim,), and the normal numbers of a triangle."""
+def _draw(
+    key: jax.Array, dof: Float[Array, " m"], dim: int
+) -> tuple[Float[Array, " m"], Float[Array, " d"], Float[Array, "tail d"]]:
+    """Chi-square variates of `dof`, a normal vector (dim,), and the normal variates of a triangle."""
     normal_key, square_key = jax.random.split(key)
     tail = dim - dim // 2
     normal = jax.random.normal(normal_key, (dim + tail * dim,), dof.dtype)
@@ -57,10 +59,11 @@ def _draw(key, dof, dim):
 
 
 def lower_triangle(drawn: Float[Array, "tail d"], diagonal: Float[Array, " d"]) -> Float[Array, "d d"]:
-    """The given diagonal, zero above it, and the entries of a rectangle `drawn` of ⌈d/2⌉ rows below it.
+    """Triangle with the given diagonal, and below it the entries of a rectangle `drawn` of ⌈d/2⌉ rows.
 
-    d(d+1)/2 numbers make a triangle: the two triangles that lie on the diagonal share a square of the rectangle. The
-    first is read backwards, not transposed: on a CPU that takes a tenth to a fifth off a cell of d = 512.
+    The rectangle has hardly more than the d(d-1)/2 entries that are needed, because the two triangles that lie on the
+    diagonal share one square of it. The first is read backwards and not transposed, which on a CPU takes a tenth to a
+    fifth off the time of a cell with d = 512.
     """
     dim = diagonal.shape[0]
     head = dim // 2

@@ -1,6 +1,6 @@
-"""L_gen where few directions of feature space matter: conjugate gradients on a Wishart matrix drawn as they look at it.
+"""L_gen where few directions of feature space matter, by conjugate gradients on a Wishart matrix drawn row by row.
 
-In the whitened coordinates of `whitened`, with z_0 = Zᵀη/‖η‖ split off ZᵀZ, what has to be solved is
+In the whitened coordinates of `whitened`, with z_0 = Zᵀη/‖η‖ separated from the rest of ZᵀZ, the systems to solve are
 
     (W/N + ρΛ⁻¹) x = b        for b = z_0/√N and b = ρΛ^(-½) θ*,        W ~ Wishart_d(N - 1)
 
@@ -9,15 +9,15 @@ orthonormal basis q_1, q_2, ... its Bartlett factor has the rows
 
     r_j = χ_{N-j} q_j + (I - Σ_{i≤j} q_i q_iᵀ) g_j,       g_j ~ N(0, I),
 
-and W p = Σ_{i≤j} r_i (r_iᵀp) for p in the span of q_1..q_j: later rows do not touch it. q_j may depend on the
-earlier rows; here it is the direction that conjugate gradients ask for next. So the solution is that of one
-exact draw of W, of which only what the solution depends on has been drawn.
+and W p = Σ_{i≤j} r_i (r_iᵀp) for p in the span of q_1..q_j, so later rows have no effect on it. q_j may depend on the
+earlier rows: here it is the next direction that conjugate gradients need. The result is therefore the solution for one
+exact draw of W, of which only the part that the solution depends on has been drawn.
 
 With the diagonal I + ρΛ⁻¹ as preconditioner the spectrum lies about (1 ± √g)², g = df₁(ρ)/N and df₁ = Σ λ/(λ+ρ), so
-the residual falls by √g a step: some ten steps, hence 20 rows in place of d, unless the ridge is tiny and N
-near d. The number hardly differs from draw to draw (Deift and Trogdon, arXiv:1901.09007, for ridge 0). A cell
-costs O(steps² d) and gets cheaper as N grows. One key gives nearby draws at nearby ridges and spectra:
-differences between them scatter as little as with one Bartlett factor for both (measured).
+the residual falls by √g in each step. Some ten steps are enough, hence 20 rows in place of d, unless the ridge is tiny
+and N near d. The number of steps hardly differs from draw to draw (Deift and Trogdon, arXiv:1901.09007, for ridge 0).
+A cell costs O(steps² d), less as N grows. One key gives nearby draws at nearby ridges and spectra: differences between
+them scatter as little as with one Bartlett factor for both (measured).
 """
 
 import math
@@ -27,6 +27,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Bool, Float
 
 from lidjax.generalization.blocked import matmul_t
@@ -34,56 +35,80 @@ from lidjax.generalization.chi_square import draw_chi_square
 from lidjax.generalization.whitened import NoiseQuadratic, noise_quadratic
 
 STAGES = (8, 16, 24, 40)
-"""Steps at which the room for rows grows: products run over all of it."""
+"""Numbers of steps at which the arrays of rows are enlarged. Products run over the whole arrays, so small ones are
+cheaper."""
 MAX_STEPS = STAGES[-1]
+"""Steps after which a solution counts as not converged."""
 TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
-"""Of the preconditioned residual; the relative error of L_gen is of this size."""
+"""Largest norm of the preconditioned residual, relative to its start; the relative error of L_gen is of this size."""
+
+
+State = tuple[Array, Array, Array, Array, Array, Array, Array, Array]
+"""Step, basis, images, x, residual, descent, search direction, squared norm of the preconditioned residual."""
 
 
 class WishartSolution(NamedTuple):
-    """x, a row for each right-hand side, and what was drawn of W: W x = images ᵀ(images x) for rows x of `solution`."""
+    """Solutions of `wishart_solve`, and what was drawn of W for them."""
 
     solution: Float[Array, "2 d"]
+    """x, a row for each right-hand side."""
     converged: Bool[Array, ""]
+    """Whether both residuals have fallen to `TOLERANCE`."""
     basis: Float[Array, "rows d"]
+    """The orthonormal directions q_j, then rows of zeros."""
     images: Float[Array, "rows d"]
+    """The rows r_j of the Bartlett factor, scaled: (W/scale) x = imagesᵀ(images x) for the rows x of `solution`."""
 
 
-def krylov_steps(n: float, eigenvalues, ridge: float) -> float:
+def krylov_steps(n: float, eigenvalues: Float[ArrayLike, " d"], ridge: float) -> float:
     """Steps that conjugate gradients need at most in float64, on the host; infinite where df₁(ridge) ≥ n.
 
-    Two more than the bound for an infinitely large problem, whose spectrum has sharp edges. In 320 random cases that
-    `resolve_method` gives to "krylov" (d from 64 to 1024, 60 draws each) no draw took more; in float64 they took
-    0.5 to 1.2 times the bound without the two, 3 to 37 steps.
+    It is the bound for an infinitely large problem, whose spectrum has sharp edges, plus two. In 320 random cases for
+    which `resolve_method` chooses "krylov" (d from 64 to 1024, 60 draws each) no draw took more. In float64 they took
+    0.5 to 1.2 times the bound without the two: 3 to 37 steps.
     """
     eigenvalues = np.asarray(eigenvalues, float)
-    crowding = float((eigenvalues / (eigenvalues + ridge)).sum()) / n
-    if crowding >= 1:
+    directions_per_instance = float((eigenvalues / (eigenvalues + ridge)).sum()) / n
+    if directions_per_instance >= 1:
         return math.inf
-    return 2 + math.log(2 / TOLERANCE["float64"]) / (0.5 * math.log(1 / crowding))
+    return 2 + math.log(2 / TOLERANCE["float64"]) / (0.5 * math.log(1 / directions_per_instance))
 
 
 def krylov_quadratic(
-    key, n, *, eigenvalues: Float[Array, " d"], theta: Float[Array, " d"], ridge
+    key: jax.Array,
+    n: Float[Array, ""],
+    *,
+    eigenvalues: Float[Array, " d"],
+    theta: Float[Array, " d"],
+    ridge: Float[Array, ""],
 ) -> NoiseQuadratic:
-    """L_gen as a quadratic in the noise, for any N (traced) and ridge > 0 with `krylov_steps` ≤ `MAX_STEPS`.
+    """L_gen as a quadratic in the noise, for any N (which may be traced) and ridge > 0.
 
-    NaN where the residual has not fallen to `TOLERANCE` after that many steps. Forward derivatives only.
+    It needs `krylov_steps` ≤ `MAX_STEPS`: the result is NaN where the residual has not fallen to `TOLERANCE` after that
+    many steps. Forward derivatives only.
     """
     direction_key, rows_key = jax.random.split(key)
     b = jax.random.normal(direction_key, eigenvalues.shape, eigenvalues.dtype) / jnp.sqrt(n)
     teacher = ridge * theta / jnp.sqrt(eigenvalues)
-    present = jnp.any(teacher != 0)  # no direction to start from without one: solve for another and drop it
+    # Conjugate gradients cannot start from a teacher of zeros: another system is solved and its solution dropped.
+    present = jnp.any(teacher != 0)
     rhs = jnp.stack([b, jnp.where(present, teacher, 1.0)])
     x, converged, _, _ = wishart_solve(rows_key, n - 1, rhs, ridge / eigenvalues, scale=n)
     noise, shrinkage = x[0], jnp.where(present, x[1], 0.0)
-    # z_0 z_0ᵀ/N comes back by the Sherman-Morrison formula
+    # z_0 z_0ᵀ/N, which W lacks, is added by the Sherman-Morrison formula
     noise = jnp.where(converged, noise / (1 + jnp.sum(b * noise)), jnp.nan)
     return noise_quadratic(noise, shrinkage - noise * jnp.sum(b * shrinkage))
 
 
-def wishart_solve(key, dof, rhs: Float[Array, "2 d"], shift: Float[Array, " d"], *, scale) -> WishartSolution:
-    """(W/scale + diag(shift)) x = b for one W ~ Wishart_d(dof) and both rows b of `rhs`, neither of them zero."""
+def wishart_solve(
+    key: jax.Array,
+    dof: Float[Array, ""],
+    rhs: Float[Array, "2 d"],
+    shift: Float[Array, " d"],
+    *,
+    scale: Float[Array, ""],
+) -> WishartSolution:
+    """Solve (W/scale + diag(shift)) x = b for one W ~ Wishart_d(dof) and both rows b of `rhs`, neither of them zero."""
     dim, dtype = rhs.shape[1], rhs.dtype
     tolerance = TOLERANCE[dtype.name]
     normal_key, chi_key = jax.random.split(key)
@@ -95,10 +120,11 @@ def wishart_solve(key, dof, rhs: Float[Array, "2 d"], shift: Float[Array, " d"],
     size = jnp.sum(rhs * descent, axis=1)
     goal = tolerance**2 * size
 
-    def step(state):
+    def step(state: State) -> State:
         it, basis, images, x, residual, descent, search, size = state
         fresh = jax.random.normal(jax.random.fold_in(normal_key, it), (2, dim), dtype)
-        # one pass leaves of the descent what rounding put there; the normal numbers lose little
+        # The descent may lose most of its length when it is projected, and then rounding errors are not small beside
+        # the rest: it is projected twice. The normal variates lose little, so once is enough for them.
         both = jnp.concatenate([descent, fresh])
         both = both - _gram_product(both, basis)
         new = _orthonormal_pair(both[:2] - _gram_product(both[:2], basis))
@@ -106,7 +132,7 @@ def wishart_solve(key, dof, rhs: Float[Array, "2 d"], shift: Float[Array, " d"],
         fresh = fresh.at[1].add(-jnp.sum(fresh[1] * new[1]) * new[1])
         at = 2 * it
         length, width = (jax.lax.dynamic_slice(a, (at,), (2,))[:, None] for a in (lengths, spread))
-        # every read of the old basis comes before the write: without the barrier XLA copies it
+        # The barrier puts every read of the old basis before the write; without it XLA copies the basis.
         new, rows, basis = jax.lax.optimization_barrier((new, length * new + width * fresh, basis))
         origin = (at, jnp.int32(0))
         basis = jax.lax.dynamic_update_slice(basis, new, origin)
@@ -121,7 +147,7 @@ def wishart_solve(key, dof, rhs: Float[Array, "2 d"], shift: Float[Array, " d"],
         search = descent + (size / before)[:, None] * search
         return it + 1, basis, images, x, residual, descent, search, size
 
-    def unfinished(last, state):
+    def unfinished(last: int, state: State) -> Array:
         return (state[0] < last) & jnp.any(state[-1] > goal)
 
     nothing = jnp.zeros((0, dim), dtype)
@@ -132,24 +158,25 @@ def wishart_solve(key, dof, rhs: Float[Array, "2 d"], shift: Float[Array, " d"],
     return WishartSolution(state[3], jnp.all(state[-1] <= goal), state[1], state[2])
 
 
-def _row_lengths(key, dof, dim, dtype) -> Float[Array, " rows"]:
-    """χ of dof, dof - 1, ... degrees of freedom; 0 past min(dof, dim), when all of W is known."""
+def _row_lengths(key: jax.Array, dof: Float[Array, ""], dim: int, dtype: DTypeLike) -> Float[Array, " rows"]:
+    """χ variates of dof, dof - 1, ... degrees of freedom; 0 past min(dof, dim), where all of W is known."""
     row = jnp.arange(2 * MAX_STEPS, dtype=dtype)
     left = jnp.where(row < dim, dof - row, 0.0)
     squares = draw_chi_square(key, jnp.maximum(left, 1.0))
     return jnp.where(left > 0, jnp.sqrt(squares), 0.0)
 
 
-def _gram_product(vectors, rows):
+def _gram_product(vectors: Float[Array, "m d"], rows: Float[Array, "rows d"]) -> Float[Array, "m d"]:
     """rowsᵀ rows v for the rows v of `vectors`; for orthonormal (or zero) `rows` the projection on them."""
     return jnp.matmul(matmul_t(vectors, rows), rows, precision="highest")
 
 
 def _orthonormal_pair(pair: Float[Array, "2 d"]) -> Float[Array, "2 d"]:
+    """The two rows made orthonormal, the first one first."""
     first = _unit(pair[0])
     second = pair[1] - jnp.sum(first * pair[1]) * first
     return jnp.stack([first, _unit(second - jnp.sum(first * second) * first)])
 
 
-def _unit(vector):
+def _unit(vector: Float[Array, " d"]) -> Float[Array, " d"]:
     return vector / jnp.maximum(jnp.linalg.norm(vector), float(jnp.finfo(vector.dtype).tiny))

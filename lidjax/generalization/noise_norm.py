@@ -1,30 +1,31 @@
-"""‖η‖² = Σ η_i² over N training labels: all that the exact laws need to know about the labels.
+"""‖η‖² = Σ η_i² over N training labels: all that the exact distribution of L_gen needs of the labels.
 
-Up to `EXACT_LABELS` labels it is summed as it stands. Above, the largest terms are drawn exactly and the
-rest is a sum of many bounded terms: with a threshold t that a few of the N labels pass (`mean_exceedances`),
+Up to `EXACT_LABELS` labels it is summed directly. Above, there is a threshold t that a few of the N labels exceed
+(`mean_exceedances`). The labels above it are drawn one by one, and the rest is a sum of many bounded terms:
 
 - p-values of the largest labels are uniform order statistics Γ_j/Γ_{N+1}, Γ_j a sum of exponentials, so
-  their number is Binomial(N, P(w > t)). For the gamma prior 1/(1+w) is proposed as a Pareto variable and
+  their number K is Binomial(N, P(w > t)). For the gamma prior 1/(1+w) is proposed as a Pareto variable and
   thinned, which is exact and needs no loop; for the power prior the tail is exactly Pareto;
-- the other N - K labels are independent and at most t. Their sum is a normal variable bent to its third to
-  sixth cumulants (Cornish-Fisher), from the closed-form truncated moments.
+- the other N - K labels are independent and at most t. Their sum is a normal variable that is corrected for its third
+  to sixth cumulants (Cornish-Fisher), which follow from the closed-form truncated moments.
 
-Error: the Kolmogorov distance to the exact law, by inversion of characteristic functions, is at most 2.2e-6
-for 0.2 ≤ β ≤ 50 and both priors (N = 1024), 3e-7 from β = 2.5 on, and no more at N = 1e5 (gamma: β ≥ 0.7) and 1e9
-(power), where the inversion resolves it; exceedances past the 14th count as one of the rest, which adds 9e-7 at
-most. Without cumulants past the fourth it is 2e-5, past the second 8e-3. Variates have the 24 digits of float32,
-which is finer than that; Γ_1 is cut off at 2^-37 (a chance of 7e-12), normal ones at 5.4 (7e-8). All moments that
-exist are kept.
+Error: the Kolmogorov distance to the exact distribution, by inversion of characteristic functions, is at most 2.2e-6
+for 0.2 ≤ β ≤ 50 and both priors (N = 1024), and 3e-7 from β = 2.5 on. It is no larger at N = 1e5 (gamma: β ≥ 0.7) and
+1e9 (power), where the inversion resolves it. Exceedances past the 14th are counted among the rest, which adds 9e-7 at
+most. Without cumulants past the fourth the distance is 2e-5, past the second 8e-3. Variates have the 24 digits of
+float32, which is finer than that. Γ_1 is cut off at 2^-37 (with probability 7e-12), normal variates at 5.4 (7e-8). All
+moments that exist are kept.
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from lidjax.difficulty import Difficulty, check_difficulty, sample_label_noise
 from lidjax.generalization.truncated_moments import (
-    SPLIT,
+    SERIES_END,
     gamma_moments,
     log_absolute_moment,
     log_beta_half,
@@ -33,32 +34,48 @@ from lidjax.generalization.truncated_moments import (
 from lidjax.generalization.variates import paired_uniforms, standard_normal
 
 EXACT_LABELS = 1024
-_PROPOSALS = 14  # see "Exceedances past the 14th" above
-_BLOCK = 256
-# as a product: `cumsum` is a tree of operations to compile
-_RUNNING_SUM = np.triu(np.ones((_PROPOSALS, _PROPOSALS), np.float32))
+"""Number of labels up to which they are summed one by one."""
+PROPOSALS = 14
+"""Largest number of labels above the threshold that are drawn one by one; its effect is in "Error" above."""
+BLOCK = 256
+"""Labels drawn at once where they are summed one by one."""
+# Partial sums as a matrix product, because `cumsum` is a tree of operations and slower to compile.
+_RUNNING_SUM = np.triu(np.ones((PROPOSALS, PROPOSALS), np.float32))
 
 
-def noise_norm_squared(key, n, *, beta, sigma_eta, difficulty: Difficulty = "gamma") -> Float[Array, ""]:
-    """One draw of ‖η‖² for `n` labels drawn as in `sample_label_noise`; n traced, 1 ≤ n ≤ 1e15, beta > 0.
+def noise_norm_squared(
+    key: jax.Array,
+    n: ArrayLike,
+    *,
+    beta: ArrayLike,
+    sigma_eta: ArrayLike,
+    difficulty: Difficulty = "gamma",
+) -> Float[Array, ""]:
+    """One draw of ‖η‖² for `n` labels drawn as in `sample_label_noise`; 1 ≤ n ≤ 1e15 may be traced, beta > 0.
 
-    Cost and memory do not grow with n. One key gives the same uniforms for every beta. The sum is of order
-    n^(2/β) for β < 2 and must fit the dtype: β ≥ 0.75 for float32 and 0.1 for float64 at n = 1e15.
+    Cost and memory do not grow with n past `EXACT_LABELS`. One key gives the same uniforms for every beta. The sum is
+    of order n^(2/β) for β < 2 and must fit the dtype: β ≥ 0.75 for float32 and 0.1 for float64 at n = 1e15.
     """
     check_difficulty(difficulty)
     beta = jnp.asarray(beta)
     n = jnp.asarray(n).astype(beta.dtype)
     few = n <= EXACT_LABELS
-    small = streamed_norm_squared(key, jnp.where(few, n, 0.0), beta, difficulty)
-    large = split_norm_squared(key, jnp.maximum(n, 1.0 * EXACT_LABELS), beta, difficulty)
+    small = direct_norm_squared(key, jnp.where(few, n, 0.0), beta, difficulty)
+    large = tail_and_bulk_norm_squared(key, jnp.maximum(n, 1.0 * EXACT_LABELS), beta, difficulty)
     return jnp.square(sigma_eta) * jnp.where(few, small, large)
 
 
-def streamed_norm_squared(key, n, beta, difficulty: Difficulty = "gamma", block: int = _BLOCK):
-    """Σ_{i ≤ n} η_i² at σ_η = 1, summed in blocks of fresh draws: exact in law, cost O(n), memory O(block)."""
+def direct_norm_squared(
+    key: jax.Array,
+    n: Float[Array, ""],
+    beta: Float[Array, ""],
+    difficulty: Difficulty = "gamma",
+    block: int = BLOCK,
+) -> Float[Array, ""]:
+    """Σ_{i ≤ n} η_i² at σ_η = 1, summed over blocks of draws: exact in distribution, cost O(n), memory O(block)."""
     unit = jnp.ones((), beta.dtype)
 
-    def add_block(i, total):
+    def add_block(i: Array, total: Array) -> Array:
         noise = sample_label_noise(jax.random.fold_in(key, i), beta, unit, (block,), difficulty)
         row = i.astype(beta.dtype) * block + jnp.arange(block, dtype=beta.dtype)
         return total + jnp.sum(jnp.where(row < n, jnp.square(noise), 0.0))
@@ -66,25 +83,28 @@ def streamed_norm_squared(key, n, beta, difficulty: Difficulty = "gamma", block:
     return jax.lax.fori_loop(jnp.int32(0), jnp.ceil(n / block).astype(jnp.int32), add_block, 0 * unit)
 
 
-def split_norm_squared(key, n, beta, difficulty: Difficulty = "gamma"):
-    """Σ_{i ≤ n} η_i² at σ_η = 1 from its largest terms and a bulk; for n ≥ `EXACT_LABELS`, cost O(1)."""
+def tail_and_bulk_norm_squared(
+    key: jax.Array, n: Float[Array, ""], beta: Float[Array, ""], difficulty: Difficulty = "gamma"
+) -> Float[Array, ""]:
+    """Σ_{i ≤ n} η_i² at σ_η = 1 from its largest terms and the sum of the rest; for n ≥ `EXACT_LABELS`, cost O(1)."""
     dtype = beta.dtype
     a = beta / 2
-    # variates that depend on the key alone, in float32; what depends on beta and n is of `dtype`
-    wide, narrow = paired_uniforms(key, (_PROPOSALS + 1,))
+    # Variates that depend on the key alone are float32; what depends on beta and n is of `dtype`.
+    wide, narrow = paired_uniforms(key, (PROPOSALS + 1,))
     z_bulk, z_count = standard_normal(jnp.stack([wide[0], narrow[0]])).astype(dtype)
     thinning = jnp.square(narrow[1:]).astype(dtype)
     spacing = -jnp.log1p(-wide[1:])
     arrivals = jnp.matmul(spacing, jnp.asarray(_RUNNING_SUM), precision="highest")
     log_arrivals = jnp.log(arrivals).astype(dtype)
 
-    # log p-value of the j-th largest label over the threshold's, Γ_j / (Γ_{N+1} p): below 0 it is an exceedance
-    others = wilson_hilferty(n + 1 - _PROPOSALS, z_count)
+    # Log of the p-value of the j-th largest label over that of the threshold, Γ_j / (Γ_{N+1} p). Below 0 the label
+    # exceeds the threshold.
+    others = wilson_hilferty(n + 1 - PROPOSALS, z_count)
     log_p_value = log_arrivals - jnp.log(others + arrivals[-1].astype(dtype))
     exceedances = mean_exceedances(a)
     if difficulty == "gamma":
         log_beta = log_beta_half(a)
-        log_x = jnp.minimum((jnp.log(exceedances * a / n) + log_beta) / a, float(np.log(SPLIT)))
+        log_x = jnp.minimum((jnp.log(exceedances * a / n) + log_beta) / a, float(np.log(SERIES_END)))
         x = jnp.exp(log_x)
         log_proposed = a * log_x - log_beta - jnp.log(a * jnp.sqrt(1 - x))
         log_ratio = log_p_value - log_proposed
@@ -103,22 +123,22 @@ def split_norm_squared(key, n, beta, difficulty: Difficulty = "gamma"):
     return scale * sum_of_many(z_bulk, below, moments) + jnp.sum(excess)
 
 
-def mean_exceedances(a):
-    """How many labels pass the threshold on average: 2 where β ≥ 2, more where the tail is heavier.
+def mean_exceedances(a: Float[Array, ""]) -> Float[Array, ""]:
+    """How many labels exceed the threshold on average, at a = β/2: 2 where β ≥ 2, more where the tail is heavier.
 
-    A heuristic: with it the rest is near enough to normal to keep the error at 1e-6 for every β, while 14 proposals
-    hold all exceedances (but for 3e-8 of the draws where β ≥ 2) or all that matter (below).
+    A heuristic: the rest is then near enough to normal to keep the error at 1e-6 for every β. Where β ≥ 2, 14
+    proposals hold all exceedances in all but 3e-8 of the draws; where β < 2 the further ones do not matter.
     """
     return 2 - 3.1 * jnp.log(jnp.minimum(a, 1.0))
 
 
-def power_floor(n):
-    """Least threshold for the power prior, whose tail is Pareto past z²: n P(z² > t) ≤ 1e-7, so no z² passes it."""
+def power_floor(n: ArrayLike) -> Float[Array, ""]:
+    """Least threshold t for the power prior: n P(z² > t) ≤ 1e-7, for the tail is Pareto only above every z²."""
     return 28 + 2 * jnp.log(n)
 
 
-def sum_of_many(z, count, moments):
-    """Sum of `count` independent terms with raw truncated `moments` (orders 0 to 6), from one normal z.
+def sum_of_many(z: Float[Array, "*s"], count: ArrayLike, moments: Float[Array, "7"]) -> Float[Array, "*s"]:
+    """Sum of `count` independent terms with raw truncated `moments` (orders 0 to 6), from one normal variate z.
 
     Cornish-Fisher to sixth order (Abramowitz and Stegun 26.2.49). With s = 1/√(count · variance) the cumulant of
     order r + 2 is k_r s^r in standard units; k_r and s are of order one where the powers of the variance are not.
@@ -153,6 +173,6 @@ def sum_of_many(z, count, moments):
     return count * m1 + deviation * bent
 
 
-def wilson_hilferty(shape, z):
-    """A Gamma(shape) variable from a normal z: cube-root normal; for shape > 900 within 1e-5 in law."""
+def wilson_hilferty(shape: Float[Array, ""], z: Float[Array, ""]) -> Float[Array, ""]:
+    """Gamma(shape) variate from a normal z, whose cube root is nearly normal; within 1e-5 for shape > 900."""
     return shape * (1 - 1 / (9 * shape) + z / (3 * jnp.sqrt(shape))) ** 3

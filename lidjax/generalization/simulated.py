@@ -1,34 +1,44 @@
-"""L_gen of one training set by honest simulation: draw features and labels, fit, measure (Eq. 6, 8).
+"""L_gen of one training set by direct simulation: draw features and labels, fit, measure (Eq. 6, 8).
 
-The slow twins of the exact laws. Features are drawn whitened, z ~ N(0, I), and rows by blocks, so that
-memory does not depend on N and one draw serves every spectrum, prior and ridge it is vmapped over.
+These kernels check those that draw L_gen from its exact distribution. Features are drawn whitened, z ~ N(0, I), so that
+one draw serves every spectrum, prior and ridge that it is vmapped over, and in blocks of rows, so that memory does not
+depend on N.
 """
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from lidjax.difficulty import Difficulty, sample_label_noise
 from lidjax.ridge import solve_shifted
 
-BLOCK = 256  # rows drawn at once
+BLOCK = 256
+"""Rows drawn at once."""
 
 
 def simulate_primal(
-    key, n, *, eigenvalues, theta, beta, sigma_eta, ridge, difficulty: Difficulty = "gamma"
+    key: jax.Array,
+    n: ArrayLike,
+    *,
+    eigenvalues: Float[Array, " d"],
+    theta: Float[Array, " d"],
+    beta: Float[Array, ""],
+    sigma_eta: Float[Array, ""],
+    ridge: Float[Array, ""],
+    difficulty: Difficulty = "gamma",
 ) -> Float[Array, ""]:
     """L_gen for n ≥ d: Gram matrix accumulated over row blocks, then (XᵀX + Nρ I)⁻¹ Xᵀy. O(N d² + d³)."""
     dim, dtype = eigenvalues.shape[0], eigenvalues.dtype
     n = jnp.asarray(n, dtype)
     root = jnp.sqrt(eigenvalues)
 
-    def add_block(i, sums):
+    def add_block(i: Array, sums: tuple[Array, Array]) -> tuple[Array, Array]:
         gram, moment = sums
         feature_key, noise_key = jax.random.split(jax.random.fold_in(key, i))
         row = i.astype(dtype) * BLOCK + jnp.arange(BLOCK, dtype=dtype)
-        z = jax.random.normal(
-            feature_key, (dim, BLOCK), dtype
-        )  # instances are columns: z zᵀ is the fast product
+        # instances are columns, because z zᵀ is the faster product
+        z = jax.random.normal(feature_key, (dim, BLOCK), dtype)
         z = jnp.where((row < n)[None, :], z, 0.0)
         noise = sample_label_noise(noise_key, beta, sigma_eta, (BLOCK,), difficulty)
         labels = jnp.matmul(root * theta, z, precision="highest") + noise
@@ -43,9 +53,17 @@ def simulate_primal(
 
 
 def simulate_dual(
-    key, n, *, eigenvalues, theta, beta, sigma_eta, ridge, difficulty: Difficulty = "gamma"
+    key: jax.Array,
+    n: ArrayLike,
+    *,
+    eigenvalues: Float[Array, " d"],
+    theta: Float[Array, " d"],
+    beta: Float[Array, ""],
+    sigma_eta: Float[Array, ""],
+    ridge: Float[Array, ""],
+    difficulty: Difficulty = "gamma",
 ) -> Float[Array, ""]:
-    """L_gen for n ≤ d: Xᵀ(XXᵀ + Nρ I)⁻¹ y with X padded to d rows; the padding is inert. O(d³)."""
+    """L_gen for n ≤ d: Xᵀ(XXᵀ + Nρ I)⁻¹ y with X padded to d rows that have no effect. O(d³)."""
     dim, dtype = eigenvalues.shape[0], eigenvalues.dtype
     n = jnp.asarray(n, dtype)
     feature_key, noise_key = jax.random.split(key)

@@ -1,9 +1,14 @@
-"""The laws as functions: what is asymptotic, what is exact, and with which constants. No optimisers here."""
+"""The laws of pass@k as functions of the model's parameters.
+
+Each says whether it is exact or asymptotic, where it holds, and with which constants. Fits of the laws to curves are in
+`lidjax.fitting`.
+"""
 
 from lidjax.laws.crossover import log_crossover_k as log_crossover_k
 from lidjax.laws.failure import asymptotic_failure as asymptotic_failure
 from lidjax.laws.failure import finite_n_failure as finite_n_failure
 from lidjax.laws.failure import threshold_failure as threshold_failure
+from lidjax.laws.finite_n import FiniteNTail as FiniteNTail
 from lidjax.laws.finite_n import log_finite_n_tail as log_finite_n_tail
 from lidjax.laws.finite_n import stretched_tail as stretched_tail
 from lidjax.laws.intrinsic import intrinsic_amplitude as intrinsic_amplitude

@@ -1,7 +1,8 @@
-"""pass@k under the LID model: single-trial success, population and instance-level failure, counts."""
+"""pass@k under the LID model: success of one trial, failure of k trials by quadrature or from instances, counts."""
 
 from lidjax.passk.counts import failure_from_counts as failure_from_counts
 from lidjax.passk.counts import pass_at_k_from_counts as pass_at_k_from_counts
+from lidjax.passk.counts import variance_from_counts as variance_from_counts
 from lidjax.passk.curve import FailureCurve as FailureCurve
 from lidjax.passk.curve import build_curve as build_curve
 from lidjax.passk.curve import eval_curve as eval_curve
@@ -9,6 +10,7 @@ from lidjax.passk.distribution import SuccessDistribution as SuccessDistribution
 from lidjax.passk.distribution import success_distribution as success_distribution
 from lidjax.passk.draws import draw_failure as draw_failure
 from lidjax.passk.instances import InstanceFailure as InstanceFailure
+from lidjax.passk.instances import InstanceSample as InstanceSample
 from lidjax.passk.instances import instance_failure as instance_failure
 from lidjax.passk.instances import log_miss_probability as log_miss_probability
 from lidjax.passk.instances import sample_instances as sample_instances

@@ -1,12 +1,12 @@
-"""The law of the single-trial success S over test instances: both tails and the density, by quadrature.
+"""Distribution of the single-trial success S over test instances: both tails and the density, by quadrature.
 
-At precision τ the success falls as the bias grows, S = s(a, h) with a = |B|√τ/σ and h = δ√τ/σ, so that with a(τ)
+At precision τ the success falls as the bias grows: S = s(a, h) with a = |B|√τ/σ and h = δ√τ/σ. With a(τ)
 the a at which s(a, h) = s, and τ_s the precision whose unbiased success is s,
 
     P(S ≤ s) = P(τ ≤ τ_s) + ∫_{τ_s} f(τ) erfc(a(τ)/√(2vτ)) dτ,      P(S > s) = ∫_{τ_s} f(τ) erf(a(τ)/√(2vτ)) dτ.
 
-a(τ) leaves τ_s as a square root, within a layer as thin as vτ_s. There a is the variable of integration, and τ(a)
-is smooth; beyond it τ is, in the coordinate y of `quadrature`.
+a(τ) starts at τ_s like a square root, within a layer as thin as vτ_s. There the variable of integration is a, in which
+τ(a) is smooth. Beyond the layer it is the coordinate y(τ) of `quadrature`.
 """
 
 import functools
@@ -16,51 +16,97 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import erf, erfinv, gammainc, gammaln, logsumexp
+from jax.scipy.special import erf, erfinv, logsumexp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.difficulty import Difficulty, check_difficulty
-from lidjax.passk.quadrature import EXACT_STEPS, coordinate_of, edge_of, log_prior, log_rate_unbiased
-from lidjax.passk.success import log_window, mills_ratio
+from lidjax.arrays import as_float
+from lidjax.difficulty import Difficulty, check_difficulty, log_precision_cdf, log_precision_density
+from lidjax.passk.quadrature import (
+    EXACT_STEPS,
+    coordinate_of,
+    edge_of,
+    log_prior,
+    log_rate,
+    log_rate_unbiased,
+)
+from lidjax.passk.success import (
+    log_fall_with_bias,
+    log_half_normal,
+    log_rise_with_width,
+    log_two_sided_tail,
+)
 
+# Gauss-Legendre rules: two panels in log a inside the layer, two in y beyond it
 _LAYER, _SHELF, _MIDDLE, _BODY = (np.polynomial.legendre.leggauss(count) for count in (96, 96, 96, 256))
 _LAYER_END = 0.5  # the largest a that is a variable of integration
-_LAYER_LEFT, _LAYER_RIGHT = 14.0, 3.5  # of the layer's own scale, in log a: e^(-e^7/2) on the right
-_MIDDLE_END = -8.0  # in y: left of it nothing but the layer happens
-_DEPTH = 45.0
+# Ends of the first panel in log a, from the scale of the layer; e^(-e^7/2) is left on the right.
+_LAYER_LEFT, _LAYER_RIGHT = 14.0, 3.5
+_MIDDLE_END = -8.0  # y at which the two panels beyond the layer meet: left of it the integrand is smooth
+_DEPTH = 45.0  # parts of the integrals below e^-45 are left out
 _BISECTIONS = 60
-_BATCH = 64
-_LOG_2PI = math.log(2 * math.pi)
+_NEWTON_STEPS = 12
+_BATCH = 64  # values that are computed side by side
 
 
 class SuccessDistribution(NamedTuple):
-    """Logarithms of P(S ≤ s), P(S > s) and of the density of S at s, all of one shape."""
+    """Distribution of the single-trial success S at the points s; all fields have one shape."""
 
     log_cdf: Float[Array, "..."]
+    """log P(S ≤ s)."""
     log_survival: Float[Array, "..."]
+    """log P(S > s)."""
     log_density: Float[Array, "..."]
+    """Log density of S at s."""
 
 
 def success_distribution(
-    s, lgen, *, beta, delta, sigma_eta, difficulty: Difficulty = "gamma", complement: bool = False
+    s: ArrayLike,
+    lgen: ArrayLike,
+    *,
+    beta: ArrayLike,
+    delta: ArrayLike,
+    sigma_eta: ArrayLike,
+    difficulty: Difficulty = "gamma",
+    complement: bool = False,
 ) -> SuccessDistribution:
-    """Law of the single-trial success S of a random test instance, given the training set (Eq. 14, Sec. 4.1).
+    """Distribution of the single-trial success S of a random test instance, given the training set.
 
-    Parameters (they broadcast; scalars in, scalars out)
-    ----------
-    s          success probability, 0 < s < 1, as small as 1e-30; with `complement`, 1 - s instead, for points
-               nearer to 1 than a float can say
-    lgen       V = L_gen > 0; V/σ_η² from 1e-6 to 1e4
-    beta, delta, sigma_eta, difficulty   as for `pass_at_k_failure`
+    L_inf(k) = ∫₀¹ k (1 - s)^(k-1) P(S ≤ s) ds. The relative error in float64 is below 1e-10 against adaptive
+    quadrature at β from 0.5 to 4 and δ/σ from 0.05 to 2; cdf and survival add up to 1 within 1e-14. A value takes
+    about 3 ms. The function is compiled when it is called, and may be called under `jit` and `vmap`, but its
+    derivatives are not those of the distribution.
 
-    L_inf(k) = ∫₀¹ k (1 - s)^(k-1) P(S ≤ s) ds. Relative error in float64 below 1e-10 against adaptive quadrature at β
-    from 0.5 to 4, δ/σ from 0.05 to 2; cdf and survival add up to 1 within 1e-14. About 3 ms a value. Values only:
-    derivatives are not those of the law. With the power prior S has an upper end, its value at B = 0, τ = 1; beyond
-    it the survival is 0. NaN for s outside (0, 1).
+    Args:
+        s: success probability, 0 < s < 1, as small as 1e-30.
+        lgen: L_gen > 0 of the predictor, in squared units of the labels; L_gen/σ_η² from 1e-6 to 1e4.
+        beta: tail index β > 0 of the prior on the precision.
+        delta: tolerance δ > 0.
+        sigma_eta: noise scale σ_η > 0. The five broadcast.
+        difficulty: prior on the precision, "gamma" (Eq. 1) or "power" (bounded).
+        complement: take `s` as 1 - s, for points nearer to 1 than a float can represent.
+
+    Returns:
+        `SuccessDistribution` of the broadcast shape. With the power prior S is at most its value at B = 0, τ = 1;
+        beyond it the survival is 0. NaN where s is outside (0, 1).
+
+    Raises:
+        InputError: if `difficulty` is not known.
+
+    References:
+        Eq. 14; Sec. 4.2. The quadrature was derived for this project and is compared with adaptive quadrature and with
+        `pass_at_k_failure` in tests/passk/test_distribution.py.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import lidjax
+        >>> s = jnp.array([0.1, 0.5])
+        >>> at = lidjax.success_distribution(s, 0.1, beta=2.5, delta=0.5, sigma_eta=1.0)
+        >>> [round(float(p), 4) for p in jnp.exp(at.log_cdf)]
+        [0.0272, 0.8393]
     """
     check_difficulty(difficulty)
-    arrays = [jnp.asarray(x) for x in (s, lgen, beta, delta, sigma_eta)]
-    arrays = [x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float) for x in arrays]
+    arrays = map(as_float, (s, lgen, beta, delta, sigma_eta))
     s, lgen, beta, delta, sigma_eta = jnp.broadcast_arrays(*arrays)
     log_y = jnp.log(-(jnp.log(s) if complement else jnp.log1p(-s)))
     valid = (s > 0) & (s < 1) & (lgen > 0)
@@ -71,13 +117,14 @@ def success_distribution(
 
 
 @functools.partial(jax.jit, static_argnames="difficulty")
-def _over_points(args, difficulty: Difficulty):
+def _over_points(args: tuple[Array, Array, Array, Array], difficulty: Difficulty) -> list[Array]:
     flat = [x.reshape(-1) for x in args]
     size = flat[0].size
     batch = min(_BATCH, size)
-    flat = [jnp.pad(x, (0, -size % batch), mode="edge") for x in flat]  # a remainder would be compiled apart
+    # Whole batches, because the cell would be compiled again for a remainder.
+    flat = [jnp.pad(x, (0, -size % batch), mode="edge") for x in flat]
 
-    def cell(point):
+    def cell(point: list[Array]) -> tuple[Array, Array, Array]:
         log_y, v, beta, eps = point
         return _distribution(log_y, v, beta, eps, difficulty)
 
@@ -85,15 +132,19 @@ def _over_points(args, difficulty: Difficulty):
     return [x[:size].reshape(args[0].shape) for x in result]
 
 
-def _distribution(log_y, v, beta, eps, difficulty: Difficulty):
-    """The three logarithms of one cell; log_y = log(-log(1 - s))."""
+def _distribution(
+    log_y: Array, v: Array, beta: Array, eps: Array, difficulty: Difficulty
+) -> tuple[Array, Array, Array]:
+    """The three logarithms of one cell; log_y = log(-log(1 - s)), v = L_gen/σ², eps = δ/σ."""
     h_s = _unbiased_width(log_y)
     log_tau_s = 2 * jnp.log(h_s / eps)
     inside = log_tau_s < 0 if difficulty == "power" else jnp.array(True)
-    h_s = jnp.where(inside, h_s, eps / 2)  # beyond the support: harmless numbers, replaced at the end
+    h_s = jnp.where(
+        inside, h_s, eps / 2
+    )  # beyond the support any valid number serves: it is replaced at the end
     log_y_in = jnp.where(inside, log_y, log_rate_unbiased(eps / 2))
 
-    # the layer: a from nearly 0 to a_end, and τ(a) there
+    # Inside the layer: a from nearly 0 to a_end, and τ(a) there.
     a_end = jnp.asarray(_LAYER_END, v.dtype)
     if difficulty == "power":
         edge = edge_of(log_y_in, eps, EXACT_STEPS)  # the a at which τ reaches 1
@@ -112,14 +163,14 @@ def _distribution(log_y, v, beta, eps, difficulty: Difficulty):
     h, log_tau_end = widths[:-1], 2 * jnp.log(widths[-1] / eps)
     log_tau = jnp.minimum(2 * jnp.log(h / eps), 0 if difficulty == "power" else jnp.inf)
     log_step = log_w + t + math.log(2) - jnp.log(h)  # d log τ/da = 2 tanh(ah)/h
-    layer = _terms(a, v, log_tau, _log_density_of_log_tau(log_tau, beta, difficulty))
+    layer = _terms(a, v, log_tau, log_precision_density(log_tau, beta, difficulty))
     layer_by_a = log_step + jnp.log(jnp.tanh(a * h))
-    # left of the first node they are ∝ a², a³ and a: what is missing is that value over the power
+    # Left of the first node the integrands are ∝ a², a³ and a, so their integrals there are value/power.
     powers = _Terms(*(jnp.zeros_like(t).at[0].set(-math.log(power)) for power in (2, 3, 1)))
-    log_slope_h = _log_sum_of_normals(a, h)
+    log_slope_h = log_rise_with_width(a, h)
 
-    # beyond it, in y
-    if difficulty == "power":  # where τ has reached 1 already, so far out that nothing is left
+    # Beyond the layer, in y.
+    if difficulty == "power":  # at τ = 1 y would be infinite; here it is so large that nothing is left beyond
         log_tau_end = jnp.minimum(log_tau_end, -1e-17)
     y_end = jnp.minimum(
         coordinate_of(log_tau_end, difficulty), _DEPTH - 1 if difficulty == "power" else jnp.inf
@@ -134,7 +185,7 @@ def _distribution(log_y, v, beta, eps, difficulty: Difficulty):
     h = eps * jnp.exp(log_tau / 2)
     a = jnp.maximum(edge_of(jnp.broadcast_to(log_y_in, h.shape), h, EXACT_STEPS), a_end)
     body = _terms(a, v, log_tau, log_f)
-    log_slope_a = -0.5 * (a - h) ** 2 - 0.5 * _LOG_2PI + jnp.log(-jnp.expm1(-2 * a * h))
+    log_slope_a = log_fall_with_bias(a, h)
 
     log_beyond = logsumexp(jnp.concatenate([layer.beyond + layer_by_a + powers.beyond, body.beyond + log_dy]))
     log_within = logsumexp(jnp.concatenate([layer.within + layer_by_a + powers.within, body.within + log_dy]))
@@ -143,7 +194,7 @@ def _distribution(log_y, v, beta, eps, difficulty: Difficulty):
             [layer.density + log_step - log_slope_h + powers.density, body.density + log_dy - log_slope_a]
         )
     )
-    log_cdf = jnp.logaddexp(_log_prior_cdf(log_tau_s, beta, difficulty), log_beyond)
+    log_cdf = jnp.logaddexp(log_precision_cdf(log_tau_s, beta, difficulty), log_beyond)
     return (
         jnp.where(inside, jnp.minimum(log_cdf, 0), 0),
         jnp.where(inside, log_within, -jnp.inf),
@@ -152,49 +203,51 @@ def _distribution(log_y, v, beta, eps, difficulty: Difficulty):
 
 
 class _Terms(NamedTuple):
+    """Logarithms of the integrands of P(S ≤ s), P(S > s) and the density."""
+
     beyond: Array
     within: Array
     density: Array
 
 
-def _terms(a, v, log_tau, log_f) -> _Terms:
-    """f(τ) times erfc, erf and √(2/(πvτ)) e^(-z²/2) at z = a/√(vτ), as logarithms."""
+def _terms(a: Array, v: Array, log_tau: Array, log_f: Array) -> _Terms:
+    """f(τ) times erfc(z/√2), erf(z/√2) and √(2/(πvτ)) e^(-z²/2) at z = a/√(vτ), as logarithms."""
     z = a * jnp.exp(-0.5 * (jnp.log(v) + log_tau))
-    log_gauss = 0.5 * math.log(2 / math.pi) - 0.5 * z**2
-    beyond = log_gauss + jnp.log(mills_ratio(z))
     within = jnp.log(erf(z / math.sqrt(2)))
-    return _Terms(log_f + beyond, log_f + within, log_f + log_gauss - 0.5 * (jnp.log(v) + log_tau))
+    density = log_f + log_half_normal(z) - 0.5 * (jnp.log(v) + log_tau)
+    return _Terms(log_f + log_two_sided_tail(z), log_f + within, density)
 
 
-def _panel(rule, low, high):
+def _panel(rule: tuple[np.ndarray, np.ndarray], low: Array, high: Array) -> tuple[Array, Array]:
+    """Nodes of a Gauss-Legendre rule on [low, high], and the logarithms of their weights."""
     nodes, weights = (jnp.asarray(x, low.dtype) for x in rule)
     half = (high - low) / 2
     return low + half * (1 + nodes), jnp.log(half) + jnp.log(weights)
 
 
-def _unbiased_width(log_y):
-    """h with Y(0, h) = -log erfc(h/√2) = y, by erfinv and two Newton steps in logarithms."""
+def _unbiased_width(log_y: Array) -> Array:
+    """h with Y(0, h) = -log erfc(h/√2) = y, by erfinv and Newton steps in logarithms."""
     y = jnp.exp(log_y)
     start = jnp.where(y < 1, math.sqrt(2) * erfinv(-jnp.expm1(-jnp.minimum(y, 1))), jnp.sqrt(2 * y))
     log_h = jnp.log(start)
 
-    def newton(_, log_h):
-        level, slope = jax.jvp(lambda x: log_rate_unbiased(jnp.exp(x)), (log_h,), (jnp.ones_like(log_h),))
+    def level_at(log_h: Array) -> Array:
+        return log_rate_unbiased(jnp.exp(log_h))
+
+    def newton(_: Array, log_h: Array) -> Array:
+        level, slope = jax.jvp(level_at, (log_h,), (jnp.ones_like(log_h),))
         return log_h - (level - log_y) / slope
 
-    return jnp.exp(jax.lax.fori_loop(0, 12, newton, log_h))
+    return jnp.exp(jax.lax.fori_loop(0, _NEWTON_STEPS, newton, log_h))
 
 
-def _width_at(a, log_y, h_s):
-    """h with Y(a, h) = y for each a: between h_s and a + h_s, by bisection of log h."""
+def _width_at(a: Array, log_y: Array, h_s: Array) -> Array:
+    """h with Y(a, h) = y for each a, between h_s and a + h_s, by bisection of log h."""
 
-    def halve(_, ends):
+    def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends
         middle = (low + high) / 2
-        h = jnp.exp(middle)
-        log_s, log_miss = log_window(a, h)
-        small = log_s < -20
-        level = jnp.where(small, log_s + jnp.exp(log_s) / 2, jnp.log(-jnp.where(small, -1, log_miss)))
+        level = log_rate(a, jnp.exp(middle))
         return jnp.where(level < log_y, middle, low), jnp.where(level < log_y, high, middle)
 
     ends = (jnp.full_like(a, 1) * jnp.log(h_s), jnp.log(a + h_s))
@@ -202,18 +255,7 @@ def _width_at(a, log_y, h_s):
     return jnp.exp((low + high) / 2)
 
 
-def _log_sum_of_normals(a, h):
-    """log ∂s/∂h = log[φ(a - h) + φ(a + h)]."""
-    return -0.5 * (a - h) ** 2 - 0.5 * _LOG_2PI + jnp.log1p(jnp.exp(-2 * a * h))
-
-
-def _log_density_of_log_tau(log_tau, beta, difficulty: Difficulty):
-    if difficulty == "power":
-        return jnp.log(beta / 2) + beta / 2 * log_tau
-    return beta / 2 * log_tau - jnp.exp(log_tau) - gammaln(beta / 2)
-
-
-def _highest(tau, log_y, v, beta, difficulty: Difficulty):
+def _highest(tau: Array, log_y: Array, v: Array, beta: Array, difficulty: Difficulty) -> Array:
     """y beyond which less than e^-45 of the integrals is left."""
     if difficulty == "power":
         return jnp.asarray(_DEPTH, v.dtype)
@@ -221,19 +263,3 @@ def _highest(tau, log_y, v, beta, difficulty: Difficulty):
     saddle = jnp.minimum(saddle, beta * jnp.maximum(-log_y, 0) + _DEPTH)
     root = jnp.sqrt(jnp.maximum(jnp.maximum(tau, saddle), beta / 2)) + math.sqrt(_DEPTH)
     return coordinate_of(2 * jnp.log(root), "gamma")
-
-
-def _log_prior_cdf(log_tau, beta, difficulty: Difficulty):
-    """log P(τ ≤ e^log_tau)."""
-    shape = beta / 2
-    if difficulty == "power":
-        return jnp.minimum(shape * log_tau, 0)
-    tau = jnp.exp(log_tau)
-    small = tau < 0.1
-    x = jnp.where(small, tau, 0.1)
-    series, term = jnp.ones_like(x), jnp.ones_like(x)
-    for i in range(1, 12):
-        term = term * x / (shape + i)
-        series = series + term
-    by_series = shape * log_tau - x - gammaln(shape + 1) + jnp.log(series)
-    return jnp.where(small, by_series, jnp.log(gammainc(shape, jnp.where(small, 1, tau))))

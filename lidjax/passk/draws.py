@@ -1,7 +1,7 @@
-"""pass@k by drawing: k fresh targets y_j = m + η_j an instance against the fixed prediction ŷ (Sec. 4.2).
+"""pass@k by drawing: k fresh targets y_j = m + η_j for each instance against the fixed prediction ŷ (Sec. 4.2).
 
-Everything follows from the index T of an instance's first success, |B - η_j| ≤ δ with B = ŷ - m: its
-first k trials all failed if and only if T > k, so one stream of draws serves every k.
+Everything follows from the index T of the first success of an instance, |B - η_j| ≤ δ with B = ŷ - m: its
+first k trials all failed if and only if T > k. So one index for each instance serves every k.
 """
 
 from typing import NamedTuple
@@ -16,40 +16,18 @@ from lidjax.passk.instances import log_miss_probability, sample_instances
 
 
 class DrawFailure(NamedTuple):
-    """All-fail frequency over the instances at each k, and its standard error over instances."""
+    """Share of the instances whose first k trials all failed, for each k."""
 
     failure: Float[Array, " k"]
+    """The share (k,)."""
     standard_error: Float[Array, " k"]
+    """Its standard error over instances (k,)."""
 
 
-def target_draw_first_success(
-    key,
-    bias: Float[Array, " m"],
-    tau: Float[Array, " m"],
-    *,
-    delta,
-    sigma_eta,
-    max_draws: int,
-    block: int = 256,
-) -> Float[Array, " m"]:
-    """Index (from 1) of the first of `max_draws` target draws within `delta` of ŷ; inf if none is.
+def geometric_first_success(key: jax.Array, log_miss: Float[Array, "*m"]) -> Float[Array, "*m"]:
+    """Draw the index of the first success: geometric with miss probability exp(log_miss), inf where s = 0.
 
-    The literal protocol of Sec. 4.2, and the slow twin of `instance_failure`. Draws come `block` at a time
-    and stop when every instance has succeeded: memory O(m · block), not O(m · max_draws).
-    """
-    scale = sigma_eta / jnp.sqrt(tau)
-
-    def hit(key):
-        noise = scale[:, None] * jax.random.normal(key, (bias.shape[0], block), bias.dtype)
-        return jnp.abs(bias[:, None] - noise) <= delta
-
-    return first_hit(key, hit, bias, max_draws, block)
-
-
-def geometric_first_success(key, log_miss: Float[Array, "*m"]) -> Float[Array, "*m"]:
-    """Draw the index of the first success from its law, geometric with miss probability exp(log_miss).
-
-    Equal in law to drawing trials until one succeeds, at the cost of one draw; inf where s = 0.
+    It has the distribution of the index that trials drawn one by one would give, at the cost of one draw.
     """
     wait = jax.random.exponential(key, log_miss.shape, log_miss.dtype)
     trials = wait / jnp.where(log_miss == 0, 1, -log_miss)  # NaN stays NaN
@@ -57,20 +35,50 @@ def geometric_first_success(key, log_miss: Float[Array, "*m"]) -> Float[Array, "
 
 
 def draw_failure(
-    key,
+    key: jax.Array,
     k: Num[ArrayLike, " k"],
-    lgen,
+    lgen: ArrayLike,
     *,
-    beta,
-    delta,
-    sigma_eta,
+    beta: ArrayLike,
+    delta: ArrayLike,
+    sigma_eta: ArrayLike,
     num_instances: int,
     difficulty: Difficulty = "gamma",
 ) -> Float[Array, " k"]:
     """L_inf(k) of the LID model as Sec. 4.2 measures it: the share of fresh instances whose k draws all miss.
 
-    The index of the first success is drawn from its own law, so k costs nothing. The standard error is
-    √(L_inf/num_instances) at best: below 1/num_instances nothing is seen, and 0 is returned.
+    The index of the first success is drawn from its own distribution, so a larger k costs nothing. The standard error
+    is √(L_inf/num_instances) at best. Values below 1/num_instances cannot be resolved: mostly 0 is returned there. For
+    less noise use `instance_failure`, for none `pass_at_k_failure`.
+
+    Args:
+        key: JAX random key.
+        k: numbers of draws (k,), ≥ 0; a fraction is rounded down.
+        lgen: L_gen of the predictor, ≥ 0, scalar.
+        beta: tail index β > 0 of the prior on the precision, scalar. The result has its dtype.
+        delta: tolerance δ ≥ 0, scalar.
+        sigma_eta: noise scale σ_η > 0, scalar.
+        num_instances: number of instances, a Python int.
+        difficulty: prior on the precision, "gamma" (Eq. 1) or "power" (bounded).
+
+    Returns:
+        Shares in [0, 1], (k,).
+
+    Raises:
+        InputError: if `difficulty` is not known.
+
+    References:
+        Sec. 4.2; Eq. 13.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> import lidjax
+        >>> model = {"beta": 2.5, "delta": 0.5, "sigma_eta": 1.0}
+        >>> k = jnp.array([1, 10])
+        >>> drawn = lidjax.draw_failure(jax.random.key(0), k, 0.1, **model, num_instances=100_000)
+        >>> bool(abs(drawn - lidjax.pass_at_k_failure(k, 0.1, **model)).max() < 0.01)
+        True
     """
     instance_key, trial_key = jax.random.split(key)
     sample = sample_instances(
@@ -83,10 +91,10 @@ def draw_failure(
 def failure_from_first_success(
     k: Num[ArrayLike, " k"], first_success: Float[ArrayLike, " m"], *, max_draws: float = float("inf")
 ) -> DrawFailure:
-    """Fraction of instances whose first k trials all failed, T > k, for every k at once.
+    """Share of the instances whose first k trials all failed, T > k, for every k at once.
 
-    A k that is not whole counts as its whole part: trials are. `max_draws` is the number of trials the
-    indices were drawn from: beyond it the answer is NaN, not a guess.
+    A k that is not whole is rounded down, because trials are whole. `max_draws` is the number of trials that the
+    indices were drawn from: for a larger k the share is not known, and NaN is returned.
     """
     first_success = jnp.asarray(first_success)
     k = jnp.asarray(k, first_success.dtype)
@@ -95,24 +103,3 @@ def failure_from_first_success(
     known = (k <= max_draws) & ~jnp.any(jnp.isnan(first_success))
     failure = jnp.where(known, failed.astype(k.dtype) / count, jnp.nan)
     return DrawFailure(failure, jnp.sqrt(failure * (1 - failure) / max(count - 1, 1)))
-
-
-def first_hit(key, hit, like, max_draws: int, block: int):
-    """First index (from 1) at which `hit(key)`, an (m, block) mask of successes, holds; inf if none up to
-    `max_draws`. Block i of the stream has its own key; the loop ends when every instance has succeeded."""
-    if max_draws < 1 or block < 1:
-        raise ValueError(f"max_draws={max_draws} and block={block} must be at least 1")
-
-    def unfinished(state):
-        index, first = state
-        return (index * block < max_draws) & jnp.any(jnp.isinf(first))
-
-    def draw(state):
-        index, first = state
-        hits = hit(jax.random.fold_in(key, index))
-        position = index * block + 1 + jnp.argmax(hits, axis=1)
-        found = jnp.any(hits, axis=1) & jnp.isinf(first) & (position <= max_draws)
-        return index + 1, jnp.where(found, position.astype(first.dtype), first)
-
-    never = jnp.full(like.shape, jnp.inf, like.dtype)
-    return jax.lax.while_loop(unfinished, draw, (0, never))[1]

@@ -1,51 +1,71 @@
-"""L_inf(k) from test instances, for whatever law the pairs (bias, τ) have.
+"""L_inf(k) from test instances, for any joint distribution of bias and precision.
 
-Given the instance, k fresh trials all fail with probability (1 - s)^k. Averaging that, instead of an
-all-fail indicator over k draws (Sec. 4.2), integrates the draws out (Rao-Blackwell): the same mean, never
-a larger variance, one pass for every k. What remains is the rarity of the instances: at large k the
-mean rests on the few with s ≲ 1/k. `instance_failure` says how few, and `sample_success` draws more of
-them where the law is the model's own.
+Given the instance, k fresh trials all fail with probability (1 - s)^k. The average of that has the same mean as the
+average of an all-fail indicator over k draws (Sec. 4.2) and never a larger variance (Rao-Blackwell), and one pass
+serves every k. The remaining difficulty is that hard instances are rare: at large k the mean depends on the few with s
+≲ 1/k. `instance_failure` reports the effective sample size, and `sample_success` draws more hard instances from the
+LID model.
 """
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.scipy.special import gammaln, logsumexp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Num
 
 from lidjax.arrays import as_float
 from lidjax.difficulty import Difficulty, check_difficulty, sample_precision
-from lidjax.passk.success import log_window
+from lidjax.errors import InputError
+from lidjax.passk.success import log_success_and_miss, scaled_bias_and_tolerance
 
-MIN_EFFECTIVE = 30  # under this many effective instances the standard error itself is off by more than 13 %
+MIN_EFFECTIVE_SAMPLE_SIZE = 30
+"""Effective sample size below which the standard error itself is off by more than 13 %."""
 
-# Mixture behind `sample_success`. The shares are a heuristic; any positive ones give an unbiased mean.
+# Mixture of `sample_success`. The shares are a heuristic; any positive ones give an unbiased mean.
 _NOMINAL, _SMALL_TAU, _FINITE_N = 0.25, 0.35, (0.1, 0.1, 0.1, 0.1)
 
 
 class InstanceFailure(NamedTuple):
-    """L_inf(k) from m instances; every field has the shape of k.
-
-    failure         mean of w (1 - s)^k
-    standard_error  of that mean over independent instances, at a fixed training set
-    effective       (Σ c)² / Σ c² (Kish) of the terms c = w (1 - s)^k: how many instances carry the mean
-    thin            effective < 30: neither the value nor its standard error should be trusted
-    """
+    """L_inf(k) from m instances; every field has the shape of k."""
 
     failure: Float[Array, " k"]
+    """Mean of w (1 - s)^k, w the importance weights."""
     standard_error: Float[Array, " k"]
-    effective: Float[Array, " k"]
-    thin: Bool[Array, " k"]
+    """Standard error of that mean over independent instances, at a fixed training set."""
+    effective_sample_size: Float[Array, " k"]
+    """(Σ c)² / Σ c² (Kish) of the terms c = w (1 - s)^k: the number of instances on which the mean depends."""
+    low_ess: Bool[Array, " k"]
+    """Whether the effective sample size is below 30. Then neither the mean nor its standard error can be trusted: use
+    more instances, importance sampling (`sample_success`) or a smaller k."""
 
 
-def log_miss_probability(bias, tau, *, delta, sigma_eta) -> Float[Array, "..."]:
-    """log(1 - s(B, τ)), the log chance that one trial fails; accurate at both ends. Arguments broadcast."""
-    bias, tau, delta, sigma_eta = jnp.broadcast_arrays(*map(as_float, (bias, tau, delta, sigma_eta)))
-    root = jnp.sqrt(tau) / sigma_eta
-    return log_window(jnp.abs(bias) * root, delta * root)[1]
+def log_miss_probability(
+    bias: ArrayLike, tau: ArrayLike, *, delta: ArrayLike, sigma_eta: ArrayLike
+) -> Float[Array, "..."]:
+    """log(1 - s(B, τ)), the log probability that one trial fails.
+
+    It is accurate where s is near 0 and where it is near 1, unlike the logarithm of 1 - `success_probability`.
+
+    Args:
+        bias: B, prediction minus mean of the target, of any sign.
+        tau: precision τ ≥ 0 of the instance.
+        delta: tolerance δ ≥ 0, in the unit of the bias.
+        sigma_eta: noise scale σ_η > 0, in the unit of the bias. The four broadcast.
+
+    Returns:
+        log(1 - s) ≤ 0, of the broadcast shape.
+
+    References:
+        Eq. 12-14, as `success_probability`.
+
+    Example:
+        >>> from lidjax.passk import log_miss_probability
+        >>> round(float(log_miss_probability(0.0, 1.0, delta=9.0, sigma_eta=1.0)), 3)
+        -42.935
+    """
+    return log_success_and_miss(*scaled_bias_and_tolerance(bias, tau, delta, sigma_eta))[1]
 
 
 def instance_failure(
@@ -55,72 +75,110 @@ def instance_failure(
     log_miss: Float[ArrayLike, " m"] | None = None,
     log_weight: Float[ArrayLike, " m"] | None = None,
 ) -> InstanceFailure:
-    """Mean of (1 - s_i)^k over m test instances, for k > 0 of any size (Eq. 13).
+    """Mean of (1 - s_i)^k over m test instances, with its standard error and effective sample size.
 
-    Give `success` s, or `log_miss` = log(1 - s) where s may be so near 1 that 1 - s is lost. `log_weight`
-    are the logarithms of importance weights with mean 1 (`sample_success` returns them). Works from
-    k·log(1 - s): stable for k up to the largest float. Memory O(m), whatever the number of k.
-    The effective count sees only what was drawn: a class of instances with s ≪ 1/k that is absent from all m
-    cannot be missed by any statistic of them.
+    It is computed from k·log(1 - s), which is stable for k up to the largest float. Memory is O(m), whatever the number
+    of k. The effective sample size depends on what was drawn: it cannot show that a kind of instance with s ≪ 1/k is
+    absent from all m.
+
+    Args:
+        k: numbers of trials (k,), > 0, of any size, real.
+        success: success probability s of one trial for each instance (m,).
+        log_miss: log(1 - s) instead (m,), for s so near 1 that 1 - s is lost (see `log_miss_probability`).
+        log_weight: logarithms of importance weights (m,) of mean 1, as `sample_success` returns them; 0 by default.
+
+    Returns:
+        `InstanceFailure`, each field (k,).
+
+    Raises:
+        InputError: unless exactly one of `success` and `log_miss` is given.
+
+    References:
+        Eq. 13. That averaging (1 - s)^k does not raise the variance is measured in tests/passk/test_draws.py; the
+        coverage of the standard error in tests/passk/test_instances.py.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import lidjax
+        >>> estimate = lidjax.instance_failure(jnp.array([1.0, 2.0]), jnp.array([0.1, 0.5]))
+        >>> [round(float(x), 4) for x in estimate.failure], bool(estimate.low_ess.all())
+        ([0.7, 0.53], True)
     """
     if success is not None and log_miss is None:
         log_miss = jnp.log1p(-jnp.asarray(success))
     elif success is not None or log_miss is None:
-        raise ValueError("give exactly one of success and log_miss")
+        raise InputError("give exactly one of success and log_miss")
     log_miss = jnp.asarray(log_miss)
     count = log_miss.shape[0]
-    # Powers are taken relative to the instance most likely to fail: k·log_miss minus its own maximum
-    # would lose all digits at large k, and with a fused multiply-add not even be ≤ 0.
+    # Powers are taken relative to the instance that is most likely to fail. k·log_miss minus its own maximum would lose
+    # all digits at large k, and with a fused multiply-add might not even be ≤ 0.
     hardest = _finite_or_zero(jnp.max(log_miss))
     relative = log_miss - hardest
 
-    def one(k):
+    def one(k: Array) -> tuple[Array, Array, Array]:
         log_terms = k * relative if log_weight is None else k * relative + log_weight
         peak = _finite_or_zero(jnp.max(log_terms))
         terms = jnp.exp(log_terms - peak)
         mean = jnp.mean(terms)
         square = jnp.mean(terms**2)
         spread = jnp.sqrt(jnp.mean((terms - mean) ** 2) / max(count - 1, 1))
-        effective = count * mean**2 / jnp.where(square > 0, square, 1)
+        ess = count * mean**2 / jnp.where(square > 0, square, 1)
         level = jnp.exp(k * hardest + peak)
-        return level * mean, level * spread, effective
+        return level * mean, level * spread, ess
 
-    failure, error, effective = jax.lax.map(one, jnp.asarray(k, log_miss.dtype))
-    return InstanceFailure(failure, error, effective, ~(effective >= MIN_EFFECTIVE))
+    failure, error, ess = jax.lax.map(one, jnp.asarray(k, log_miss.dtype))
+    return InstanceFailure(failure, error, ess, ~(ess >= MIN_EFFECTIVE_SAMPLE_SIZE))
 
 
-def _finite_or_zero(x):
-    """-inf, the maximum over instances that cannot fail, as 0; NaN stays."""
+def _finite_or_zero(x: Float[Array, ""]) -> Float[Array, ""]:
+    """-inf, the maximum over instances that cannot fail, becomes 0; NaN stays."""
     return jnp.where(jnp.isneginf(x), jnp.zeros_like(x), x)
 
 
-def thin_tail_warning(k, result: InstanceFailure) -> str | None:
-    """What to tell a person whose tail rests on too few instances; None when it does not. Host only."""
-    thin = np.asarray(result.thin)
-    if not thin.any():
-        return None
-    k, effective = np.asarray(k), np.asarray(result.effective)
-    first = int(np.argmax(thin))
-    worst = int(np.argmin(effective))
-    return (
-        f"L_inf(k) rests on fewer than {MIN_EFFECTIVE} effective instances at {thin.sum()} of {thin.size} "
-        f"values of k, from k = {k[first]:.4g} on ({effective[worst]:.1f} at k = {k[worst]:.4g}): "
-        "use more instances, importance sampling, or a smaller k"
-    )
-
-
 class InstanceSample(NamedTuple):
-    """Test instances of the LID model: bias B, precision τ and log importance weight of each."""
+    """Test instances of the LID model."""
 
     bias: Float[Array, " m"]
+    """B of each instance (m,), prediction minus mean of the target."""
     tau: Float[Array, " m"]
+    """Precision τ of each instance (m,)."""
     log_weight: Float[Array, " m"]
+    """Log importance weight of each instance (m,)."""
 
 
 def sample_instances(
-    key, lgen, *, beta, num_instances: int, difficulty: Difficulty = "gamma"
+    key: jax.Array,
+    lgen: ArrayLike,
+    *,
+    beta: ArrayLike,
+    num_instances: int,
+    difficulty: Difficulty = "gamma",
 ) -> InstanceSample:
-    """Draw (B, τ) from the model's own law, B ~ N(0, L_gen) independent of τ ~ prior; unit weights."""
+    """Draw test instances (B, τ) of the LID model: B ~ N(0, L_gen), independent of τ ~ prior.
+
+    Args:
+        key: JAX random key.
+        lgen: L_gen of the predictor, ≥ 0, scalar: the variance of B.
+        beta: tail index β > 0 of the prior, scalar. The result has its dtype.
+        num_instances: number of instances m, a Python int.
+        difficulty: prior on the precision, "gamma" (Eq. 1) or "power" (bounded).
+
+    Returns:
+        `InstanceSample` with unit weights.
+
+    Raises:
+        InputError: if `difficulty` is not known.
+
+    References:
+        Definition 3.1. That B is exactly N(0, L_gen) given the training set holds because x is Gaussian.
+
+    Example:
+        >>> import jax
+        >>> import lidjax
+        >>> sample = lidjax.sample_instances(jax.random.key(0), 0.25, beta=2.5, num_instances=100_000)
+        >>> round(float(sample.bias.var()), 2), round(float(sample.tau.mean()), 2)
+        (0.25, 1.25)
+    """
     bias_key, tau_key = jax.random.split(key)
     beta = as_float(beta)
     z = jax.random.normal(bias_key, (num_instances,), beta.dtype)
@@ -129,19 +187,59 @@ def sample_instances(
 
 
 def sample_success(
-    key, lgen, *, beta, delta, sigma_eta, reach, num_instances: int, difficulty: Difficulty = "gamma"
+    key: jax.Array,
+    lgen: ArrayLike,
+    *,
+    beta: ArrayLike,
+    delta: ArrayLike,
+    sigma_eta: ArrayLike,
+    reach: ArrayLike,
+    num_instances: int,
+    difficulty: Difficulty = "gamma",
 ) -> InstanceSample:
-    """Draw (B, τ) so that L_inf(k) is resolved for every k from 1 to `reach`; weights bounded by 4.
+    """Draw test instances (B, τ) with importance weights, so that L_inf(k) is resolved for every k up to `reach`.
 
-    A defensive mixture, drawn instance by instance, weighted by prior density over mixture density:
+    Each instance is drawn from a mixture of three parts and weighted by the density of the model over that of the
+    mixture. No weight exceeds 4:
 
-    nominal    0.25  the model's own law, which bounds every weight by 4
-    small τ    0.35  near-zero index lowered from β/2 so that log τ is nearly uniform down to c_δ√τ = 1/reach
-    finite N   0.40  four tilts towards B²τ = 2σ² log k, k up to `reach`, where biased instances fail: larger
-                     |B| and, for the gamma prior, larger τ, at the saddle τ = √(log k / v), v = L_gen/σ²
-                     (no further than where that is as rare as the small τ that fail at k)
+        nominal    0.25  the model itself, which bounds every weight by 4
+        small τ    0.35  near-zero index lowered from β/2 so that log τ is nearly uniform down to c_δ√τ = 1/reach
+        finite N   0.40  four tilts towards B²τ = 2σ² log k, k up to `reach`, where biased instances fail: larger
+                         |B| and, for the gamma prior, larger τ, at the saddle τ = √(log k / v), v = L_gen/σ²
+                         (no further than where that is as rare as the small τ that fail at k)
 
-    `lgen` ≥ 0, `beta`, `delta`, `sigma_eta` > 0 and `reach` ≥ 1 are scalar arrays.
+    Args:
+        key: JAX random key.
+        lgen: L_gen of the predictor, ≥ 0, scalar.
+        beta: tail index β > 0 of the prior, scalar. The result has its dtype.
+        delta: tolerance δ > 0, scalar.
+        sigma_eta: noise scale σ_η > 0, scalar.
+        reach: largest k that is to be resolved, ≥ 1, scalar.
+        num_instances: number of instances m, a Python int.
+        difficulty: prior on the precision, "gamma" (Eq. 1) or "power" (bounded).
+
+    Returns:
+        `InstanceSample`, for `log_miss_probability` and `instance_failure`.
+
+    Raises:
+        InputError: if `difficulty` is not known.
+
+    References:
+        Derived for this project; compared with quadrature in tests/passk/test_instances.py.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> import lidjax
+        >>> from lidjax.passk import log_miss_probability
+        >>> tolerance = {"delta": 0.5, "sigma_eta": 1.0}
+        >>> key = jax.random.key(0)
+        >>> sample = lidjax.sample_success(key, 0.1, beta=2.5, **tolerance, reach=1e6, num_instances=10_000)
+        >>> log_miss = log_miss_probability(sample.bias, sample.tau, **tolerance)
+        >>> got = lidjax.instance_failure(jnp.array([1e6]), log_miss=log_miss, log_weight=sample.log_weight)
+        >>> exact = lidjax.pass_at_k_failure(1e6, 0.1, beta=2.5, **tolerance)
+        >>> bool(abs(got.failure[0] - exact) < 4 * got.standard_error[0])
+        True
     """
     check_difficulty(difficulty)
     beta = as_float(beta)
@@ -151,7 +249,7 @@ def sample_success(
     power = 0.5 if difficulty == "gamma" else 1.0
     cost = jnp.minimum((levels / (lgen / sigma_eta**2)) ** power, power * beta * levels)
 
-    def components(nominal, small, finite):
+    def components(nominal: Array, small: Array, finite: Array) -> Array:
         return jnp.concatenate([jnp.stack([nominal, small]), finite])
 
     one, tilted = jnp.ones_like(beta), jnp.maximum(nominal_shape, 1)
@@ -167,7 +265,7 @@ def sample_success(
     if difficulty == "gamma":
         draw = jax.random.loggamma(tau_key, shape[choice], (num_instances,), beta.dtype)
         log_tau = draw - jnp.log(rate[choice])
-        # log of component density over prior density, factor by factor
+        # log of the density of a component over that of the prior, up to the factors that are added below
         log_ratio = gammaln(nominal_shape) - gammaln(shape) + shape * jnp.log(rate)
     else:
         log_tau = -jax.random.exponential(tau_key, (num_instances,), beta.dtype) / shape[choice]

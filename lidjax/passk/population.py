@@ -9,101 +9,163 @@ two positive terms, the bias-free failure and what bias adds:
 
     L_inf(k) = ∫ f(τ) e^(-kY(0,h)) dτ  +  ∫ f(τ) ∫₀^∞ erfc(a/√(2vτ)) k |∂Y/∂a| e^(-kY(a,h)) da dτ.
 
-Nothing cancels, so both are computed in logarithms to a few units of rounding, whatever their size. The first
+Both are computed as logarithms to a few units of rounding, whatever their size, because nothing cancels. The first
 is a trapezoid sum in y(τ) (see `quadrature`), whose tail τ → 0 is geometric and summed in closed form. The
-second is a trapezoid sum in y times Gauss-Legendre in a. Node positions depend on the arguments but carry no
-gradient: the derivative of the rule is the rule for the derivative.
+second is a trapezoid sum in y of Gauss-Legendre sums in a. The nodes depend on the arguments but carry no
+gradient, so a derivative is the same rule applied to the derivative of the integrand.
 """
 
 import functools
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from lidjax.arrays import as_float
 from lidjax.difficulty import Difficulty, check_difficulty
 from lidjax.passk.quadrature import (
     bias_range,
     coordinate_of,
     graded_legendre,
     log_prior,
-    log_rate,
+    log_rate_and_slope,
     log_rate_unbiased,
     uniform_nodes,
 )
-from lidjax.passk.success import mills_ratio
+from lidjax.passk.success import log_two_sided_tail
 
 _HALF_LOG_2_OVER_PI = 0.5 * math.log(2 / math.pi)
-_LINEAR_V = 1e-12  # below this v what bias adds is v times a constant, to 1e-10 of itself
-_BATCH = (
-    32  # values of a flattened call that are computed side by side: heuristic, enough to feed vector units
-)
+_LINEAR_V = 1e-12  # below this v what bias adds is proportional to v, to 1e-10 of itself
+_BATCH = 32  # values that are computed side by side; heuristic: enough to use the vector units
 
 
 class Rule(NamedTuple):
-    """Nodes: bias-free integral; τ and a of the bias integral. Parts below e^-depth are left out."""
+    """Numbers of nodes of the two integrals, and where they are cut off."""
 
     free: int
+    """Nodes of the bias-free integral."""
     outer: int
+    """Nodes in τ of the integral over the bias."""
     inner: int
+    """Nodes in a of the integral over the bias."""
     depth: float
+    """Parts of the integrands below e^-depth of the peak are left out."""
 
 
 FINE = Rule(256, 192, 48, 28.0)
-COARSE = Rule(176, 128, 34, 21.0)  # its distance from FINE is the reported error
+COARSE = Rule(176, 128, 34, 21.0)
+"""Its distance from the result of `FINE` is the reported error."""
 
 
 class FailureEstimate(NamedTuple):
-    """`failure` (or its logarithm) and a bound on its relative error, of the same shape."""
+    """L_inf(k) with a bound on its error, as `pass_at_k_failure` returns it with `with_error`."""
 
     failure: Float[Array, "..."]
+    """L_inf(k), or its logarithm."""
     relative_error: Float[Array, "..."]
+    """Bound on the relative error of L_inf(k), of the same shape."""
+
+
+@overload
+def pass_at_k_failure(
+    k: ArrayLike,
+    lgen: ArrayLike,
+    *,
+    beta: ArrayLike,
+    delta: ArrayLike,
+    sigma_eta: ArrayLike,
+    difficulty: Difficulty = "gamma",
+    log: bool = False,
+    with_error: Literal[False] = False,
+) -> Float[Array, "..."]: ...
+
+
+@overload
+def pass_at_k_failure(
+    k: ArrayLike,
+    lgen: ArrayLike,
+    *,
+    beta: ArrayLike,
+    delta: ArrayLike,
+    sigma_eta: ArrayLike,
+    difficulty: Difficulty = "gamma",
+    log: bool = False,
+    with_error: Literal[True],
+) -> FailureEstimate: ...
 
 
 def pass_at_k_failure(
-    k,
-    lgen,
+    k: ArrayLike,
+    lgen: ArrayLike,
     *,
-    beta,
-    delta,
-    sigma_eta,
+    beta: ArrayLike,
+    delta: ArrayLike,
+    sigma_eta: ArrayLike,
     difficulty: Difficulty = "gamma",
     log: bool = False,
     with_error: bool = False,
 ) -> Float[Array, "..."] | FailureEstimate:
-    """Population probability that k independent trials all fail, L_inf(k) = 1 - pass@k, Eq. 13.
+    """Probability over test instances that k independent trials all fail, L_inf(k) = 1 - pass@k.
 
-    Parameters (they broadcast; scalars in, scalar out)
-    ----------
-    k          number of trials, real, ≥ 0; measured from 1 to 1e30
-    lgen       V, generalization loss of the predictor, ≥ 0 (0: the bias-free limit); V/σ_η² up to 1e4
-    beta       tail index of the difficulty prior, 0.1 to 20
-    delta      half-width of the window that counts as success, ≥ 0; δ/σ_η from 1e-6 to 10
-    sigma_eta  noise scale σ_η > 0: a trial's noise has variance σ_η²/τ
-    difficulty prior on τ, "gamma" (Eq. 1) or "power"
-    log        return log L_inf, which holds where L_inf is below the smallest float
-    with_error return a `FailureEstimate`
+    The mean is taken over the population of test instances, given a predictor of loss `lgen`; there is no sampling.
+    In float64 the relative error is below 1e-9 over the ranges below, that of derivatives in every argument 1e-6. The
+    reported error is the distance to a coarser rule plus rounding, and was never below the true one where that is
+    known. A value costs 9472 nodes, about 1 ms of one core. The function is compiled when it is called; it may be
+    called under `jit` and `vmap`, and differentiated in every argument.
 
-    Relative error below 1e-9 over these ranges in float64, derivatives in every argument 1e-6. The reported
-    error is the distance to a coarser, shorter rule plus rounding: it bounds the true error with room.
-    Cost: 9472 nodes a value, about 1 ms of one core. NaN in gives NaN out; so do negative arguments.
+    Args:
+        k: number of trials, real, ≥ 0; measured from 1 to 1e30.
+        lgen: L_gen of the predictor, ≥ 0, in squared units of the labels; L_gen/σ_η² up to 1e4. 0 is the limit
+            without bias.
+        beta: tail index β of the prior on the precision, 0.1 to 20.
+        delta: tolerance δ ≥ 0: a trial within δ of the prediction counts as success; δ/σ_η from 1e-6 to 10.
+        sigma_eta: noise scale σ_η > 0: the noise of a trial has variance σ_η²/τ. The five broadcast.
+        difficulty: prior on the precision τ, "gamma" (Eq. 1) or "power" (bounded).
+        log: return log L_inf, which holds where L_inf is below the smallest float.
+        with_error: return a `FailureEstimate`.
+
+    Returns:
+        L_inf(k) in [0, 1], or its logarithm, of the broadcast shape; with `with_error` a `FailureEstimate`. NaN where
+        an argument is NaN or negative.
+
+    Raises:
+        InputError: if `difficulty` is not known.
+
+    References:
+        Eq. 13. The quadrature was derived for this project and is compared with mpmath in
+        tests/passk/test_population.py.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import lidjax
+        >>> failure = lidjax.pass_at_k_failure(jnp.array([1, 100]), 0.1, beta=2.5, delta=0.5, sigma_eta=1.0)
+        >>> [float(f"{x:.4g}") for x in failure]
+        [0.6449, 0.0002789]
     """
     check_difficulty(difficulty)
-    arrays = map(jnp.asarray, (k, lgen, beta, delta, sigma_eta))
-    arrays = [x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float) for x in arrays]
-    value, error = _failure(*jnp.broadcast_arrays(*arrays), difficulty, with_error)
+    arrays = jnp.broadcast_arrays(*map(as_float, (k, lgen, beta, delta, sigma_eta)))
+    value, error = _failure(*arrays, difficulty, with_error)
     value = value if log else jnp.exp(value)
-    return FailureEstimate(value, error) if with_error else value
+    return value if error is None else FailureEstimate(value, error)
 
 
 @functools.partial(jax.jit, static_argnames=("difficulty", "with_error"))
-def _failure(k, lgen, beta, delta, sigma_eta, difficulty: Difficulty, with_error: bool):
+def _failure(
+    k: Array,
+    lgen: Array,
+    beta: Array,
+    delta: Array,
+    sigma_eta: Array,
+    difficulty: Difficulty,
+    with_error: bool,
+) -> tuple[Array, Array | None]:
     """log L_inf and its error (or None) for arrays of one shape, a batch of cells at a time."""
 
-    def cell(args):
+    def cell(args: list[Array]) -> tuple[Array, Array | None]:
         k, v, beta, eps = args
         fine = log_failure(k, v, beta, eps, difficulty)
         if not with_error:
@@ -113,7 +175,8 @@ def _failure(k, lgen, beta, delta, sigma_eta, difficulty: Difficulty, with_error
         return fine, jnp.abs(jnp.expm1(coarse - fine)) + rounding
 
     size = k.size
-    spare = -size % _BATCH if size > _BATCH else 0  # whole batches: a remainder would compile the cell twice
+    # Whole batches, because the cell would be compiled again for a remainder.
+    spare = -size % _BATCH if size > _BATCH else 0
     args = [
         jnp.pad(x.reshape(-1), (0, spare), mode="edge")
         for x in (k, lgen / sigma_eta**2, beta, delta / sigma_eta)
@@ -123,25 +186,39 @@ def _failure(k, lgen, beta, delta, sigma_eta, difficulty: Difficulty, with_error
     return jax.tree.map(lambda x: x[:size].reshape(k.shape), flat)
 
 
-def log_failure(k, v, beta, eps, difficulty: Difficulty, rule: Rule = FINE) -> Float[Array, ""]:
-    """log L_inf(k) of one cell: v = L_gen/σ², eps = δ/σ, all scalar arrays of one dtype."""
+def log_failure(
+    k: Float[Array, ""],
+    v: Float[Array, ""],
+    beta: Float[Array, ""],
+    eps: Float[Array, ""],
+    difficulty: Difficulty,
+    rule: Rule = FINE,
+) -> Float[Array, ""]:
+    """log L_inf(k) of one cell: v = L_gen/σ², eps = δ/σ, all of one dtype."""
     certain = (k == 0) | (eps == 0)
     k, eps = jnp.where(k == 0, 1, k), jnp.where(eps == 0, 1, eps)
     free = log_bias_free(k, beta, eps, difficulty, rule)
-    held = jnp.where(v < _LINEAR_V, _LINEAR_V, v)  # NaN passes; no gradient of √v at 0
-    biased = log_added_by_bias(k, held, beta, eps, free, difficulty, rule)
+    v_positive = jnp.where(v < _LINEAR_V, _LINEAR_V, v)  # NaN passes; the gradient of √v at 0 does not
+    biased = log_added_by_bias(k, v_positive, beta, eps, free, difficulty, rule)
     share = jnp.where(v < _LINEAR_V, v / _LINEAR_V, 1)
     linear = free + jnp.log1p(share * jnp.exp(jnp.minimum(biased - free, 0)))
     value = jnp.where(v < _LINEAR_V, linear, jnp.logaddexp(free, biased))
     return jnp.where(certain, 0, jnp.where(v < 0, jnp.nan, value))
 
 
-def log_bias_free(k, beta, eps, difficulty: Difficulty, rule: Rule = FINE) -> Float[Array, ""]:
+def log_bias_free(
+    k: Float[Array, ""],
+    beta: Float[Array, ""],
+    eps: Float[Array, ""],
+    difficulty: Difficulty,
+    rule: Rule = FINE,
+) -> Float[Array, ""]:
     """log of ∫ f(τ) e^(-kY(0,h)) dτ, the limit v → 0, which tends to Eq. 15 at large k.
 
-    Left of the grid e^(-kY) = 1 - kY to e^-32, the density is e^(βy/2) and Y ∝ e^(y/2): two geometric series.
+    Left of the grid e^(-kY) = 1 - kY to e^-32, the density is e^(βy/2) and Y ∝ e^(y/2), so the rest is two geometric
+    series.
     """
-    log_kc, log_m_end = _scales(k, beta, eps, rule)
+    log_kc, log_m_end = _log_kc(k, eps), _log_m_end(beta, rule)
     prior_end = 2 * jnp.log(jnp.sqrt(beta / 2) + math.sqrt(rule.depth)) if difficulty == "gamma" else -1e-15
     high = coordinate_of(jnp.minimum(2 * (log_m_end - log_kc), prior_end), difficulty)
     low = jnp.minimum(-rule.depth - 4, -2 * (log_kc + rule.depth / 2 + 2))
@@ -154,7 +231,13 @@ def log_bias_free(k, beta, eps, difficulty: Difficulty, rule: Rule = FINE) -> Fl
 
 
 def log_added_by_bias(
-    k, v, beta, eps, log_free, difficulty: Difficulty, rule: Rule = FINE
+    k: Float[Array, ""],
+    v: Float[Array, ""],
+    beta: Float[Array, ""],
+    eps: Float[Array, ""],
+    log_free: Float[Array, ""],
+    difficulty: Difficulty,
+    rule: Rule = FINE,
 ) -> Float[Array, ""]:
     """log of ∫ f(τ) ∫ erfc(a/√(2vτ)) k |∂Y/∂a| e^(-kY) da dτ for v > 0."""
     y, step = uniform_nodes(*precision_range(k, v, beta, eps, log_free, difficulty, rule), rule.outer)
@@ -163,32 +246,43 @@ def log_added_by_bias(
     low, high = bias_range(jnp.log(k), h, c, rule.depth)
     nodes, weights = (jnp.asarray(x, h.dtype) for x in graded_legendre(rule.inner))
     a = low[:, None] + (high - low)[:, None] * nodes[None, :]
-    log_y, log_slope = log_rate(a, jnp.broadcast_to(h[:, None], a.shape))
-    z = a / jnp.sqrt(c)[:, None]
-    log_erfc = _HALF_LOG_2_OVER_PI - 0.5 * z**2 + jnp.log(mills_ratio(z))
+    log_y, log_slope = log_rate_and_slope(a, jnp.broadcast_to(h[:, None], a.shape))
+    log_erfc = log_two_sided_tail(a / jnp.sqrt(c)[:, None])
     inner = logsumexp(log_erfc + log_slope - k * jnp.exp(log_y) + jnp.log(weights)[None, :], axis=1)
     return logsumexp(log_f + inner + jnp.log(high - low)) + jnp.log(k) + jnp.log(step)
 
 
-def _scales(k, beta, eps, rule: Rule):
-    """Logs of k c_δ, c_δ = ε√(2/π) (Eq. 14), and of an m at which m^β e^-m is below e^-depth of its peak."""
-    log_kc = jnp.log(k) + jnp.log(eps) + _HALF_LOG_2_OVER_PI
-    return log_kc, jnp.log(beta + 8 * jnp.sqrt(beta) + rule.depth + 7)
+def _log_kc(k: Array, eps: Array) -> Array:
+    """log k c_δ, c_δ = ε√(2/π) (Eq. 14)."""
+    return jnp.log(k) + jnp.log(eps) + _HALF_LOG_2_OVER_PI
 
 
-def precision_range(k, v, beta, eps, log_free, difficulty: Difficulty, rule: Rule):
-    """[low, high] in y for the bias integral; what is left out is below e^-depth of the whole.
+def _log_m_end(beta: Array, rule: Rule) -> Array:
+    """log of an m at which m^β e^-m is below e^-depth of its peak."""
+    return jnp.log(beta + 8 * jnp.sqrt(beta) + rule.depth + 7)
 
-    Two features: instances near τ ≈ (kc_δ)^-2, where bias matters by a relative vτ, and the finite-N tail at
-    large τ: about e^(-τ - Λ/(vτ)), Λ = log(k c_δ √τ), for the gamma prior, a layer below τ = 1 for the power
-    prior. The tail is dropped where v is below `tail_threshold`; without that the range would be too long for
-    its nodes when k is huge and v tiny.
+
+def precision_range(
+    k: Float[Array, ""],
+    v: Float[Array, ""],
+    beta: Float[Array, ""],
+    eps: Float[Array, ""],
+    log_free: Float[Array, ""],
+    difficulty: Difficulty,
+    rule: Rule,
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """[low, high] in y for the integral over the bias; what is left out is below e^-depth of the whole.
+
+    The integrand has two features: instances near τ ≈ (kc_δ)^-2, where the relative effect of bias is vτ, and the
+    finite-N tail at large τ. For the gamma prior that is about e^(-τ - Λ/(vτ)), Λ = log(k c_δ √τ), for the power prior
+    a layer below τ = 1. The tail is dropped where v is below `tail_threshold`: otherwise the range would be too long
+    for its nodes when k is huge and v tiny.
     """
     k, v, beta, eps, log_free = jax.lax.stop_gradient((k, v, beta, eps, log_free))
-    log_kc, log_m_end = _scales(k, beta, eps, rule)
+    log_kc, log_m_end = _log_kc(k, eps), _log_m_end(beta, rule)
     depth, budget = rule.depth + 4, rule.depth + 8 - log_free
     barrier = jnp.maximum(log_kc, 0)
-    tail_is_nil = v < tail_threshold(k, eps, log_free, difficulty, rule)
+    tail_is_negligible = v < tail_threshold(k, eps, log_free, difficulty, rule)
     if difficulty == "gamma":
         peak = jnp.minimum(-2 * log_kc, jnp.log(beta / 2))
         lam = barrier + 1
@@ -196,21 +290,27 @@ def precision_range(k, v, beta, eps, log_free, difficulty: Difficulty, rule: Rul
             saddle = beta / 4 + jnp.sqrt(beta**2 / 16 + lam / v)
             lam = jnp.maximum(log_kc + 0.5 * jnp.log(saddle), 1)
         saddle = beta / 4 + jnp.sqrt(beta**2 / 16 + lam / v)
-        saddle = jnp.maximum(saddle, (eps * jnp.sqrt(2 * lam) / (2 * v)) ** (2 / 3))  # wide windows
+        saddle = jnp.maximum(saddle, (eps * jnp.sqrt(2 * lam) / (2 * v)) ** (2 / 3))  # for large ε
         root = jnp.minimum(jnp.sqrt(saddle) + jnp.sqrt(depth), jnp.sqrt(beta / 2) + jnp.sqrt(budget))
         high = coordinate_of(2 * jnp.log(root), difficulty)
     else:
         peak = jnp.minimum(-2 * log_kc, -jnp.log1p(2 / beta))
         high = jnp.log1p(jnp.minimum((barrier + 1) / v, 2 * budget)) + depth
     bias_free_end = coordinate_of(2 * (log_m_end - log_kc), difficulty)
-    high = jnp.where(tail_is_nil, jnp.minimum(high, bias_free_end), high)
+    high = jnp.where(tail_is_negligible, jnp.minimum(high, bias_free_end), high)
     ratio = depth / (beta / 2 + 0.5)
     low = coordinate_of(peak - ratio - jnp.sqrt(2 * ratio), difficulty)
-    return jnp.where(tail_is_nil, low, jnp.maximum(low, -depth - jnp.log(v))), high
+    return jnp.where(tail_is_negligible, low, jnp.maximum(low, -depth - jnp.log(v))), high
 
 
-def tail_threshold(k, eps, log_free, difficulty: Difficulty, rule: Rule):
-    """The v below which the finite-N tail, at most e^(-2√(Λ/v)) or e^(-Λ/v), is lost in the rest."""
-    barrier = jnp.maximum(jnp.log(k) + jnp.log(eps) + _HALF_LOG_2_OVER_PI, 0)
+def tail_threshold(
+    k: Float[Array, ""],
+    eps: Float[Array, ""],
+    log_free: Float[Array, ""],
+    difficulty: Difficulty,
+    rule: Rule,
+) -> Float[Array, ""]:
+    """The v below which the finite-N tail, at most e^(-2√(Λ/v)) or e^(-Λ/v), is negligible beside the rest."""
+    barrier = jnp.maximum(_log_kc(k, eps), 0)
     exponent = rule.depth + 18 - log_free
     return 4 * barrier / exponent**2 if difficulty == "gamma" else barrier / exponent

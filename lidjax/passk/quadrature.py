@@ -1,16 +1,17 @@
 """Nodes for integrals over the precision τ and over the scaled bias a = |B|√τ/σ.
 
-**Precision.** A coordinate y on the whole line in which either prior is a smooth bump, and every feature that
-pass@k puts on it is a few tenths wide or wider, so that the trapezoid rule converges geometrically:
+**Precision.** The coordinate y runs over the whole line. In it either prior is a smooth bump, and every feature of the
+integrand is a few tenths wide or wider, so that the trapezoid rule converges geometrically:
 
-    gamma   τ = S + S²/4, S = log(1 + e^y): log τ on the left; 2√τ right, where e^(-τ - A/τ) has width 1
-    power   τ = 1/(1 + e^-y): the edge τ = 1 goes to infinity: a layer e^(-G(1 - τ)) is a bump
+    gamma   τ = S + S²/4, S = log(1 + e^y): y is log τ on the left and 2√τ on the right, where e^(-τ - A/τ) has width 1
+    power   τ = 1/(1 + e^-y): the edge τ = 1 lies at infinity, and a layer e^(-G(1 - τ)) becomes a bump
 
-**Bias.** At fixed τ the failure (1 - s)^k = e^(-kY) rises to 1 over a narrow range of a, found by inverting
-Y(a) twice; a fixed Gauss-Legendre rule, graded towards its lower end, covers that range.
+**Bias.** At fixed τ the failure (1 - s)^k = e^(-kY) rises to 1 over a narrow range of a, which is found by inverting
+Y(a) twice. A fixed Gauss-Legendre rule, graded towards its lower end, covers that range.
 """
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -19,12 +20,14 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
 from lidjax.difficulty import Difficulty
-from lidjax.passk.success import log_window, mills_ratio
+from lidjax.passk.success import log_fall_with_bias, log_success_and_miss, mills_ratio
 
-LOCATING_STEPS = 6  # Newton steps that place nodes: there an error of a tenth in log Y costs nothing
-EXACT_STEPS = 12  # reach rounding for h up to 100 (10 measured)
-_FAR = -36.0  # below, log(1 + e^y) = e^y to the last digit of a float64
-_GRADING = 2.0  # heuristic: of 0 to 3, the fewest nodes for 1e-10 over c, k of the range (48; 60 ungraded)
+LOCATING_STEPS = 6
+"""Newton steps for the places of nodes, where an error of a tenth in log Y does no harm."""
+EXACT_STEPS = 12
+"""Newton steps to rounding for h up to 100 (10 measured)."""
+_FAR = -36.0  # below it log(1 + e^y) = e^y to the last digit of a float64
+_GRADING = 2.0  # heuristic: of 0 to 3 the fewest nodes for 1e-10 over the range of c and k (48; 60 ungraded)
 
 
 def log_tau_of(y: Float[Array, "..."], difficulty: Difficulty) -> tuple[Array, Array]:
@@ -51,29 +54,33 @@ def coordinate_of(log_tau: Float[Array, "..."], difficulty: Difficulty) -> Float
     return jnp.where(far, log_tau, s + jnp.log(-jnp.expm1(-s)))
 
 
-def log_prior(y: Float[Array, "..."], beta, difficulty: Difficulty) -> tuple[Array, Array]:
+def log_prior(y: Float[Array, "..."], beta: Float[Array, ""], difficulty: Difficulty) -> tuple[Array, Array]:
     """(log τ, log density of y) under the prior."""
+    # `log_precision_density` written out: its sum in another order would change the last bit of every result.
     log_tau, log_slope = log_tau_of(y, difficulty)
     if difficulty == "power":
         return log_tau, log_slope + beta / 2 * log_tau + jnp.log(beta / 2)
     return log_tau, log_slope + beta / 2 * log_tau - jnp.exp(log_tau) - gammaln(beta / 2)
 
 
-def uniform_nodes(low, high, count: int) -> tuple[Float[Array, " n"], Float[Array, ""]]:
+def uniform_nodes(low: Array, high: Array, count: int) -> tuple[Float[Array, " n"], Float[Array, ""]]:
     """`count` equally spaced nodes from low to high, and their step."""
     step = (high - low) / (count - 1)
     return low + step * jnp.arange(count, dtype=step.dtype), step
 
 
-def graded_nodes(density_integral, low, high, count: int) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    """Nodes of a trapezoid rule uniform in t(x), and their weights dx; t is smooth and increasing.
+def graded_nodes(
+    density_integral: Callable[[Array], Array], low: Array, high: Array, count: int
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Nodes x of a trapezoid rule that is uniform in t(x), and their weights dx.
 
-    `density_integral` is t, an elementwise function; its slope is the density of the nodes up to a factor.
+    `density_integral` is t, a smooth increasing elementwise function. Its slope is the density of the nodes, up to a
+    factor.
     """
     low, high = jax.lax.stop_gradient((low, high))
     t, step = uniform_nodes(density_integral(low), density_integral(high), count)
 
-    def halve(_, ends):
+    def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         left, right = ends
         middle = (left + right) / 2
         below = density_integral(middle) < t
@@ -84,14 +91,21 @@ def graded_nodes(density_integral, low, high, count: int) -> tuple[Float[Array, 
     return x, step / jax.vmap(jax.grad(density_integral))(x)
 
 
-def log_rate(a: Float[Array, "..."], h: Float[Array, "..."]) -> tuple[Array, Array]:
-    """(log Y, log(-∂Y/∂a)) with Y = -log(1 - s): k trials all fail with probability e^(-kY)."""
-    log_s, log_miss = log_window(a, h)
+def log_rate(a: Float[Array, "..."], h: Float[Array, "..."]) -> Float[Array, "..."]:
+    """log Y with Y = -log(1 - s): k trials all fail with probability e^(-kY)."""
+    return _log_rate(*log_success_and_miss(a, h))
+
+
+def log_rate_and_slope(a: Float[Array, "..."], h: Float[Array, "..."]) -> tuple[Array, Array]:
+    """(log Y, log(-∂Y/∂a)) with Y = -log(1 - s)."""
+    log_s, log_miss = log_success_and_miss(a, h)
+    return _log_rate(log_s, log_miss), log_fall_with_bias(a, h) - log_miss
+
+
+def _log_rate(log_s: Float[Array, "..."], log_miss: Float[Array, "..."]) -> Float[Array, "..."]:
     small = log_s < -20
-    # log Y = log s + s/2 + O(s²): exact there, and good where s underflows.
-    log_y = jnp.where(small, log_s + jnp.exp(log_s) / 2, jnp.log(-jnp.where(small, -1, log_miss)))
-    log_density_gap = -0.5 * (a - h) ** 2 - 0.5 * math.log(2 * math.pi) + jnp.log(-jnp.expm1(-2 * a * h))
-    return log_y, log_density_gap - log_miss
+    # log Y = log s + s/2 + O(s²) is exact to rounding there, and holds where s underflows.
+    return jnp.where(small, log_s + jnp.exp(log_s) / 2, jnp.log(-jnp.where(small, -1, log_miss)))
 
 
 def log_rate_unbiased(h: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -103,10 +117,10 @@ def log_rate_unbiased(h: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 def edge_of(log_y: Float[Array, "..."], h: Float[Array, "..."], steps: int) -> Float[Array, "..."]:
-    """The a ≥ 0 at which log Y(a, h) = log_y; 0 where no bias is needed to be that low. Not differentiable.
+    """The a ≥ 0 at which log Y(a, h) = log_y; 0 where Y is below that without bias. Not differentiable.
 
-    Newton in w = a²/2, in which log Y is concave or nearly so (and for narrow windows linear): from a start
-    right of the root it comes down on it. The start solves s ≤ min(1/2, s_max e^(h²/2)) e^(-(a - h)²/2).
+    Newton steps in w = a²/2. In it log Y is concave or nearly so, and linear for small h, so the steps come down to the
+    root from a start right of it. The start solves s ≤ min(1/2, s_max e^(h²/2)) e^(-(a - h)²/2).
     """
     log_y, h = jax.lax.stop_gradient((log_y, h))
     tiny = jnp.finfo(h.dtype).tiny
@@ -117,19 +131,19 @@ def edge_of(log_y: Float[Array, "..."], h: Float[Array, "..."], steps: int) -> F
     log_bound = jnp.minimum(-math.log(2), log_s_peak + h**2 / 2)
     start = h + jnp.sqrt(2 * jnp.maximum(log_bound - log_s, 0) + 1e-6)
 
-    def newton(_, a):
-        level, log_slope = log_rate(a, h)
+    def newton(_: Array, a: Array) -> Array:
+        level, log_slope = log_rate_and_slope(a, h)
         w = a**2 / 2 + (level - log_y) * a * jnp.exp(level - log_slope)
         return jnp.sqrt(2 * jnp.maximum(w, tiny))
 
     return jnp.where(reachable, jax.lax.fori_loop(0, steps, newton, start), 0)
 
 
-def bias_range(log_k, h, c, depth: float) -> tuple[Array, Array]:
+def bias_range(log_k: Array, h: Array, c: Array, depth: float) -> tuple[Array, Array]:
     """[low, high] in a outside which erfc(a/√(2c)) d(e^(-kY)) is below e^-depth of its peak; c is Var a.
 
-    With m = kY the integrand behaves like m^(1+g) e^-m, g = 1/c for narrow windows and more for wide ones.
-    Its peak is at m = 1 + g; r + √(2r) bounds the x with x - log(1 + x) = r, and the t with t + e^-t - 1 = r.
+    With m = kY the integrand behaves like m^(1+g) e^-m, with g = 1/c for small h and more for large h.
+    Its peak is at m = 1 + g. Both the x with x - log(1 + x) = r and the t with t + e^-t - 1 = r are at most r + √(2r).
     """
     log_k, h, c = jax.lax.stop_gradient((log_k, h, c))
     power = 1 + 1 / c
@@ -143,10 +157,9 @@ def bias_range(log_k, h, c, depth: float) -> tuple[Array, Array]:
     return low, jnp.minimum(by_rate, by_bias)
 
 
-def graded_legendre(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights on [0, 1]: Gauss-Legendre in t, u = sinh(gt)/sinh(g), denser near 0."""
+def graded_legendre(count: int) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Nodes u and weights on [0, 1]: Gauss-Legendre in t, u = sinh(gt)/sinh(g), which is denser near 0."""
     t, w = np.polynomial.legendre.leggauss(count)
     t = (1 + t) / 2
-    return np.sinh(_GRADING * t) / np.sinh(_GRADING), w / 2 * _GRADING * np.cosh(_GRADING * t) / np.sinh(
-        _GRADING
-    )
+    nodes = np.sinh(_GRADING * t) / np.sinh(_GRADING)
+    return nodes, w / 2 * _GRADING * np.cosh(_GRADING * t) / np.sinh(_GRADING)

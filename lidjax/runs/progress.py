@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from rich.console import Console
 from rich.progress import (
@@ -21,6 +21,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
+@runtime_checkable
 class Steps(Protocol[T_co]):
     """Steps of known number: a list, an array, or anything with a length that can be iterated once."""
 
@@ -28,6 +29,7 @@ class Steps(Protocol[T_co]):
     def __iter__(self) -> Iterator[T_co]: ...
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Shows the progress of a stage: called with its steps, returns them one by one.
 
@@ -35,7 +37,7 @@ class Progress(Protocol):
     that were completed by an earlier run and are not among `steps`.
     """
 
-    def __call__(self, stage: str, steps: Steps[Any], *, done: int = 0) -> Iterable[Any]: ...
+    def __call__(self, stage: str, steps: Steps[T], *, done: int = 0) -> Iterable[T]: ...
 
 
 def no_progress(stage: str, steps: Steps[T], *, done: int = 0) -> Iterable[T]:

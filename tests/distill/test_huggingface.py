@@ -10,7 +10,8 @@ from scipy.stats import chisquare
 from lidjax import InputError
 from lidjax.distill.gsm8k import read_gsm8k
 from lidjax.distill.run import run_distillation
-from lidjax.distill.spec import HuggingFace, Lora, distill_spec_from_dict
+from lidjax.distill.spec import distill_spec_from_dict
+from lidjax.distill.spec_tables import HuggingFace, Lora
 
 WANTED = "the Hugging Face route wants torch, transformers and peft: pip install -e '.[distill]'"
 torch, transformers, tokenizers, _ = (

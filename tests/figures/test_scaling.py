@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from lidjax import run_sweep, summarise
 from lidjax.errors import InputError
-from lidjax.figures import save, scaling_figure
+from lidjax.figures import save_figure, scaling_figure
 from lidjax.sweep import Fit, Model, SyntheticGrid, SyntheticSpec
 
 
@@ -63,7 +63,7 @@ def test_the_curves_shown_are_those_of_n_above_d(summary):
 
 
 def test_files_are_written_as_vector_and_raster(summary, tmp_path):
-    paths = save(scaling_figure(summary), tmp_path / "figures", "scaling")
+    paths = save_figure(scaling_figure(summary), tmp_path / "figures", "scaling")
     pdf, png = (Path(path).read_bytes()[:8] for path in paths)
     assert pdf.startswith(b"%PDF")
     assert png.startswith(b"\x89PNG")
@@ -72,4 +72,4 @@ def test_files_are_written_as_vector_and_raster(summary, tmp_path):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
-        save(Figure(), tmp_path / "file" / "figures", "x")
+        save_figure(Figure(), tmp_path / "file" / "figures", "x")

@@ -80,7 +80,7 @@ def test_the_curves_of_the_success_are_distributions(success):
 
 def test_what_cannot_be_drawn_is_said(results):
     two = SyntheticSpec(grid=dataclasses.replace(GRID, beta=(2.5, 4.0)))
-    with pytest.raises(InputError, match=r"one value each is wanted of beta \(2\)"):
+    with pytest.raises(InputError, match=r"several values of beta \(2\); allowed: one value of each"):
         plane_figure([run_sweep(two)])
 
 

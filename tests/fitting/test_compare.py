@@ -81,5 +81,5 @@ def test_a_curve_that_cannot_be_fitted_prefers_nothing_and_an_unknown_criterion_
     compared = compare_laws(K, padded(spoilt, MADE_FROM["two_tail"]))
     assert preferred_law(compared)[0] == "none fitted"
     assert preferred_law(compared)[1] == "two_tail"
-    with pytest.raises(InputError, match="by='dic'"):
+    with pytest.raises(InputError, match="by = 'dic'"):
         preferred_law(compared, "dic")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import linregress
 
+from lidjax.arrays import check_window
 from lidjax.fitting import FitStatus, describe_status, effective_exponent
 
 K = np.geomspace(1, 1e4, 33)
@@ -62,7 +63,14 @@ def test_two_points_are_too_few():
     assert "fewer usable points" in describe_status(fit.status)
 
 
-@pytest.mark.parametrize("window", [(10, 10), (0, 10), (100, 10), (1,), (np.nan, 5), "ab"])
+@pytest.mark.parametrize("window", [(10, 10), (0, 10), (100, 10), (1,), (np.nan, 5)])
 def test_a_window_that_is_none_is_refused(window):
     with pytest.raises(ValueError, match="window = "):
         effective_exponent(K, 1 / K, window=window)
+
+
+def test_text_is_no_window():
+    with pytest.raises(
+        ValueError, match="window = "
+    ):  # by itself: the run-time check of types would come first
+        check_window("ab")

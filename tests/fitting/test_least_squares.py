@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize
 from scipy.stats import chi2, f, t
 
-from lidjax.fitting.least_squares import best_of, least_squares
+from lidjax.fitting.least_squares import least_squares, lowest_minimum
 from lidjax.fitting.uncertainty import (
     covariance_from_hessian,
     critical_values,
@@ -59,12 +59,12 @@ def test_too_few_steps_are_not_called_convergence():
     assert not hasty.converged
 
 
-def test_best_of_takes_the_lower_of_two_minima_and_passes_over_nan():
+def test_lowest_minimum_takes_the_lower_of_two_minima_and_passes_over_nan():
     def wells(p):  # minima of p⁴ - 8p² + p: the lower one is at p < 0
         return jnp.sqrt(jnp.maximum(p**4 - 8 * p**2 + p + 100, 0.0))
 
     starts = jnp.asarray([[1.5], [-1.5], [jnp.nan]])
-    found = jax.jit(lambda s: best_of(wells, s, jnp.asarray([-5.0]), jnp.asarray([5.0])))(starts)
+    found = jax.jit(lambda s: lowest_minimum(wells, s, jnp.asarray([-5.0]), jnp.asarray([5.0])))(starts)
     assert found.point.params[0] == pytest.approx(-2.031, abs=1e-3)
 
 

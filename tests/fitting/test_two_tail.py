@@ -21,7 +21,7 @@ from scipy.optimize import least_squares
 
 from lidjax.errors import InputError
 from lidjax.fitting import FitStatus, describe_status, fit_stretched_two_tail, fit_two_tail
-from lidjax.fitting.two_tail import fit_curves_batch
+from lidjax.fitting.two_tail import fit_two_tail_batch
 
 CLEAR = two_tail(*TWO_TAIL)
 LEVEL_TOLERANCE = 4 * np.sqrt(0.95 * 0.05 / ROWS)  # 0.056: one false alarm in 16 000 for each coverage tested
@@ -233,10 +233,10 @@ def test_a_batch_equals_its_curves_one_by_one(clear):
 
 
 def test_new_values_of_any_setting_compile_nothing(clear):
-    before = fit_curves_batch._cache_size()
+    before = fit_two_tail_batch._cache_size()
     fit_two_tail(K * 1.1, noisy(CLEAR, 6), standard_error=0.1 * CLEAR, window=(20, 1e4), beta=1.9, level=0.8)
     fit_stretched_two_tail(K, noisy(CLEAR, 6), level=0.99)
-    assert fit_curves_batch._cache_size() == before
+    assert fit_two_tail_batch._cache_size() == before
 
 
 def test_float32_curves_give_float32_estimates():

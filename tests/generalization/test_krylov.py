@@ -151,5 +151,5 @@ def test_steps_and_the_choice_of_method():
     assert resolve_method("auto", 2048, 512, 1e-3) == "bartlett"
     with pytest.raises(ValueError, match="df₁"):
         resolve_method("krylov", 64, 512, 1e-9, **known)
-    with pytest.raises(ValueError, match="wants eigenvalues"):
+    with pytest.raises(ValueError, match="needs eigenvalues"):
         resolve_method("krylov", 2048, 512, 1e-3)

@@ -1,4 +1,4 @@
-"""‖η‖² of N labels: the fixed-cost split against exact sums, limit theorems and inverted characteristic functions."""
+"""‖η‖² of N labels: the fixed-cost sum against exact sums, limit theorems and inverted characteristic functions."""
 
 import functools
 
@@ -16,8 +16,8 @@ from lidjax.generalization.noise_norm import (
     mean_exceedances,
     noise_norm_squared,
     power_floor,
-    split_norm_squared,
     sum_of_many,
+    tail_and_bulk_norm_squared,
 )
 from lidjax.generalization.truncated_moments import gamma_moments, log_absolute_moment, power_moments
 
@@ -46,24 +46,24 @@ def exact_sum(key, n, beta, difficulty):
 
 @pytest.mark.parametrize("difficulty", PRIORS)
 @pytest.mark.parametrize("beta", BETAS)
-def test_split_against_the_exact_sum_at_the_largest_exact_size(beta, difficulty):
+def test_tail_and_bulk_against_the_exact_sum_at_the_largest_exact_size(beta, difficulty):
     exact = draw(exact_sum, EXACT_LABELS, beta, difficulty, 4000, seed=1)
-    split = draw(split_norm_squared, EXACT_LABELS, beta, difficulty, 40_000, seed=2)
-    assert stats.ks_2samp(exact, split).pvalue > ALARM / (len(BETAS) * len(PRIORS))
+    approximate = draw(tail_and_bulk_norm_squared, EXACT_LABELS, beta, difficulty, 40_000, seed=2)
+    assert stats.ks_2samp(exact, approximate).pvalue > ALARM / (len(BETAS) * len(PRIORS))
 
 
 @pytest.mark.parametrize("difficulty", PRIORS)
 def test_a_wrong_tail_index_is_caught(difficulty):
     exact = draw(exact_sum, EXACT_LABELS, 2.5, difficulty, 4000, seed=1)
-    split = draw(split_norm_squared, EXACT_LABELS, 2.6, difficulty, 40_000, seed=2)
-    assert stats.ks_2samp(exact, split).pvalue < 1e-6
+    approximate = draw(tail_and_bulk_norm_squared, EXACT_LABELS, 2.6, difficulty, 40_000, seed=2)
+    assert stats.ks_2samp(exact, approximate).pvalue < 1e-6
 
 
 @pytest.mark.parametrize("difficulty", PRIORS)
 def test_small_sums_are_the_labels_themselves(difficulty):
     """n below one block, and n that ends inside a block: as many terms as labels, each of the right law."""
     for n, size in ((1, 20_000), (300, 5_000)):
-        streamed = draw(noise_norm.streamed_norm_squared, n, 3.0, difficulty, size, seed=3)
+        streamed = draw(noise_norm.direct_norm_squared, n, 3.0, difficulty, size, seed=3)
         labels = sample_label_noise(
             jax.random.key(4), jnp.asarray(3.0), jnp.asarray(1.0), (size, n), difficulty
         )
@@ -75,7 +75,7 @@ def test_small_sums_are_the_labels_themselves(difficulty):
 @pytest.mark.parametrize("difficulty", PRIORS)
 def test_mean_where_it_exists(n, difficulty):
     """E‖η‖² = n E[1/τ] at β = 5, within 4 standard errors (false alarm 6e-5 a case)."""
-    draws = draw(split_norm_squared, n, 5.0, difficulty, 50_000, seed=5) / n
+    draws = draw(tail_and_bulk_norm_squared, n, 5.0, difficulty, 50_000, seed=5) / n
     expected = float(mean_inverse_precision(jnp.asarray(5.0), difficulty))
     assert abs(draws.mean() - expected) < 4 * draws.std() / np.sqrt(draws.size) + 1e-12
 
@@ -84,7 +84,7 @@ def test_mean_where_it_exists(n, difficulty):
 def test_infinite_mean_follows_the_stable_law(difficulty):
     """β = 1: P(η² > w) ~ c w^(-1/2), so n⁻² Σ η² → Lévy with scale π c²/2; at n = 1e15 the limit is reached."""
     c = 2 / np.pi * np.sqrt(2) if difficulty == "gamma" else np.sqrt(2 / np.pi)
-    draws = draw(split_norm_squared, 1e15, 1.0, difficulty, 50_000, seed=6) / 1e30
+    draws = draw(tail_and_bulk_norm_squared, 1e15, 1.0, difficulty, 50_000, seed=6) / 1e30
     assert stats.kstest(draws, stats.levy(scale=np.pi * c**2 / 2).cdf).pvalue > ALARM / 2
 
 
@@ -117,7 +117,7 @@ def test_kolmogorov_distance_sees_what_is_left_out(difficulty, monkeypatch):
 
 
 def kolmogorov_distance(n, beta, difficulty):
-    """sup |F_exact - F_split| over a grid, for Σ w of n labels (w as in `truncated_moments`)."""
+    """sup |F_exact - F_approximate| over a grid, for Σ w of n labels (w as in `truncated_moments`)."""
     a = beta / 2
     exceedances = float(mean_exceedances(jnp.asarray(a)))
     if difficulty == "gamma":
@@ -128,7 +128,7 @@ def kolmogorov_distance(n, beta, difficulty):
         log_tail = float(log_absolute_moment(jnp.asarray(a)))
         log_t = max((log_tail + np.log(n / exceedances)) / a, float(jnp.log(power_floor(n))))
         threshold = np.exp(log_t)
-        moments = power_moments(a, jnp.asarray(log_t))
+        moments = power_moments(jnp.asarray(a), jnp.asarray(log_t))
     tail = 1 - float(moments[0])
     mean, std = threshold * float(moments[1]), threshold * np.sqrt(n * float(moments[2]))
 
@@ -137,13 +137,13 @@ def kolmogorov_distance(n, beta, difficulty):
     one, exceed = characteristic(a, t, 0.0, difficulty), characteristic(a, t, threshold, difficulty)
     z = np.linspace(-9, 9, 401)
     mass = stats.norm.pdf(z) * (z[1] - z[0])
-    split = 0
+    approximate = 0
     for j in range(12 + 3 * int(np.ceil(exceedances))):
         below = np.asarray(sum_of_many(jnp.asarray(z), float(n - j), moments)) * threshold - n * mean
         bulk_sum = np.exp(1j * t[:, None] * below) @ mass
         log_binomial = -special.betaln(n - j + 1, j + 1) - np.log(n + 1)
-        split = split + np.exp(log_binomial + (n - j) * np.log1p(-tail)) * exceed**j * bulk_sum
-    difference = np.exp(n * np.log(one) - 1j * t * n * mean) - split
+        approximate = approximate + np.exp(log_binomial + (n - j) * np.log1p(-tail)) * exceed**j * bulk_sum
+    difference = np.exp(n * np.log(one) - 1j * t * n * mean) - approximate
     grid = np.concatenate([np.linspace(-6, 12, 181) * std, threshold * np.geomspace(0.1, 50, 60)])
     return max(abs(np.sum(weight * np.imag(np.exp(-1j * t * x) * difference)) / np.pi) for x in grid)
 
@@ -197,11 +197,11 @@ def surplus_effect(a, proposals, size=100_000):
 def test_exceedances_past_the_last_proposal_do_not_matter():
     """At β < 2 they are many and small beside the first; at β ≥ 2 there are none, in all but 3e-8 of the draws."""
     for a in (0.1, 0.25, 0.5):
-        assert surplus_effect(a, noise_norm._PROPOSALS) < 1e-6
+        assert surplus_effect(a, noise_norm.PROPOSALS) < 1e-6
     assert surplus_effect(0.5, 5) > 1e-4
     for a in (1.0, 8.0):  # thinning of the gamma prior makes up to 1/√(1-¼) times as many proposals
         mean = float(mean_exceedances(jnp.asarray(a))) / np.sqrt(0.75)
-        assert stats.poisson.sf(noise_norm._PROPOSALS, mean) < 3e-8
+        assert stats.poisson.sf(noise_norm.PROPOSALS, mean) < 3e-8
 
 
 def public_norm(key, n, beta, difficulty):
@@ -216,9 +216,9 @@ def test_one_key_serves_every_beta():
 
 
 def test_size_chooses_the_way():
-    """The public function sums up to EXACT_LABELS and splits above."""
+    """The public function sums the labels up to EXACT_LABELS, and takes tail and bulk above."""
     few, many = 1.0 * EXACT_LABELS, EXACT_LABELS + 1.0
-    for n, way in ((few, noise_norm.streamed_norm_squared), (many, split_norm_squared)):
+    for n, way in ((few, noise_norm.direct_norm_squared), (many, tail_and_bulk_norm_squared)):
         np.testing.assert_allclose(
             draw(public_norm, n, 2.5, "gamma", 3), draw(way, n, 2.5, "gamma", 3), rtol=1e-12
         )
@@ -227,16 +227,16 @@ def test_size_chooses_the_way():
 @pytest.mark.parametrize("difficulty", PRIORS)
 @pytest.mark.parametrize("beta", [1.0, 2.5, 6.0])
 def test_float32_in_law(beta, difficulty):
-    single = draw(split_norm_squared, 5e3, beta, difficulty, 20_000, seed=7, dtype=jnp.float32)
-    double = draw(split_norm_squared, 5e3, beta, difficulty, 20_000, seed=8)
+    single = draw(tail_and_bulk_norm_squared, 5e3, beta, difficulty, 20_000, seed=7, dtype=jnp.float32)
+    double = draw(tail_and_bulk_norm_squared, 5e3, beta, difficulty, 20_000, seed=8)
     assert stats.ks_2samp(single, double).pvalue > ALARM / 6
 
 
 @pytest.mark.parametrize("difficulty", PRIORS)
 def test_float32_and_float64_share_their_variates(difficulty):
     """One key, two precisions: the same draw to rounding, but for labels that rounding moves across the threshold."""
-    single = draw(split_norm_squared, 5e3, 2.5, difficulty, 20_000, seed=8, dtype=jnp.float32)
-    double = draw(split_norm_squared, 5e3, 2.5, difficulty, 20_000, seed=8)
+    single = draw(tail_and_bulk_norm_squared, 5e3, 2.5, difficulty, 20_000, seed=8, dtype=jnp.float32)
+    double = draw(tail_and_bulk_norm_squared, 5e3, 2.5, difficulty, 20_000, seed=8)
     assert np.mean(np.abs(single / double - 1) > 1e-5) < 1e-3
 
 

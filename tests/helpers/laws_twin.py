@@ -3,6 +3,20 @@
 import numpy as np
 from scipy.special import gammaln, log_ndtr
 
+PRIORS = ("gamma", "power")
+SETTINGS = [  # β, δ/σ, v
+    (2.5, 0.5, 1.0),
+    (2.5, 0.05, 0.1),
+    (4.0, 0.2, 0.5),
+    (10.0, 0.1, 0.1),
+    (0.5, 0.1, 0.1),
+]
+
+
+def model(beta, window, difficulty="gamma"):
+    """The model's arguments of a law in units where σ = 1, so that `window` is δ/σ."""
+    return {"beta": beta, "delta": window, "sigma_eta": 1.0, "difficulty": difficulty}
+
 
 def log_success(b, tau, window):
     """log s for bias b and window in units of σ: a difference of log Φ, or sinh(ah)/(ah) where that would cancel."""

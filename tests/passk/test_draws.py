@@ -9,15 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.literal_draws import first_hit, target_draw_first_success
 from scipy import stats
 
-from lidjax.passk.draws import (
-    draw_failure,
-    failure_from_first_success,
-    first_hit,
-    geometric_first_success,
-    target_draw_first_success,
-)
+from lidjax.passk.draws import draw_failure, failure_from_first_success, geometric_first_success
 from lidjax.passk.instances import instance_failure, log_miss_probability, sample_instances
 
 Z = 4.5
@@ -116,11 +111,6 @@ def test_a_million_draws_are_streamed():
     assert (
         np.abs(poisson_binomial_z(first, [100_000, 400_000, 1_000_000], np.full(100, np.log1p(-s)))).max() < Z
     )
-
-
-def test_no_draws_are_refused():
-    with pytest.raises(ValueError, match="max_draws=0 and block=256 must be at least 1"):
-        literal_draws(jax.random.key(0), jnp.zeros(1), jnp.ones(1), max_draws=0)
 
 
 def test_plain_monte_carlo_estimates_the_mean_of_powers_with_more_noise():

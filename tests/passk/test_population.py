@@ -13,7 +13,7 @@ from helpers.mpmath_failure import TABLE, Problem
 
 from lidjax.difficulty import sample_precision
 from lidjax.passk.population import COARSE, Rule, log_failure, pass_at_k_failure
-from lidjax.passk.success import log_window
+from lidjax.passk.success import log_success_and_miss
 
 # Tolerances on log L_inf, hence relative on L_inf; the worst case seen is beside each.
 VALUE = 1e-11  # 1.1e-12 over the table (power prior, k = 1, β = 20, δ/σ = 10)
@@ -100,7 +100,7 @@ def test_simulated_instances_agree():
     key_b, key_tau = jax.random.split(jax.random.key(3))
     tau = sample_precision(key_tau, jnp.array(2.5), (400_000,))
     bias = jnp.sqrt(0.3) * jax.random.normal(key_b, tau.shape)
-    log_miss = jax.jit(log_window)(jnp.abs(bias) * jnp.sqrt(tau), 0.5 * jnp.sqrt(tau))[1]
+    log_miss = jax.jit(log_success_and_miss)(jnp.abs(bias) * jnp.sqrt(tau), 0.5 * jnp.sqrt(tau))[1]
     k = jnp.array([1.0, 10.0, 100.0, 1000.0])
     terms = jnp.exp(k[:, None] * log_miss[None, :])
     expected = jnp.exp(failure(k, 0.3, 2.5, 0.5)[0])

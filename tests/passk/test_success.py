@@ -10,7 +10,7 @@ import pytest
 from jax.scipy.special import ndtr
 
 from lidjax.passk import success
-from lidjax.passk.success import log_window, mills_ratio
+from lidjax.passk.success import log_success_and_miss, mills_ratio
 
 success_probability = jax.jit(
     success.success_probability, static_argnames="log"
@@ -64,7 +64,7 @@ def worst(measured, exact):
 
 def test_log_success_and_log_failure_match_mpmath(points):
     a, h, exact = points
-    log_s, log_miss = jax.jit(log_window)(a, h)
+    log_s, log_miss = jax.jit(log_success_and_miss)(a, h)
     assert worst(log_s, [e.log_s for e in exact]) < LOG
     # log(1 - s) where it is a normal float; below that it is rightly 0, here or in mpmath's rounding.
     normal = jnp.array([i for i, e in enumerate(exact) if e.log_miss < -1e-300])
@@ -87,7 +87,7 @@ def test_plain_difference_of_normal_cdfs_fails_the_same_bound(points):
 
 def test_derivatives_of_log_success_match_mpmath(points):
     a, h, exact = points
-    by_a, by_h = jax.jit(jax.vmap(jax.grad(lambda a, h: log_window(a, h)[0], (0, 1))))(a, h)
+    by_a, by_h = jax.jit(jax.vmap(jax.grad(lambda a, h: log_success_and_miss(a, h)[0], (0, 1))))(a, h)
     assert worst(by_a, [e.by_a for e in exact]) < GRADIENT
     assert worst(by_h, [e.by_h for e in exact]) < GRADIENT
 

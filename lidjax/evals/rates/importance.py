@@ -3,22 +3,28 @@
 import numpy as np
 from jaxtyping import Float
 from scipy import special
-from scipy.stats import qmc
 
-POINTS = 1024  # a proposal
-NEARLY_NORMAL = 50.0  # degrees of freedom of a first proposal that has the prior's own shape
-FEWEST = 60.0  # weights are tempered until this many points count
+POINTS = 1024  # points of a proposal
+NEARLY_NORMAL = 50.0  # degrees of freedom of the first proposal, which has the shape of the prior
+FEWEST_EFFECTIVE = 60.0  # heuristic: weights are tempered until their effective sample size is this large
+
+Location = Float[np.ndarray, " d"]
+Factor = Float[np.ndarray, "d d"]
 
 
-def draw_t(location, factor, df: float, *, seed: int) -> Float[np.ndarray, "m d"]:
-    """POINTS quasi-random points of a multivariate t."""
-    sobol = qmc.Sobol(len(location) + 1, seed=seed)  # pyright: ignore[reportCallIssue]
+def draw_t(location: Location, factor: Factor, df: float, *, seed: int) -> Float[np.ndarray, "m d"]:
+    """POINTS quasi-random points of a multivariate t. `factor` is the Cholesky factor of its scale matrix."""
+    from scipy.stats import qmc  # here, because scipy.stats takes half a second to import
+
+    sobol = qmc.Sobol(len(location) + 1, seed=seed)  # pyright: ignore[reportCallIssue]  # renamed in newer SciPy
     uniform = sobol.random(POINTS)
     radius = np.sqrt(special.gammaincinv(df / 2, uniform[:, -1:]) * 2 / df)
     return location + (special.ndtri(uniform[:, :-1]) / radius) @ factor.T
 
 
-def log_t(points, location, factor, df: float) -> Float[np.ndarray, " m"]:
+def log_t(
+    points: Float[np.ndarray, "m d"], location: Location, factor: Factor, df: float
+) -> Float[np.ndarray, " m"]:
     """Log density of that multivariate t."""
     dim = len(location)
     square = np.sum(np.linalg.solve(factor, (points - location).T) ** 2, axis=0)
@@ -26,18 +32,22 @@ def log_t(points, location, factor, df: float) -> Float[np.ndarray, " m"]:
     return norm - np.sum(np.log(np.diag(factor))) - 0.5 * (df + dim) * np.log1p(square / df)
 
 
-def log_normal(x, mean, scale):
-    """Log density of independent normal variables, along the last axis."""
+def log_normal(
+    x: Float[np.ndarray, "... d"], mean: Float[np.ndarray, "... d"], scale: Float[np.ndarray, " d"]
+) -> Float[np.ndarray, "..."]:
+    """Log density of independent normal variables, summed over the last axis."""
     return -0.5 * np.sum(((x - mean) / scale) ** 2 + np.log(2 * np.pi * scale**2), axis=-1)
 
 
-def temper(log_weight) -> Float[np.ndarray, " m"]:
-    """Normalised weights, raised to the largest power ≤ 1 at which FEWEST points count: the next proposal is then
-    fitted to more than a lucky point or two."""
+def temper(log_weight: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+    """Normalised weights, raised to the largest power ≤ 1 with an effective sample size of FEWEST_EFFECTIVE.
+
+    Without it the next proposal is fitted to the one or two points that happen to lie best.
+    """
     low, high, power = 0.0, 1.0, 1.0
     for _ in range(20):
         weights = special.softmax(power * log_weight)
-        enough = 1 / np.sum(weights**2) >= FEWEST
+        enough = 1 / np.sum(weights**2) >= FEWEST_EFFECTIVE
         if enough and power == 1.0:
             return weights
         low, high = (power, high) if enough else (low, power)

@@ -1,8 +1,8 @@
 """The LID model as a likelihood of counts: P(c | n) = ∫ Binomial(c; n, S(B, τ)) dP(B) dP(τ).
 
-Three parameters: β, the intrinsic tail; c_δ = √(2/π) δ/σ, the tolerance; v = L_gen/σ², what training has not yet
-removed. The distribution of S is pushed from a product grid in (log τ, B/√v) onto a grid in logit s with a smooth
-kernel that is narrower than the likelihood of a hundred attempts.
+Three parameters: β, the intrinsic tail; c_δ = √(2/π) δ/σ, the tolerance; v = L_gen/σ², the generalisation loss in units
+of the label noise. The distribution of S on a product grid in (log τ, B/√v) is transferred to a grid in logit s with a
+smooth kernel that is narrower than the likelihood of a hundred attempts.
 """
 
 import math
@@ -14,21 +14,21 @@ from jaxtyping import Array, Float
 
 from lidjax.difficulty import log_precision_density
 from lidjax.evals.rates.families import Family
-from lidjax.evals.rates.quadrature import Grid
-from lidjax.passk.success import log_window
+from lidjax.evals.rates.quadrature import LogitGrid
+from lidjax.passk.success import log_success_and_miss
 
 LOG_TAU = np.linspace(-40.0, 4.4, 112)  # step 0.4, which is 0.2 in logit s where s ≈ c_δ √τ
 BIAS = np.linspace(0.0, 6.0, 19)  # |B|/√v
-BIAS_MASS = np.exp(-0.5 * BIAS**2) * np.where(BIAS == 0, 1.0, 2.0)
-BIAS_MASS /= BIAS_MASS.sum()
+BIAS_DENSITY = np.exp(-0.5 * BIAS**2) * np.where(BIAS == 0, 1.0, 2.0)  # both signs, so zero counts once
+BIAS_MASS = BIAS_DENSITY / BIAS_DENSITY.sum()
 BIN_WIDTH = 0.2
 BINS = np.arange(-235, 66) * BIN_WIDTH  # -47 to 13
 
 
-def lid_log_density(params: Float[Array, "3"], grid: Grid) -> Float[Array, " g"]:
+def lid_log_density(params: Float[Array, "3"], grid: LogitGrid) -> Float[Array, " g"]:
     """Log density of x = logit S under the LID model with the gamma prior, params = (log β, log c_δ, log v).
 
-    Rates below the grid (1e-20) are put on its first node, and likewise precisions below e^-40.
+    Rates below the grid (1e-20) are put on its first node, and precisions below e^-40 on the smallest one.
     """
     nodes, weights = jnp.asarray(grid.nodes), jnp.asarray(grid.weights)
     beta, c_delta, v = jnp.exp(params)
@@ -40,18 +40,21 @@ def lid_log_density(params: Float[Array, "3"], grid: Grid) -> Float[Array, " g"]
     root = jnp.exp(0.5 * log_tau)[:, None]
     a = root * jnp.sqrt(v) * jnp.asarray(BIAS)[None, :]
     h = jnp.broadcast_to(root * c_delta * math.sqrt(math.pi / 2), a.shape)
-    log_s, log_miss = log_window(a, h)
+    log_s, log_miss = log_success_and_miss(a, h)
     spread = deposit(log_s - log_miss, mass)
     density = jnp.interp(nodes, jnp.asarray(BINS), spread / BIN_WIDTH)
-    beyond = spread[0] + spread[1] - density[0] * weights[0]  # what the first bins hold is all below the grid
+    beyond = spread[0] + spread[1] - density[0] * weights[0]  # all mass of the first bins lies below the grid
     density = density.at[0].add(jnp.maximum(beyond, 0.0) / weights[0])
     density = jnp.maximum(density, 1e-200)
     return jnp.log(density) - jnp.log(jnp.sum(density * weights))
 
 
 def deposit(x: Float[Array, "t b"], mass: Float[Array, "t b"]) -> Float[Array, " bins"]:
-    """Share each mass among the four bins around its x by the cubic B-spline: twice differentiable in x, and the
-    same as convolving the density with that spline (standard deviation 0.58 of a bin)."""
+    """Distribute each mass over the four bins around its x by the cubic B-spline.
+
+    The result is twice differentiable in x, and equals the density convolved with that spline, whose standard deviation
+    is 0.58 of a bin.
+    """
     position = jnp.clip((x - BINS[0]) / BIN_WIDTH, 1.0, len(BINS) - 2.001)
     cell = jnp.floor(jax.lax.stop_gradient(position))
     t = position - cell
@@ -62,12 +65,12 @@ def deposit(x: Float[Array, "t b"], mass: Float[Array, "t b"]) -> Float[Array, "
 
 
 LID = Family(
-    "lid",
-    lid_log_density,
-    (-2.5, -12.0, -7.0),
-    (3.5, 3.0, 4.0),
-    ((0.0, -1.0, 0.0), (-1.0, -4.0, -3.0), (0.5, -3.5, 2.0)),
-    ("beta", "c_delta", "v"),
-    jnp.exp,
-    lambda params: jnp.exp(params[0]),
+    name="lid",
+    log_density=lid_log_density,
+    low=(-2.5, -12.0, -7.0),
+    high=(3.5, 3.0, 4.0),
+    starts=((0.0, -1.0, 0.0), (-1.0, -4.0, -3.0), (0.5, -3.5, 2.0)),
+    names=("beta", "c_delta", "v"),
+    natural=jnp.exp,
+    tail_index=lambda params: jnp.exp(params[0]),
 )

@@ -1,31 +1,37 @@
 """Maximum likelihood of a few parameters in a box, one data set at a time; vmap it over starts and data sets.
 
-Each step solves with the sum of outer products of the rows' scores in the Hessian's place (Berndt, Hall, Hall and
-Hausman 1974), plus a damping that falls on success and grows on failure (Levenberg-Marquardt). Only first
-derivatives, forward, are compiled: with exact Hessians one family took ten times as long to compile and was no
-more often converged.
+Each step uses the sum of outer products of the rows' scores instead of the Hessian (Berndt, Hall, Hall and Hausman
+1974), plus a damping that decreases on success and increases on failure (Levenberg-Marquardt). Only first derivatives,
+in forward mode, are compiled. With exact Hessians one family took ten times as long to compile and converged no more
+often.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-LONGEST_STEP = 2.0  # in any parameter; they are logarithms or logits
-HOPELESS = 1e8  # damping at which no step can be seen any more
+LONGEST_STEP = 2.0  # heuristic, in any parameter; they are logarithms or logits
+LARGEST_DAMPING = 1e8  # heuristic: beyond it a step is below the rounding error, and the search stops
+
+State: TypeAlias = tuple[Array, Array, Array, Array, Array, Array, Array, Array | int]
 
 
 class Maximum(NamedTuple):
-    """Parameters, log-likelihood, information (sum of outer products of scores), which bounds hold, and whether the
-    gradient along the free parameters vanished."""
+    """A maximum inside the box, or the best point found."""
 
     params: Float[Array, " p"]
+    """Parameters (p,)."""
     value: Float[Array, ""]
+    """Log-likelihood."""
     information: Float[Array, "p p"]
-    held: Bool[Array, " p"]
+    """Sum of the outer products of the scores."""
+    at_bound: Bool[Array, " p"]
+    """Whether each parameter is at an end of the box that the gradient points beyond."""
     converged: Bool[Array, ""]
+    """Whether the gradient along the free parameters vanished."""
 
 
 def maximise(
@@ -40,12 +46,12 @@ def maximise(
 ) -> Maximum:
     """Maximise Σ weights · log_rows(params) inside low ≤ params ≤ high.
 
-    Converged means that a full step along the free parameters would raise the log-likelihood by less than `tolerance`:
-    gᵀ H⁻¹ g ≤ tolerance, a thousandth of what a standard error is made of.
+    Converged means that a full step along the free parameters would raise the log-likelihood by less than `tolerance`,
+    gᵀ H⁻¹ g ≤ tolerance. One standard error changes it by a half.
     """
 
-    def evaluate(params):
-        def rows(x):
+    def evaluate(params: Array) -> tuple[Array, Array, Array]:
+        def rows(x: Array) -> tuple[Array, Array]:
             values = log_rows(x)
             return values, values
 
@@ -54,10 +60,12 @@ def maximise(
         information = jnp.matmul(weighted.T, jacobian, precision="highest")
         return jnp.sum(weights * values), jnp.sum(weighted, axis=0), information
 
-    def blocked(params, gradient):
+    def blocked(params: Array, gradient: Array) -> Array:
         return ((params <= low) & (gradient < 0)) | ((params >= high) & (gradient > 0))
 
-    def newton_step(params, gradient, information, damping):
+    def newton_step(
+        params: Array, gradient: Array, information: Array, damping: Array
+    ) -> tuple[Array, Array]:
         free = ~blocked(params, gradient)
         gradient = jnp.where(free, gradient, 0.0)
         scale = jnp.maximum(jnp.diagonal(information), 1e-8)
@@ -66,7 +74,7 @@ def maximise(
         step = jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(matrix), gradient)
         return step, jnp.sum(step * gradient)
 
-    def body(state):
+    def body(state: State) -> State:
         trial, params, value, gradient, information, damping, _, steps = state
         trial_value, trial_gradient, trial_information = evaluate(trial)
         better = trial_value > value
@@ -80,13 +88,14 @@ def maximise(
         trial = jnp.clip(params + jnp.clip(step, -LONGEST_STEP, LONGEST_STEP), low, high)
         return trial, params, value, gradient, information, damping, gain, steps + 1
 
-    def unfinished(state):
-        return (state[6] > tolerance) & (state[5] < HOPELESS) & (state[7] < max_steps)
+    def unfinished(state: State) -> Array:
+        damping, gain, steps = state[5:]
+        return (gain > tolerance) & (damping < LARGEST_DAMPING) & (steps < max_steps)
 
     start = jnp.clip(start, low, high)
     worst = jnp.asarray(-jnp.inf, start.dtype)
     damping = jnp.ones_like(worst)
-    # the start is the first trial, so that the likelihood stands in the compiled program once
+    # the start is the first trial, so that the compiled program holds the likelihood only once
     first = (
         start,
         start,

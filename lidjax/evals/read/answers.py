@@ -1,10 +1,13 @@
-"""Marking raw answers against a target, for logs that keep what the model said but not whether each was right."""
+"""Marking answers against a target, for logs that keep the texts but not whether each answer is correct."""
 
 import re
 from collections.abc import Callable
 
 NUMBER = re.compile(r"-?[$0-9.,]{2,}|-?[0-9]+")
 STRICT = re.compile(r"#### ?(-?[0-9.,]+)")
+
+Extractor = Callable[[str], str | None]
+"""Finds the answer in a text; None where there is none."""
 
 
 def strict_number(text: str) -> str | None:
@@ -20,7 +23,7 @@ def last_number(text: str) -> str | None:
 
 
 def boxed(text: str) -> str | None:
-    r"""What the last \boxed{...} holds, as MATH writes its answers; spaces do not count."""
+    r"""The content of the last \boxed{...}, as MATH writes its answers, without spaces."""
     start = text.rfind("\\boxed{")
     if start < 0:
         return None
@@ -38,10 +41,11 @@ def whole_text(text: str) -> str | None:
 
 
 def tidy(number: str) -> str:
+    """A number without separators, dollar signs and a final full stop."""
     return number.replace(",", "").replace("$", "").rstrip(".")
 
 
-EXTRACTORS: dict[str, Callable[[str], str | None]] = {
+EXTRACTORS: dict[str, Extractor] = {
     "strict-number": strict_number,
     "last-number": last_number,
     "boxed": boxed,
@@ -49,21 +53,21 @@ EXTRACTORS: dict[str, Callable[[str], str | None]] = {
 }
 
 
-def pattern_extractor(pattern: str) -> Callable[[str], str | None]:
-    """An extractor from a regular expression: its first group (or all of it) at the last match."""
+def pattern_extractor(pattern: str) -> Extractor:
+    """An extractor from a regular expression: its first group, or all of it, at the last match."""
     compiled = re.compile(pattern)
 
     def extract(text: str) -> str | None:
         match = None
-        for match in compiled.finditer(text):  # noqa: B007 - the last one is wanted
+        for match in compiled.finditer(text):  # noqa: B007 - the last match is wanted
             pass
         return None if match is None else tidy((match[1] if compiled.groups else match[0]).strip())
 
     return extract
 
 
-def is_right(extract: Callable[[str], str | None], answer: str, target: str) -> bool:
-    """Does the extracted answer equal the target: as extracted, as it stands, or as #### or boxed inside a solution?"""
+def is_correct(extract: Extractor, answer: str, target: str) -> bool:
+    """Whether the extracted answer equals the target: as extracted from it, as it is, or after #### or boxed in it."""
     given = extract(answer)
-    wanted = (extract(target), tidy(target.strip()), strict_number(target), boxed(target))
-    return given is not None and given in wanted
+    accepted = (extract(target), tidy(target.strip()), strict_number(target), boxed(target))
+    return given is not None and given in accepted

@@ -1,50 +1,71 @@
-"""Records with a list of verdicts, `is_corrects: [true, false, ...]`, as YAML (one problem a file), JSON or JSONL."""
+"""Records with a list `is_corrects: [true, false, ...]`, one a problem, as YAML, JSON or JSONL."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from lidjax.errors import InputError
+from lidjax.evals.read.reader import FileStart, Reader, ReadOptions
 from lidjax.evals.read.text import as_flag, json_lines, open_text
 from lidjax.evals.table import EvalData, Tally
 
 PROBLEM_KEYS = ("problem", "problem_id", "task_id", "orig_dset_idx", "id", "name", "idx", "index")
-CHUNK = 1 << 20
-GAP = re.compile(r"[\s,]*")
+CHUNK = 1 << 20  # characters read at a time from a large array
+SEPARATORS = re.compile(r"[\s,]*")
 
-Record = tuple[str, str, dict[str, Any]]  # where, problem if the record does not say, record
+Record = tuple[str, str, dict[str, Any]]
+"""Where the record is, the name of the problem if the record does not give one, and the record."""
 
 
-def read_correct_lists(path: Path, kind: str) -> EvalData:
-    """Counts from one file; `kind` is yaml, json or jsonl. The group is the file's folder."""
-    records = {"yaml": yaml_records, "json": json_records, "jsonl": line_records}[kind](path)
-    tally = Tally("is_corrects")
+def matches(start: FileStart) -> bool:
+    """YAML, a JSON array or document, or JSONL with `is_corrects` or nothing but records in its first record."""
+    if start.record is not None:
+        return "is_corrects" in start.record or is_mapping_of_records(start.record)
+    return start.syntax in ("yaml", "json")
+
+
+def is_mapping_of_records(content: Mapping[str, Any]) -> bool:
+    """Whether a document maps problems to records."""
+    return bool(content) and all(isinstance(value, dict) for value in content.values())
+
+
+def read(start: FileStart, options: ReadOptions) -> EvalData:
+    """Counts from one file. The group is the file's folder."""
+    path = start.path
+    if start.syntax == "yaml":
+        records = yaml_records(path)
+    elif start.record is not None and "is_corrects" in start.record:
+        records = line_records(path)
+    else:
+        records = json_records(path)
+    tally = Tally(READER.name)
     fields = {"folder": path.resolve().parent.name}
     seen: set[str] = set()
     for where, default, record in records:
-        verdicts = record.get("is_corrects")
-        if not isinstance(verdicts, list) or not verdicts:
-            raise InputError(f"{where}: 'is_corrects' must be a list with at least one verdict")
+        marks = record.get("is_corrects")
+        if not isinstance(marks, list) or not marks:
+            raise InputError(f"{where}: 'is_corrects' must be a list with at least one value")
         problem = next(
             (str(record[key]) for key in PROBLEM_KEYS if isinstance(record.get(key), str | int)), default
         )
         if problem in seen:
-            raise InputError(f"{where}: problem {problem!r} stands twice")
+            raise InputError(f"{where}: problem {problem!r} appears twice")
         seen.add(problem)
-        tally.add_attempts(fields, problem, (as_flag(value, where) for value in verdicts))
+        tally.add_attempts(fields, problem, (as_flag(value, where) for value in marks))
     if not seen:
         raise InputError(f"{path}: no records")
     return tally.finish()
 
 
 def yaml_records(path: Path) -> Iterator[Record]:
+    """Records of a YAML file."""
     try:
         import yaml
     except ImportError as error:
         raise InputError(f"{path}: reading YAML needs PyYAML; pip install 'lidjax[evals]'") from error
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # safe: builds plain values only
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a safe loader builds plain values only
     try:
         with open_text(path) as handle:
             content = yaml.load(handle, Loader=loader)
@@ -54,7 +75,7 @@ def yaml_records(path: Path) -> Iterator[Record]:
 
 
 def json_records(path: Path) -> Iterator[Record]:
-    """A list of records is read as a stream; any other JSON document as a whole."""
+    """Records of a JSON file. An array is read as a stream, any other document as a whole."""
     with open_text(path) as handle:
         first = handle.read(1)
         while first.isspace():
@@ -72,11 +93,11 @@ def json_records(path: Path) -> Iterator[Record]:
 
 
 def stream_array(handle: TextIO, path: Path) -> Iterator[Any]:
-    """The members of a JSON array whose opening bracket has been read, one at a time."""
+    """The members of a JSON array, one at a time, after its opening bracket has been read."""
     decoder = json.JSONDecoder()
     text, position, ended = "", 0, False
     while True:
-        position = GAP.match(text, position).end()  # type: ignore[union-attr]  # it matches the empty string
+        position = SEPARATORS.match(text, position).end()  # pyright: ignore[reportOptionalMemberAccess]  # it matches the empty string
         if text.startswith("]", position):
             return
         try:
@@ -95,6 +116,7 @@ def stream_array(handle: TextIO, path: Path) -> Iterator[Any]:
 
 
 def line_records(path: Path) -> Iterator[Record]:
+    """Records of a JSONL file."""
     for index, (where, record) in enumerate(json_lines(path)):
         yield where, str(index), record
 
@@ -102,7 +124,7 @@ def line_records(path: Path) -> Iterator[Record]:
 def named_records(
     content: Any, path: Path, where: str | None = None, name: str | None = None
 ) -> Iterator[Record]:
-    """One record, a list of them, or a mapping from problem to record."""
+    """The records in a value: one record, a list of them, or a mapping from problem to record."""
     where = where or str(path)
     if isinstance(content, dict) and "is_corrects" in content:
         yield where, name or path.stem, content
@@ -114,3 +136,6 @@ def named_records(
             yield from named_records(value, path, f"{where}, record {index}", str(index))
     else:
         raise InputError(f"{where}: no record with 'is_corrects'")
+
+
+READER = Reader("is_corrects", (".json", ".jsonl", ".yaml", ".yml"), matches, read)

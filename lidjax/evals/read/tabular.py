@@ -1,14 +1,15 @@
-"""Tables of counts, one row a problem: CSV, JSONL and Parquet with `problem, n, c` and columns that make groups."""
+"""Tables of counts, a row for each problem: CSV, JSONL and Parquet with `problem, n, c` and columns of groups."""
 
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from lidjax.errors import InputError
+from lidjax.errors import InputError, check_choice, unknown_name
+from lidjax.evals.read.reader import FileStart, Reader, ReadOptions
 from lidjax.evals.read.text import json_lines, open_text
-from lidjax.evals.table import EvalData, Label, Published, Tally, group_name
+from lidjax.evals.table import EvalData, FieldValue, GroupFields, PublishedPassAtK, Tally, group_name
 
 NAMES = {
     "problem": (
@@ -42,83 +43,100 @@ GROUP_COLUMNS = (
 WIDE_PASS = re.compile(r"pass[@_ -]?(?:at_?)?k?=?(\d+)", re.IGNORECASE)
 LONG_PASS = re.compile(r"pass[@_ -]?(?:at_?)?k", re.IGNORECASE)
 
-Row = tuple[str, Mapping[str, Any]]
+TableRow = tuple[str, Mapping[str, Any]]
+"""Where the row is, and its values by column."""
 
 
-def read_table(
-    path: Path, kind: str, columns: Mapping[str, str] | None = None, group: Sequence[str] | None = None
-) -> EvalData:
-    """Read a table of counts. `kind` is csv, jsonl or parquet; `columns` maps problem/n/c to the file's names.
+def matches(start: FileStart) -> bool:
+    """Parquet, text that is not JSON, and every JSONL file that is of no other format."""
+    return start.syntax in ("parquet", "csv", "jsonl")
 
-    Columns named in `group` (default: the known ones among model, params, tokens...) set groups apart; the others
-    are left aside, and a note says which. Columns pass@K, or a pair `k`, `pass@k`, are kept for the checks.
+
+def read(start: FileStart, options: ReadOptions) -> EvalData:
+    """Counts from one table. `options.columns` maps problem, n and c to the names in the file.
+
+    The columns in `options.group` define the groups; by default the known ones among model, params, tokens and so on.
+    Other columns are skipped, and a note names them. Columns pass@K, or a pair `k` and `pass@k`, are kept for the
+    checks.
     """
-    rows = {"csv": csv_rows, "jsonl": json_lines, "parquet": parquet_rows}[kind](path)
-    return read_rows(rows, path, kind, dict(columns or {}), group)
+    rows = {"csv": csv_rows, "jsonl": json_lines, "parquet": parquet_rows}[start.syntax](start.path)
+    return read_rows(rows, start.path, start.syntax, options)
 
 
-def read_rows(
-    rows: Iterable[Row], path: Path, kind: str, columns: dict[str, str], group: Sequence[str] | None
-) -> EvalData:
-    tally = Tally(kind)
-    names: dict[str, str] = {}
-    key_columns: list[str] = []
-    wide: dict[str, int] = {}
-    long: tuple[str, str] | None = None
-    seen: dict[tuple[tuple[tuple[str, Label], ...], str], tuple[int, int]] = {}
+class Columns(NamedTuple):
+    """What the columns of a table are for."""
+
+    names: dict[str, str]
+    """Name of the column of "problem", "n" and "c"."""
+    group: list[str]
+    """Columns that define groups."""
+    wide: dict[str, int]
+    """Columns of published pass@K, with their K."""
+    long: str | None
+    """Column of published pass@k whose k is in the column `k`."""
+
+
+def read_rows(rows: Iterable[TableRow], path: Path, syntax: str, options: ReadOptions) -> EvalData:
+    """Counts from the rows of a table."""
+    tally = Tally(syntax)
+    columns: Columns | None = None
+    seen: dict[tuple[GroupFields, str], tuple[int, int]] = {}
     for where, row in rows:
-        if not names:
-            names = find_columns(list(row), path, columns)
-            key_columns = find_groups(list(row), path, group, names)
-            wide = {name: int(match[1]) for name in row if (match := WIDE_PASS.fullmatch(name.strip()))}
-            value = next((name for name in row if LONG_PASS.fullmatch(name.strip())), None)
-            long = (value, "k") if value and "k" in row else None
-            aside = [
-                name
-                for name in row
-                if name not in (*names.values(), *key_columns, *wide, *(long or ()), None)
-            ]
-            if aside:
-                tally.notes.append(f"{path.name}: columns left aside: {', '.join(aside)} (--group uses them)")
+        if columns is None:
+            columns = assign_columns(list(row), path, options, tally)
+        names = columns.names
         try:
             problem, n, c = str(row[names["problem"]]), whole(row[names["n"]]), whole(row[names["c"]])
-            fields = {name: label(row[name]) for name in key_columns}
+            fields = {name: field_value(row[name]) for name in columns.group}
         except (KeyError, ValueError) as error:
             raise InputError(f"{where}: {error}") from error
-        key = (tuple(fields.items()), problem)
-        if long is not None and seen.get(key) == (n, c):
-            pass  # a table with one row for each k repeats the counts
-        else:
+        if columns.long is None:
             tally.add_counts(fields, problem, n, c, where)
-            seen[key] = (n, c) if long is not None else (0, 0)
-        ks = wide.items() if long is None else [(long[0], row.get("k"))]
-        for name, k in ks:
+            published = columns.wide.items()
+        else:  # a table with a row for each k repeats the counts
+            key = (tuple(fields.items()), problem)
+            if seen.get(key) != (n, c):
+                tally.add_counts(fields, problem, n, c, where)
+            seen[key] = (n, c)
+            published = [(columns.long, row.get("k"))]
+        for name, k in published:
             if row.get(name) not in (None, "") and k not in (None, ""):
-                tally.published.append(
-                    Published(group_name(fields), problem, n, c, whole(k), number(row[name], name, where))
-                )
-    if not names:
+                value = number(row[name], name, where)
+                tally.published.append(PublishedPassAtK(group_name(fields), problem, n, c, whole(k), value))
+    if columns is None:
         raise InputError(f"{path}: no rows")
     return tally.finish()
 
 
+def assign_columns(header: list[str], path: Path, options: ReadOptions, tally: Tally) -> Columns:
+    """What each column is for; a note names those that are skipped."""
+    names = find_columns(header, path, options.columns or {})
+    group = find_groups(header, path, options.group, names)
+    wide = {name: int(match[1]) for name in header if (match := WIDE_PASS.fullmatch(name.strip()))}
+    value = next((name for name in header if LONG_PASS.fullmatch(name.strip())), None)
+    long = value if value and "k" in header else None
+    used = {*names.values(), *group, *wide, *((long, "k") if long else ())}
+    skipped = [name for name in header if name not in used]
+    if skipped:
+        tally.notes.append(f"{path.name}: columns left aside: {', '.join(skipped)} (--group uses them)")
+    return Columns(names, group, wide, long)
+
+
 def find_columns(header: list[str], path: Path, columns: Mapping[str, str]) -> dict[str, str]:
-    """The file's names of problem, n and c; the user's mapping first, then the usual names."""
-    found = {}
-    lower = {name.strip().lower(): name for name in header if name is not None}
+    """Names of the columns of problem, n and c: those the user gave, else the usual ones."""
+    found: dict[str, str] = {}
+    lower = {name.strip().lower(): name for name in header}
     for wanted, usual in NAMES.items():
         if wanted in columns:
             if columns[wanted] not in header:
-                raise InputError(
-                    f"{path}: no column {columns[wanted]!r}; the columns are {', '.join(header)}"
-                )
+                raise unknown_name(f"{path}: column", columns[wanted], header)
             found[wanted] = columns[wanted]
             continue
         match = next((lower[name] for name in usual if name in lower), None)
         if match is None:
             raise InputError(
                 f"{path}: no column for {wanted!r}; the columns are {', '.join(header)}. "
-                f"Say which with --columns {wanted}=NAME"
+                f"Choose one with --columns {wanted}=NAME"
             )
         found[wanted] = match
     return found
@@ -127,15 +145,16 @@ def find_columns(header: list[str], path: Path, columns: Mapping[str, str]) -> d
 def find_groups(
     header: list[str], path: Path, group: Sequence[str] | None, names: Mapping[str, str]
 ) -> list[str]:
+    """Names of the columns that define groups."""
     if group is None:
         return [name for name in header if name in GROUP_COLUMNS and name not in names.values()]
-    missing = [name for name in group if name not in header]
-    if missing:
-        raise InputError(f"{path}: no column {missing[0]!r} to group by; the columns are {', '.join(header)}")
+    for name in group:
+        check_choice(f"{path}: column of --group", name, header)
     return list(group)
 
 
-def csv_rows(path: Path) -> Iterator[Row]:
+def csv_rows(path: Path) -> Iterator[TableRow]:
+    """Rows of a file with commas, semicolons or tabs between its columns."""
     with open_text(path) as handle:
         sample = handle.readline()
         delimiter = max(",;\t", key=sample.count)
@@ -146,14 +165,15 @@ def csv_rows(path: Path) -> Iterator[Row]:
                 where = f"{path}, line {reader.line_num}"
                 if None in row or None in row.values():
                     raise InputError(
-                        f"{where}: not as many fields as the header has ({len(reader.fieldnames or ())})"
+                        f"{where}: not as many fields as the {len(reader.fieldnames or ())} of the header"
                     )
                 yield where, row
         except csv.Error as error:
             raise InputError(f"{path}, line {reader.line_num}: not CSV ({error})") from error
 
 
-def parquet_rows(path: Path) -> Iterator[Row]:
+def parquet_rows(path: Path) -> Iterator[TableRow]:
+    """Rows of a Parquet file, a batch at a time."""
     try:
         import pyarrow.lib  # pyright: ignore[reportMissingImports]
         import pyarrow.parquet as parquet  # pyright: ignore[reportMissingImports]
@@ -170,10 +190,10 @@ def parquet_rows(path: Path) -> Iterator[Row]:
         raise InputError(f"{path}: not a whole Parquet file ({error})") from error
 
 
-def whole(value: Any) -> int:
+def whole(value: object) -> int:
     """A whole number from 12, 12.0, "12" or "1e4"; ValueError otherwise."""
     try:
-        result = float(value)
+        result = float(value)  # pyright: ignore[reportArgumentType]  # a TypeError is answered below
         if isinstance(value, bool) or result != int(result):
             raise ValueError
     except (TypeError, ValueError, OverflowError):
@@ -181,16 +201,20 @@ def whole(value: Any) -> int:
     return int(result)
 
 
-def number(value: Any, name: str, where: str) -> float:
+def number(value: object, name: str, where: str) -> float:
+    """A number; InputError otherwise."""
     try:
-        return float(value)
+        return float(value)  # pyright: ignore[reportArgumentType]  # a TypeError is answered below
     except (TypeError, ValueError):
         raise InputError(f"{where}: {name} = {value!r} is not a number") from None
 
 
-def label(value: Any) -> Label:
-    """Numbers stay numbers (training sizes are sorted by them), everything else is text."""
+def field_value(value: object) -> FieldValue:
+    """A number where the value is one (training sizes are sorted by it), else text."""
     try:
-        return float(value)
+        return float(value)  # pyright: ignore[reportArgumentType]  # a TypeError is answered below
     except (TypeError, ValueError):
         return str(value)
+
+
+READER = Reader("table", (".csv", ".tsv", ".parquet", ".jsonl"), matches, read)

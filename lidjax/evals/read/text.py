@@ -1,8 +1,8 @@
-"""Opening text files for reading line by line, plain or gzip, with the errors a broken file gives turned into words."""
+"""Opening text files, plain or gzip, and reading JSON lines; broken files give an InputError that says how."""
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,8 +13,8 @@ PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 @contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
-    """A UTF-8 text file (a byte-order mark is dropped); `.gz` is read through gzip."""
+def open_text(path: Path) -> Generator[TextIO, None, None]:
+    """A UTF-8 text file, without a byte-order mark. Files named `.gz` are decompressed."""
     try:
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rt", encoding="utf-8-sig", newline="") as handle:
@@ -24,28 +24,24 @@ def open_text(path: Path) -> Iterator[TextIO]:
     except EOFError as error:
         raise InputError(f"{path}: the gzip file is truncated") from error
     except gzip.BadGzipFile as error:
-        raise InputError(f"{path}: not a gzip file, whatever its name says") from error
+        raise InputError(f"{path}: named .gz, but not a gzip file") from error
 
 
 def read_head(path: Path, size: int = 8) -> bytes:
-    """The first bytes of a file that exists, is not empty and is no pickle."""
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder without logs this command can read")
+    """The first bytes of a file. InputError if it is empty or a pickle."""
     with open(path, "rb") as handle:
         head = handle.read(size)
     if not head:
         raise InputError(f"{path}: the file is empty")
     if head.startswith(PICKLE_STARTS):
         raise InputError(
-            f"{path}: a pickle. Reading one runs whatever code is in it; save the table as CSV or Parquet"
+            f"{path}: a pickle file. Reading one runs the code in it; save the table as CSV or Parquet instead"
         )
     return head
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(place, record) for each line of a JSONL file, read as a stream."""
+    """(where, record) for each line of a JSONL file, read as a stream. `where` names the file and line."""
     with open_text(path) as handle:
         for number, line in enumerate(handle, 1):
             if not line.strip():
@@ -66,11 +62,11 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def as_flag(value: Any, where: str) -> bool:
-    """True or False from a boolean, 0/1 or the words for them; anything else is an error, never a guess."""
+    """True or False from a boolean, 0 or 1, or text of these; anything else is an error."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float) and value in (0, 1):
         return bool(value)
     if isinstance(value, str) and value.strip().lower() in ("true", "false", "0", "1", "0.0", "1.0"):
         return value.strip().lower() in ("true", "1", "1.0")
-    raise InputError(f"{where}: {value!r} is neither right nor wrong; true/false or 1/0 is allowed")
+    raise InputError(f"{where}: {value!r} says neither correct nor wrong; allowed: true, false, 1, 0")

@@ -4,18 +4,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.eval_logs import draw_counts
 from scipy import integrate, optimize, special, stats
 
-from lidjax.evals.compare import fit_models, model_pass_at_k
 from lidjax.evals.rates.families import BETA, LOGISTIC, SCALED_BETA, TWO_TAIL, with_zero
 from lidjax.evals.rates.lid import LID
-from lidjax.evals.rates.likelihood import Table, fit_family, pad_rows, row_log_likelihood
-from lidjax.evals.rates.quadrature import FINE, count_rows
+from lidjax.evals.rates.likelihood import PaddedRows, fit_family, pad_rows, row_log_likelihood
+from lidjax.evals.rates.quadrature import FINE_GRID, count_rows
 from lidjax.passk import pass_at_k_failure
 
 N = np.full(31, 30)
 EVERY_COUNT = np.arange(31)
-
 
 compiled = jax.jit(row_log_likelihood, static_argnums=0)
 
@@ -23,7 +22,7 @@ compiled = jax.jit(row_log_likelihood, static_argnums=0)
 def log_probability(family, params, n, c):
     """log P(c | n) of each problem, through the tables the fits use."""
     rows = count_rows(n, c)
-    values = compiled(family, jnp.asarray(params), FINE, pad_rows(rows))
+    values = compiled(family, jnp.asarray(params), FINE_GRID, pad_rows(rows))
     return (np.asarray(values)[: len(rows.n)] + rows.log_scale)[rows.index]
 
 
@@ -96,22 +95,17 @@ def test_lid_without_a_success_is_the_models_failure_probability(beta, c_delta, 
 )
 def test_gradients_pass_through_the_quadrature(family, params):
     rows = count_rows(np.full(4, 30), np.array([0, 1, 4, 12]))
-    table = Table(*map(jnp.asarray, pad_rows(rows)))
+    padded = PaddedRows(*map(jnp.asarray, pad_rows(rows)))
 
     @jax.jit
     def total(params):
-        return jnp.sum(table.multiplicity * row_log_likelihood(family, params, FINE, table))
+        return jnp.sum(padded.multiplicity * row_log_likelihood(family, params, FINE_GRID, padded))
 
     point = jnp.array(params)
     slopes = jax.jit(jax.jacfwd(total))(point)
     step = 1e-4 * np.eye(len(point))
     differences = [(total(point + d) - total(point - d)) / 2e-4 for d in step]
     np.testing.assert_allclose(slopes, differences, rtol=1e-3, atol=1e-4)
-
-
-def draw_counts(seed, a, b, problems=128, n=100):
-    rng = np.random.default_rng(seed)
-    return np.full(problems, n), rng.binomial(n, rng.beta(a, b, problems))
 
 
 def test_the_maximum_is_the_one_a_slow_optimiser_finds():
@@ -135,28 +129,3 @@ def test_wald_intervals_of_the_beta_fit_cover():
         error = np.sqrt(np.linalg.inv(np.asarray(fit.information))[0, 0])
         covered += abs(float(fit.params[0]) - np.log(0.5)) < 1.645 * error
     assert covered >= 80
-
-
-EXTREMES = {
-    "none solved": (np.full(20, 30), np.zeros(20, int)),
-    "all solved": (np.full(20, 30), np.full(20, 30)),
-    "one problem": (np.array([30]), np.array([3])),
-}
-
-
-@pytest.mark.parametrize("case", EXTREMES)
-def test_extremes_are_fitted_or_said_not_to_be(case):
-    n, c = EXTREMES[case]
-    rows = count_rows(n, c)
-    for model in fit_models(rows, (BETA, with_zero(BETA))):
-        assert np.isfinite(float(model.fit.log_likelihood))
-        assert model.status != "ok"  # every one of these leaves a parameter at its edge
-        assert 0 <= model_pass_at_k(model.family, model.fit.params, rows, 1000)[0] <= 1
-
-
-def test_pass_at_k_of_a_model_is_the_mean_over_problems_of_their_posteriors():
-    n, c = draw_counts(3, 0.4, 8.0, problems=20)
-    rows = count_rows(n, c)
-    a, b, k = 0.4, 8.0, 500
-    direct = np.mean(-np.expm1(special.betaln(a + c, b + n - c + k) - special.betaln(a + c, b + n - c)))
-    assert model_pass_at_k(BETA, jnp.log(jnp.array([a, b])), rows, k)[0] == pytest.approx(direct, abs=1e-3)

@@ -1,0 +1,68 @@
+"""Options that `lidjax fit` and `lidjax backtest` share: which logs to read, and how."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lidjax.errors import InputError
+
+if TYPE_CHECKING:
+    from lidjax.evals import EvalData
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """The logs, as positional arguments."""
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a log, or a folder of logs")
+
+
+def add_shared_options(parser: argparse.ArgumentParser) -> None:
+    """Options of reading, the level of the intervals, and the form of the output."""
+    parser.add_argument("--pool", action="store_true", help="share the shape of the densities between groups")
+    parser.add_argument("--level", type=float, default=0.9, help="level of the intervals (default: 0.9)")
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        default=[],
+        metavar="NAME=COLUMN",
+        help="columns of a table: problem=ID n=SAMPLES c=CORRECT",
+    )
+    parser.add_argument("--group", nargs="*", metavar="COLUMN", help="columns of a table that define groups")
+    parser.add_argument("--scorer", help="scorer of an Inspect log")
+    parser.add_argument("--threshold", type=float, help="scores of an Inspect log from here on are correct")
+    parser.add_argument(
+        "--answer", help="how to find the answer in a harness log: a known marking or a regular expression"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+
+
+def whole_number(text: str) -> int:
+    """A whole number of 1 or more, such as 12 or 1e4; for `type=` of an argument."""
+    try:
+        value = int(float(text))
+    except (ValueError, OverflowError):
+        value = 0
+    if value < 1 or value != float(text):
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
+    return value
+
+
+def read_logs(args: argparse.Namespace) -> "EvalData":
+    """The counts in the logs that the arguments name."""
+    from lidjax.evals import read_evals
+
+    if not 0.5 <= args.level < 1:  # the library says so too, but only after the logs have been read
+        raise InputError(f"--level {args.level}: must be at least 0.5 and below 1")
+    columns: dict[str, str] = {}
+    for pair in args.columns:
+        name, separator, column = pair.partition("=")
+        if not separator or name not in ("problem", "n", "c"):
+            raise InputError(f"--columns {pair}: write problem=COLUMN, n=COLUMN or c=COLUMN")
+        columns[name] = column
+    return read_evals(
+        args.files,
+        columns=columns,
+        group=args.group,
+        scorer=args.scorer,
+        threshold=args.threshold,
+        answer=args.answer,
+    )

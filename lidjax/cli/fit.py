@@ -1,0 +1,79 @@
+"""`lidjax fit`: evaluation logs to forecasts of pass@K and tail indices."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from lidjax.cli.eval_options import add_files, add_shared_options, read_logs, whole_number
+
+
+def register(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "fit",
+        help="the hard tail of a model from its evaluation logs, and forecasts of pass@K",
+        description="Read evaluation logs (CSV, Parquet or JSONL of problem, n, c; Inspect; lm-evaluation-harness; "
+        "human-eval; is_corrects lists), check them, fit the distribution of success rates, forecast pass@K.",
+    )
+    add_files(parser)
+    parser.add_argument(
+        "--target", type=whole_number, nargs="+", metavar="K", help="attempts to forecast pass@K at"
+    )
+    parser.add_argument(
+        "--bootstrap",
+        choices=("problems", "attempts", "none"),
+        help="what intervals of the tail indices resample (default: problems for up to 4 groups, else none)",
+    )
+    parser.add_argument(
+        "--replicates", type=whole_number, default=200, help="bootstrap replicates (default: 200)"
+    )
+    parser.add_argument(
+        "--models",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="fit and compare all models (default: for up to 4 groups)",
+    )
+    parser.add_argument(
+        "--training", metavar="COLUMN", help="column of training size: tail index against it, Eq. 20"
+    )
+    parser.add_argument(
+        "--more",
+        type=whole_number,
+        help="further attempts whose worth is estimated (default: as many again)",
+    )
+    parser.add_argument("--figure", type=Path, metavar="DIR", help="write the figures into this folder")
+    add_shared_options(parser)
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, fit, draw and print; returns the exit code."""
+    from lidjax.cli.render.evals import print_fits
+    from lidjax.evals import fit_evals, group_by_training_size
+    from lidjax.runs import show_progress
+
+    data = read_logs(args)
+    if args.training:
+        group_by_training_size(data.groups, args.training)  # a wrong column is an error before the fit
+    fits = fit_evals(
+        data,
+        targets=args.target,
+        level=args.level,
+        pool=args.pool,
+        models=args.models,
+        bootstrap=args.bootstrap,
+        replicates=args.replicates,
+        more=args.more,
+        progress=show_progress,
+    )
+    training = fits.training(args.training) if args.training else []
+    figures: list[str] = []
+    if args.figure:
+        from lidjax import save_figure
+        from lidjax.figures import evaluation_figure, training_figure
+
+        figures = save_figure(evaluation_figure(fits), args.figure, "evaluations")
+        if training:
+            figures += save_figure(training_figure(training, args.training), args.figure, "training")
+    print_fits(fits, training, column=args.training, figures=figures, as_json=args.json)
+    return 0

@@ -1,0 +1,76 @@
+"""Checks of counts: each finds what it is for, and nothing in counts that are sound."""
+
+import numpy as np
+import pytest
+from helpers.eval_logs import make_group
+
+from lidjax.evals import EvalData, Group, PublishedPassAtK, batch_dispersion, check_evals
+
+BATCH = 8
+
+
+def group_of(rows):
+    """A group from the outcomes of its problems."""
+    outcomes = tuple(bytes(row) for row in rows)
+    n, c = np.array([len(row) for row in outcomes]), np.array([sum(row) for row in outcomes])
+    return Group("g", {}, tuple(map(str, range(len(rows)))), n, c, outcomes)
+
+
+def kinds(group, **how):
+    return [finding.kind for finding in check_evals(EvalData((group,), "by hand"), **how)]
+
+
+def stopped(rng, rates, most=6):
+    """Outcomes of sampling in batches until a success."""
+    rows = []
+    for rate in rates:
+        row = []
+        while not any(row) and len(row) < most * BATCH:
+            row += (rng.random(BATCH) < rate).astype(int).tolist()
+        rows.append(row)
+    return rows
+
+
+def test_sound_counts_have_no_finding():
+    rng = np.random.default_rng(0)
+    assert kinds(make_group("a")) == []
+    rows = [(rng.random(64) < rate).astype(int).tolist() for rate in rng.beta(0.5, 2, 40)]
+    assert kinds(group_of(rows), batch=BATCH) == []
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_sampling_that_stopped_at_a_success_is_found(ordered):
+    rng = np.random.default_rng(0)
+    group = group_of(stopped(rng, rng.beta(0.4, 8, 40)))
+    if not ordered:
+        group = Group(group.name, {}, group.problems, group.n, group.c)
+    assert "stopped_sampling" in kinds(group)
+
+
+def test_batches_that_share_their_luck_are_found():
+    rng = np.random.default_rng(0)
+    batches = [(rng.random(8) < 0.3).repeat(BATCH).astype(int).tolist() for _ in range(30)]
+    assert kinds(group_of(batches), batch=BATCH) == ["dependent_attempts"]
+    even = bytes([1] + [0] * (BATCH - 1)) * 8  # one success in every batch
+    found = batch_dispersion([even] * 30, BATCH)
+    assert found is not None
+    assert found.ratio < 0.1
+    assert batch_dispersion([bytes([1] * 64), bytes(64)], BATCH) is None  # one outcome says nothing
+
+
+def test_counts_that_bound_the_tail_from_one_side():
+    n = np.array([10, 10])
+    for c, kind in (([0, 0], "none_solved"), ([10, 10], "all_solved")):
+        assert kinds(Group("g", {}, ("a", "b"), n, np.array(c))) == [kind]
+    assert kinds(Group("g", {}, ("a",), n[:1], np.array([3]))) == ["one_problem"]
+
+
+def test_published_values_are_compared_with_the_counts():
+    def finding(n, c, k, value):
+        published = (PublishedPassAtK("g", "p", n, c, k, value),)
+        return [f.kind for f in check_evals(EvalData((), "csv", published=published))]
+
+    assert finding(10, 5, 2, 0.7778) == []
+    assert finding(10, 5, 2, 0.75) == ["published_biased"]  # 1 - (1 - c/n)^k
+    assert finding(10, 5, 20, 0.99) == ["published_beyond_n"]
+    assert finding(10, 0, 20, 1.0) == ["published_bug"]
