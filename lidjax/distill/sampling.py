@@ -13,8 +13,8 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from lidjax.distill.transformer import Adapters, Layer, Params, apply_block, keys_and_values, output_logits
 from lidjax.distill.vocabulary import END_ID, PAD_ID
 
-KeysValues = tuple[Float[Array, "*axes e"], Float[Array, "*axes e"]]
-"""Keys and values."""
+KeysValues = tuple[Array, Array]
+"""Keys and values; their last two axes are heads and the size of a head."""
 
 
 def sample_answers(

@@ -24,7 +24,7 @@ Adapters = dict[str, dict[str, Array]]
 """For each adapted matrix of the blocks, by its name, the factors `a` and `b` of all layers."""
 Layer = tuple[dict[str, Array], Adapters]
 """Weights and adapters of one layer."""
-Attended = tuple[Float[Array, "s h e"], Float[Array, "s h e"], Bool[Array, "t s"]]
+Attended = tuple[Float[Array, "_s h e"], Float[Array, "_s h e"], Bool[Array, "t _s"]]
 """Keys and values of s positions, and which of them each of t positions may attend to."""
 
 ADAPTED = ("query", "key", "value", "output", "up", "down")
