@@ -1,4 +1,4 @@
-"""`lidjax distill`: a teacher, students on N of its answers, pass@k of the students, and what LID says of it."""
+"""`lidjax distill`: a teacher, students trained on N of its answers, and how their pass@k follows the laws."""
 
 import argparse
 import time
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 ABOUT = """\
-A spec has [embedded] (models trained here in minutes, nothing to download) or [huggingface] (real models on GSM8K,
-needs `pip install 'lidjax[distill]'`); sweeps/distill.toml and sweeps/distill_quick.toml are two to start from.
+A spec has the table [embedded] (small models that are trained here in minutes, nothing to download) or [huggingface]
+(real models on GSM8K; needs `pip install 'lidjax[distill]'`). Specs to start from: sweeps/distill.toml and
+sweeps/distill_quick.toml.
 """
 
 
@@ -32,7 +33,11 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--out", help="folder or URL of the results (default: runs/NAME, after the spec's name)"
     )
-    parser.add_argument("--no-resume", action="store_true", help="start anew instead of resuming")
+    parser.add_argument(
+        "--no-resume",
+        action="store_true",
+        help="start anew instead of resuming: removes what --out holds of an earlier run",
+    )
     parser.add_argument("--no-plot", action="store_true", help="draw no figure")
     parser.add_argument(
         "--beside",
@@ -40,7 +45,7 @@ def register(commands: Any) -> None:
         nargs="+",
         default=[],
         metavar="JSONL",
-        help="repeated answers of other teachers, measured beside this one",
+        help="files with repeated answers of other teachers, which are measured beside this one",
     )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
@@ -58,7 +63,8 @@ def distill_command(args: argparse.Namespace) -> int:
     from lidjax.runs import ConsoleProgress, Stopped, open_location
 
     spec = read_spec(args, load_distill_spec)
-    others = _read_others(args.beside)  # a file that cannot be read is an error before the work starts
+    # before the work starts, so that a file that cannot be read costs no time
+    others = _read_others(args.beside)
     out = args.out or str(Path("runs") / spec.name)
     console = Console(stderr=True, quiet=args.quiet)
     console.print(f"lidjax distill: {spec.name} → {out}", highlight=False)
@@ -71,7 +77,9 @@ def distill_command(args: argparse.Namespace) -> int:
         command = shlex.join(
             word for word in [Path(sys.argv[0]).name, *sys.argv[1:]] if word != "--no-resume"
         )
-        console.print(f"stopped after a student; to resume:\n  {command}", highlight=False, soft_wrap=True)
+        console.print(
+            f"stopped after a complete step; to resume:\n  {command}", highlight=False, soft_wrap=True
+        )
         return 1
     seconds = time.perf_counter() - start
     data.attrs["spec"] = data.attrs["spec"] | {"fit": vars(spec.fit) | {"window": list(spec.fit.window)}}

@@ -1,8 +1,9 @@
-"""Final answers out of what a model wrote, and whether two of them agree.
+"""The final answer in what a model wrote, as a number.
 
-GSM8K's own form, "#### 18", comes first; then "the answer is ..."; then the last number of the text. Numbers may carry
-commas, a sign, a currency or unit, a percent sign, decimals, a fraction or a mixed fraction. Answers are compared as
-exact rationals, so 0.5, 1/2 and .50 are one, and units are not part of them: 50% and 50 are one, as in GSM8K's key.
+It is looked for after "####", the mark of GSM8K, then in a `\\boxed{...}`, then after "the answer is". Without these it
+is the last number of the text. A number may have commas, a sign, a currency, a unit or a percent sign, decimals, a
+fraction or a mixed fraction. Answers are exact rationals, so that 0.5, 1/2 and .50 are equal. Units are not part of
+them: 50% and 50 are equal, as in the answers of GSM8K.
 """
 
 import math
@@ -24,32 +25,34 @@ _MARKED = (
     re.compile(r"\\boxed\s?\{"),
     re.compile(r"\banswer(?:\s+is|\s*[:=])", re.IGNORECASE),
 )
-_LONGEST = 40  # digits; a model that repeats itself can write numbers of any length
+_MAX_CHARACTERS = 40
+"""Longest number that is read: a model that repeats itself can write numbers of any length."""
 
 
 def parse_answer(text: str) -> Fraction | None:
-    """The final answer in `text`, or None where there is none.
+    """The final answer in `text`, or None if there is none.
 
-    After a mark the first number counts; a mark with no number after it on its line gives None for "####" (the model
-    said where its answer is and gave none) and is passed over for the others. Without a mark the last number counts.
+    After a mark, the first number on its line is the answer, or the first one behind the last equals sign. A "####"
+    without a number gives None, because the model said where its answer is and gave none; other marks without a number
+    are ignored.
     """
     for index, mark in enumerate(_MARKED):
-        places = [match.end() for match in mark.finditer(text)]
-        if places:
-            line = text[places[-1] :].split("\n", 1)[0]
+        ends = [match.end() for match in mark.finditer(text)]
+        if ends:
+            line = text[ends[-1] :].split("\n", 1)[0]
             numbers = list(_numbers(line))
             if numbers or index == 0:
-                # "is 3 + 4 = 7": what stands after the last equals sign is the result
-                after = list(_numbers(line.rsplit("=", 1)[1])) if "=" in line else []
-                return (after or numbers or [None])[0]
+                # in "the answer is 3 + 4 = 7" the result is what follows the last equals sign
+                result = list(_numbers(line.rsplit("=", 1)[1])) if "=" in line else []
+                return (result or numbers or [None])[0]
     numbers = list(_numbers(text))
     return numbers[-1] if numbers else None
 
 
 def _numbers(text: str) -> Iterable[Fraction]:
-    """Every number of a text, in order; divisions by zero and absurd lengths are left out."""
+    """Every number of a text, in order. Divisions by zero and numbers that are too long are left out."""
     for match in _NUMBER.finditer(text):
-        if len(match[0]) > _LONGEST:
+        if len(match[0]) > _MAX_CHARACTERS:
             continue
         try:
             if match["whole"]:
@@ -62,21 +65,19 @@ def _numbers(text: str) -> Iterable[Fraction]:
 
 
 def _plain(number: str) -> Fraction:
+    """A number without sign or fraction, which may have commas."""
     return Fraction(number.replace(",", ""))
 
 
 def answer_values(texts: Iterable[str]) -> Float[np.ndarray, " m"]:
-    """Answers of many texts as float64, NaN where there is none. Equal rationals give equal floats."""
-    return np.array([_value(parse_answer(text)) for text in texts], dtype=np.float64)
-
-
-def _value(answer: Fraction | None) -> float:
-    if answer is None:
-        return math.nan
-    return float(answer)
+    """The answers in many texts as float64; NaN where there is none. Equal rationals give equal floats."""
+    return np.array(
+        [math.nan if answer is None else float(answer) for answer in map(parse_answer, texts)],
+        dtype=np.float64,
+    )
 
 
 def first_number(answers: Float[np.ndarray, "q m"]) -> Float[np.ndarray, " q"]:
-    """The first entry of each row that is a number; NaN where none is."""
-    place = np.argmax(np.isfinite(answers), axis=1)
-    return np.take_along_axis(answers, place[:, None], axis=1)[:, 0]
+    """The first entry of each row that is not NaN; NaN if all are."""
+    first = np.argmax(np.isfinite(answers), axis=1)
+    return np.take_along_axis(answers, first[:, None], axis=1)[:, 0]

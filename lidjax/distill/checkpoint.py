@@ -2,8 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +11,8 @@ import numpy as np
 from lidjax.runs.location import Location
 
 FOLDER = "work"
+Tree = TypeVar("Tree")
+"""A pytree of arrays."""
 
 
 class Checkpoints:
@@ -27,22 +28,23 @@ class Checkpoints:
         np.savez(buffer, *(np.asarray(leaf) for leaf in jax.tree.leaves(tree)))
         self.write(f"{name}.npz", buffer.getvalue())
 
-    def load(self, name: str, like: Any) -> Any | None:
-        """The pytree of this name, with the structure of `like`; None if there is none."""
+    def load(self, name: str, like: Tree) -> Tree | None:
+        """The pytree of this name, with the structure and the shapes of `like`.
+
+        None if there is none, if it has other shapes, or if its file is damaged: it is then computed again.
+        """
         content = self.read(f"{name}.npz")
         if content is None:
             return None
-        with np.load(io.BytesIO(content)) as file:
-            leaves = [jnp.asarray(file[f"arr_{i}"]) for i in range(len(file.files))]
-        return jax.tree.unflatten(jax.tree.structure(like), leaves)
-
-    def once(self, name: str, like: Any, make: Callable[[], Any]) -> Any:
-        """The pytree of this name; made by `make` and saved if there is none."""
-        found = self.load(name, like)
-        if found is None:
-            found = make()
-            self.save(name, found)
-        return found
+        shapes = [np.shape(leaf) for leaf in jax.tree.leaves(like)]
+        try:
+            with np.load(io.BytesIO(content)) as file:  # the file has a checksum for each array
+                leaves = [file[f"arr_{i}"] for i in range(len(file.files))]
+        except Exception:  # zipfile and NumPy raise exceptions of many kinds for a damaged file
+            return None
+        if [leaf.shape for leaf in leaves] != shapes:
+            return None
+        return jax.tree.unflatten(jax.tree.structure(like), [jnp.asarray(leaf) for leaf in leaves])
 
     def write_json(self, name: str, value: Any) -> None:
         """Replace the JSON file of this name."""

@@ -1,18 +1,20 @@
 """How much a teacher disagrees with itself, question by question, and the tail index of that.
 
-Two readings of LID's precision τ, whose near-zero index is β/2:
+Of the model's precision τ, whose tail index near zero is β/2, a teacher's repeated answers show two things.
 
-spread     the answers are numbers, with variance σ²/τ around their mean. P(spread > s) then falls like s^-β. Questions
-           have scales of their own, so the spread is relative: mean distance from the median over the median's size.
-agreement  the answers are labels. A question's chance q that two draws agree is the single-trial success of a student
-           that has become its teacher; P(q ≤ t) ~ t^β is the plateau that β_eff(N) would reach. One draw is held out as
-           the target and the others are attempts at it: counts like those of any evaluation log.
+spread     Answers are numbers with variance σ²/τ around their mean, so that P(spread > s) falls like s^-β. Because
+           questions have scales of their own, the spread is relative: the mean distance from the median, divided by
+           the size of the median.
+agreement  Answers are labels. The chance q that two answers to a question agree is the single-trial success of a
+           student that has become its teacher. P(q ≤ t) ~ t^β then has the β at which β_eff(N) would saturate. One
+           answer is taken as the target and the others are attempts at it, which gives counts like those of any
+           evaluation log.
 """
 
 import json
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,49 +22,53 @@ from jaxtyping import Float, Int
 from lidjax.distill.answers import answer_values
 from lidjax.errors import InputError
 
-HILL_SHARES = (
-    0.05,
-    0.1,
-    0.2,
-)  # of the questions: the tail that an index is read from; three, to see whether they agree
-FEWEST_IN_TAIL = 10
+TAIL_SHARES = (0.05, 0.1, 0.2)
+"""Shares of the questions that are read as the tail: three, to see whether their indices agree."""
+MIN_TAIL_SIZE = 10
+"""Fewest questions in a tail. A heuristic."""
 
 
 class Spread(NamedTuple):
-    """Relative spread of each question's answers; NaN with fewer than two numbers."""
+    """How far the answers to each question differ."""
 
     spread: Float[np.ndarray, " q"]
+    """Relative spread of the answers that are numbers; NaN with fewer than two of them."""
     disagreement: Float[np.ndarray, " q"]
-    """Unbiased chance that two draws differ; a draw without a number differs from everything."""
+    """Unbiased estimate of the chance that two answers differ; one without a number differs from every other."""
 
 
 class HillIndex(NamedTuple):
-    """Tail index from the largest `used` spreads (the share `share` of the questions), with a bootstrap interval."""
+    """Hill's estimate of a tail index, with its bootstrap interval."""
 
     share: float
+    """Share of the questions that is read as the tail."""
     used: int
+    """Number of questions in the tail."""
     value: float
     lower: float
     upper: float
 
 
 def measure_spread(answers: Float[np.ndarray, "q m"]) -> Spread:
-    """Spread and disagreement of `answers` (q, m), NaN where a draw gave no number."""
+    """Spread and disagreement of m answers to each question; NaN stands for an answer without a number."""
     count = np.sum(np.isfinite(answers), axis=1)
-    some = count >= 2
-    values = np.where(some[:, None], answers, 0.0)
-    middle = np.nanmedian(values, axis=1, keepdims=True)
-    distance = np.nanmean(np.abs(values - middle), axis=1)
-    # a median of 0 has no size: its question counts with a distance in units
-    size = np.where(middle[:, 0] == 0, 1.0, np.abs(middle[:, 0]))
+    enough = count >= 2
+    values = np.where(enough[:, None], answers, 0.0)
+    median = np.nanmedian(values, axis=1, keepdims=True)
+    distance = np.nanmean(np.abs(values - median), axis=1)
+    # a median of 0 has no size: the spread of its question is the distance itself
+    size = np.where(median[:, 0] == 0, 1.0, np.abs(median[:, 0]))
     draws = answers.shape[1]
-    same = np.sum(answers[:, :, None] == answers[:, None, :], axis=(1, 2)) - count
-    return Spread(np.where(some, distance / size, np.nan), 1 - same / (draws * (draws - 1)))
+    equal = np.sum(answers[:, :, None] == answers[:, None, :], axis=(1, 2)) - count
+    return Spread(np.where(enough, distance / size, np.nan), 1 - equal / (draws * (draws - 1)))
 
 
 def hill_index(values: Float[np.ndarray, " q"], count: int) -> float:
-    """Hill's estimate of the index a of P(value > x) ~ x^-a from the `count` largest (Hill 1975); NaN where ties or
-    zeros leave no tail."""
+    """Hill's estimate (1975) of a in P(value > x) ~ x^-a, from the `count` largest values.
+
+    NaN if ties or zeros leave no tail. `lidjax.features.tail_index` estimates 2a, has an exact interval and a test of
+    the power law, and refuses such tails; this estimate is one for each replicate of a bootstrap, and ties are common.
+    """
     ordered = np.sort(values)[::-1]
     if len(ordered) <= count or ordered[count] <= 0:
         return float("nan")
@@ -73,34 +79,39 @@ def hill_index(values: Float[np.ndarray, " q"], count: int) -> float:
 def spread_indices(
     spread: Float[np.ndarray, " q"], *, level: float = 0.95, replicates: int = 400, seed: int = 0
 ) -> list[HillIndex]:
-    """Hill's index at three tail shares, the interval by resampling questions."""
+    """Hill's index of the relative spread at each of TAIL_SHARES, with an interval from resampled questions.
+
+    Shares with too few questions are left out.
+    """
     values = spread[np.isfinite(spread)]
     rng = np.random.default_rng(seed)
     picked = (
         rng.integers(len(values), size=(replicates, len(values))) if len(values) else np.zeros((0, 0), int)
     )
-    edges = [(1 - level) / 2, (1 + level) / 2]
-    found = []
-    for share in HILL_SHARES:
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    indices: list[HillIndex] = []
+    for share in TAIL_SHARES:
         count = int(share * len(values))
-        if count < FEWEST_IN_TAIL:
+        if count < MIN_TAIL_SIZE:
             continue
-        repeats = np.array([hill_index(values[row], count) for row in picked])
-        sound = repeats[np.isfinite(repeats)]
-        lower, upper = np.quantile(sound, edges).tolist() if len(sound) else (np.nan, np.nan)
-        found.append(HillIndex(share, count, hill_index(values, count), lower, upper))
-    return found
+        resampled = np.array([hill_index(values[row], count) for row in picked])
+        known = resampled[np.isfinite(resampled)]
+        lower, upper = np.quantile(known, ends).tolist() if len(known) else (np.nan, np.nan)
+        indices.append(HillIndex(share, count, hill_index(values, count), lower, upper))
+    return indices
 
 
 def agreement_counts(
     answers: Float[np.ndarray, "q m"], *, seed: int = 0
 ) -> tuple[Int[np.ndarray, " p"], Int[np.ndarray, " p"]]:
-    """(n, c) of the teacher against itself: one draw that is a number is the target, the others are attempts.
+    """(n, c) of the teacher against itself: one answer that is a number is the target, the others are attempts.
 
-    The target is picked at random, so that the order in a file says nothing. Questions without a number are left out.
+    The target is picked at random, so that the order in a file does not matter. Questions without a number are left
+    out.
     """
     rng = np.random.default_rng(seed)
-    n, c = [], []
+    n: list[int] = []
+    c: list[int] = []
     for row in answers:
         numbers = np.flatnonzero(np.isfinite(row))
         if len(numbers):
@@ -111,24 +122,59 @@ def agreement_counts(
 
 
 def read_repeated_answers(path: str | Path) -> dict[str, Float[np.ndarray, "q m"]]:
-    """Repeated answers of a real teacher, by prompt style, from `jsonl`: `counts` {answer: times} a line, or lists of
-    answers (null where none) under any names but `gold`. Rows with fewer draws than the longest are filled with NaN."""
+    """Repeated answers of a teacher to many questions, from a `jsonl` file.
+
+    Each line is a question. Either it has `counts`, a table of answers and how often each was given, or it has lists of
+    answers (null where there is none), one for each prompt style; the names of the lists in the first line are the
+    styles. Answers are texts, which are parsed for their final number.
+
+    Args:
+        path: The file.
+
+    Returns:
+        For each prompt style an array of q questions and m answers, m being the largest number of answers to a
+        question. NaN stands for an answer without a number, and fills the rows of questions with fewer answers.
+        With `counts` the only style is `answers`.
+
+    Raises:
+        InputError: If the file cannot be read, or a line has no such answers.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from lidjax.distill import read_repeated_answers
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "teacher.jsonl")
+        ...     _ = path.write_text('{"short": ["#### 3", "4"]}\\n{"short": ["5", null]}\\n')
+        ...     answers = read_repeated_answers(path)
+        >>> answers["short"].tolist()
+        [[3.0, 4.0], [5.0, nan]]
+    """
     path = Path(path)
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, json.JSONDecodeError) as error:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        rows: list[dict[str, Any]] = [json.loads(line) for line in lines if line.strip()]
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as jsonl: {error}") from None
-    if rows and "counts" in rows[0]:
-        listed = {"answers": [list(Counter(row["counts"]).elements()) for row in rows]}
-    else:
-        names = [name for name, value in (rows[0] if rows else {}).items() if isinstance(value, list)]
-        listed = {name: [row[name] for row in rows] for name in names}
-    if not listed:
-        raise InputError(f"{path}: no line with `counts` or a list of answers")
+    first: Any = rows[0] if rows else {}
+    if not isinstance(first, dict):
+        raise InputError(f"{path}: each line must be a table with `counts` or with lists of answers")
+    styles = [name for name, value in first.items() if isinstance(value, list)]
+    if not styles and "counts" not in first:
+        raise InputError(f"{path}: the first line has neither `counts` nor a list of answers")
+    try:
+        if "counts" in first:
+            listed = {"answers": [list(Counter(row["counts"]).elements()) for row in rows]}
+        else:
+            listed = {name: [list(row[name]) for row in rows] for name in styles}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path}: every line must have the same `counts` or lists as the first ({error})"
+        ) from None
     return {name: _as_array(answers) for name, answers in listed.items()}
 
 
-def _as_array(answers: list[list[str | None]]) -> Float[np.ndarray, "q m"]:
+def _as_array(answers: list[list[Any]]) -> Float[np.ndarray, "q m"]:
+    """Answers to each question as an array, filled with NaN."""
     width = max(len(row) for row in answers)
     out = np.full((len(answers), width), np.nan)
     for i, row in enumerate(answers):

@@ -1,21 +1,30 @@
-"""A Hugging Face language model, seq2seq or causal: sampling, scoring, LoRA. Imports torch, transformers and peft."""
+"""A Hugging Face language model, encoder-decoder or causal: sampling, scoring, LoRA.
+
+Importing this module imports torch, transformers and peft.
+"""
+
+# pyright: reportUnknownParameterType=false, reportUntypedFunctionDecorator=false
+# (these packages are an extra: where they are not installed, none of their types are known)
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import peft  # pyright: ignore[reportMissingImports] - an extra, as the two below
+import peft  # pyright: ignore[reportMissingImports] - an extra, like the two below
 import torch  # pyright: ignore[reportMissingImports]
 import transformers  # pyright: ignore[reportMissingImports]
 
-from lidjax.distill.spec import HuggingFace, Lora
+from lidjax.distill.spec_tables import HuggingFace, Lora
 from lidjax.errors import InputError
 
-IGNORED = -100  # label of a token that does not count, as in every loss of transformers
+IGNORED = -100
+"""Label of a token that does not count, as in every loss of transformers."""
 CLIP = 1.0
+"""Largest norm of the gradient: the usual guard against a rare large step."""
 
 
 def pick_device(settings: HuggingFace) -> torch.device:
+    """The device that `settings` names. Raises InputError for a name that torch does not know."""
     if settings.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -25,6 +34,7 @@ def pick_device(settings: HuggingFace) -> torch.device:
 
 
 def pick_dtype(settings: HuggingFace, device: torch.device) -> torch.dtype:
+    """The precision that `settings` names, on `device`."""
     if settings.dtype == "auto":
         half = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if half else torch.float32
@@ -32,7 +42,7 @@ def pick_dtype(settings: HuggingFace, device: torch.device) -> torch.dtype:
 
 
 class LanguageModel:
-    """A model with its tokenizer. All methods take plain text."""
+    """A model with its tokenizer. Its methods take and return plain text."""
 
     def __init__(self, name: str, settings: HuggingFace):
         self.settings = settings
@@ -55,42 +65,44 @@ class LanguageModel:
         self.model = model.to(self.device).eval()
 
     def prompt_ids(self, question: str) -> list[int]:
-        """The tokens of the prompt, the last ones of a question that is too long."""
+        """The tokens of the prompt; of one that is too long, the last."""
         text = self.settings.prompt.replace("{question}", question)
         ids = self.tokenizer(text, add_special_tokens=self.seq2seq)["input_ids"]
         return ids[-self.settings.max_question_tokens :]
 
     def answer_ids(self, answer: str) -> list[int]:
+        """The tokens of an answer with its end; of one that is too long, the first."""
         ids = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
         return [*ids[: self.settings.max_answer_tokens - 1], self.tokenizer.eos_token_id]
 
     def sample(
         self, questions: Sequence[str], *, draws: int, temperature: float, seed: int
     ) -> list[list[str]]:
-        """`draws` answers to each question; temperature 0 is greedy (and one draw). No truncation of the distribution.
+        """`draws` answers to each question, from the distribution without truncation; temperature 0 is greedy.
 
-        The answers depend on `seed` and on huggingface.generate_batch, which cuts the work.
+        The answers depend on `seed`, and on huggingface.generate_batch, which says how many are sampled side by side.
         """
         torch.manual_seed(seed)
-        together = min(draws, self.settings.generate_batch)
-        rows = max(1, self.settings.generate_batch // together)
+        draws_at_once = min(draws, self.settings.generate_batch)
+        questions_at_once = max(1, self.settings.generate_batch // draws_at_once)
         answers: list[list[str]] = [[] for _ in questions]
-        for start in range(0, len(questions), rows):
-            part = questions[start : start + rows]
-            left = draws
-            while left > 0:
-                count = min(together, left)
+        for start in range(0, len(questions), questions_at_once):
+            part = questions[start : start + questions_at_once]
+            missing = draws
+            while missing > 0:
+                count = min(draws_at_once, missing)
                 for index, text in enumerate(self._generate(part, count, temperature)):
                     answers[start + index // count].append(text)
-                left -= count
+                missing -= count
         return answers
 
     @torch.no_grad()
     def _generate(self, questions: Sequence[str], count: int, temperature: float) -> list[str]:
+        """`count` answers to each question, in one batch; the answers to a question follow each other."""
         ids, mask = self._pad([self.prompt_ids(q) for q in questions], left=not self.seq2seq)
-        how: dict[str, Any] = {"do_sample": False}
+        method: dict[str, Any] = {"do_sample": False}
         if temperature > 0:
-            how = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+            method = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
         out = self.model.generate(
             input_ids=ids,
             attention_mask=mask,
@@ -98,7 +110,7 @@ class LanguageModel:
             num_return_sequences=count,
             max_new_tokens=self.settings.max_answer_tokens,
             pad_token_id=self.tokenizer.pad_token_id,
-            **how,
+            **method,
         )
         new = out if self.seq2seq else out[:, ids.shape[1] :]
         return self.tokenizer.batch_decode(new, skip_special_tokens=True)
@@ -117,7 +129,10 @@ class LanguageModel:
         )[0]
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
-    def _pad(self, rows: list[list[int]], *, left: bool = False, fill: int | None = None):
+    def _pad(
+        self, rows: list[list[int]], *, left: bool = False, fill: int | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows of ids padded to the same width with `fill` (by default the padding token), and the attention mask."""
         width = max(len(row) for row in rows)
         fill = self.tokenizer.pad_token_id if fill is None else fill
         blank = [[fill] * (width - len(row)) for row in rows]
@@ -137,7 +152,7 @@ class LanguageModel:
 
     @torch.no_grad()
     def loss(self, questions: Sequence[str], answers: Sequence[str], *, temperature: float = 1.0) -> float:
-        """Mean cross-entropy of whole answers, nats an answer."""
+        """Mean cross-entropy of whole answers, in nats an answer."""
         total, size = 0.0, max(1, self.settings.generate_batch // 4)
         for start in range(0, len(questions), size):
             batch = self.batch(questions[start : start + size], answers[start : start + size])
@@ -145,7 +160,7 @@ class LanguageModel:
         return total / max(1, len(questions))
 
     def adapt(self, questions: Sequence[str], answers: Sequence[str], lora: Lora, *, seed: int) -> bool:
-        """Put a LoRA adapter on the model's default matrices and train it; False where it diverged."""
+        """Put a LoRA adapter on the model's default matrices and train it; returns False if the training diverged."""
         torch.manual_seed(seed)
         task = peft.TaskType.SEQ_2_SEQ_LM if self.seq2seq else peft.TaskType.CAUSAL_LM
         config: Any = peft.LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=0.0, task_type=task)  # pyright: ignore[reportArgumentType]
@@ -182,8 +197,9 @@ class LanguageModel:
         return True
 
     def save_adapter(self, folder: Path) -> None:
+        """Write the adapter as files of peft."""
         self.model.save_pretrained(folder)
 
     def drop_adapter(self) -> None:
-        """Back to the base model, whose weights were never touched."""
+        """Return to the base model, whose weights were never changed."""
         self.model = self.model.unload()

@@ -1,17 +1,20 @@
-"""Many answers to one question: the question is read once, then every attempt writes its tokens side by side.
+"""Many answers to one question: the question is read once, then all attempts write their tokens side by side.
 
 Keys and values of the question are computed once and shared by all attempts; each attempt keeps those of its own
-answer. The loop has a fixed length, an answer's largest: an attempt that has ended goes on with padding.
+answer. The loop has a fixed length, that of the longest answer. An attempt that has ended goes on with padding.
 """
 
 from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
-from lidjax.distill.transformer import Params, keys_and_values, read_out, transform
+from lidjax.distill.transformer import Adapters, Layer, Params, apply_block, keys_and_values, output_logits
 from lidjax.distill.vocabulary import END_ID, PAD_ID
+
+KeysValues = tuple[Array, Array]
+"""Keys and values; their last two axes are heads and the size of a head."""
 
 
 def sample_answers(
@@ -19,7 +22,7 @@ def sample_answers(
     params: Params,
     question: Int[Array, " p"],
     temperature: Float[Array, " a"],
-    adapters: Params,
+    adapters: Adapters,
     scale: Float[Array, ""],
     *,
     heads: int,
@@ -27,46 +30,54 @@ def sample_answers(
 ) -> Int[Array, "a r"]:
     """One answer of `length` tokens for each entry of `temperature`; temperature 0 is greedy.
 
-    The distribution of a token is softmax(logits/temperature), untruncated. All attempts are independent.
+    A token is drawn from softmax(logits/temperature), without truncation. All attempts are independent.
     """
-    place = jnp.arange(question.shape[0], dtype=jnp.int32)
-    seen = (place[None, :] <= place[:, None]) & (question != PAD_ID)[None, :]
+    position = jnp.arange(question.shape[0], dtype=jnp.int32)
+    seen = (position[None, :] <= position[:, None]) & (question != PAD_ID)[None, :]
     x = params["embed"][question] + params["position"][: question.shape[0]]
 
-    def read(x, layer):
-        held = keys_and_values(layer, x, scale, heads)
-        return transform(layer, x, scale, [(*held, seen)], heads), held
+    def read(x: Float[Array, "p d"], layer: Layer) -> tuple[Array, tuple[Array, Array]]:
+        keys, values = keys_and_values(layer, x, scale, heads)
+        return apply_block(layer, x, scale, [(keys, values, seen)], heads), (keys, values)
 
     layers = (params["blocks"], adapters)
-    x, held = jax.lax.scan(read, x, layers)
-    first = read_out(params, x[-1:])[0]
+    x, of_question = jax.lax.scan(read, x, layers)
+    first = output_logits(params, x[-1:])[0]
 
     count, (depth, width) = temperature.shape[0], params["blocks"]["norm_mlp"].shape
-    own = jnp.zeros((2, depth, length, count, heads, width // heads), x.dtype)
-    attempt = partial(_choose, temperature=temperature)
+    of_answers = jnp.zeros((2, depth, length, count, heads, width // heads), x.dtype)
+    choose = partial(_choose, temperature=temperature)
 
-    def write(state, step):
-        own, out, ended = state
-        token = jnp.where(ended, PAD_ID, attempt(jax.random.fold_in(key, step), out))
+    def write(
+        state: tuple[Array, Array, Bool[Array, " a"]], step: Int[Array, ""]
+    ) -> tuple[tuple[Array, Array, Array], Array]:
+        of_answers, out, ended = state
+        token = jnp.where(ended, PAD_ID, choose(jax.random.fold_in(key, step), out))
         ended = ended | (token == END_ID)
         x = params["embed"][token] + params["position"][question.shape[0] + step][None, :]
 
-        def layer_step(x, layer):
-            weights, shared, (mine_k, mine_v) = layer
-            new_k, new_v = keys_and_values(weights, x, scale, heads)
-            mine_k, mine_v = mine_k.at[step].set(new_k), mine_v.at[step].set(new_v)
-            filled = jnp.arange(length, dtype=jnp.int32) <= step
+        def layer_step(
+            x: Float[Array, "a d"], layer: tuple[Layer, KeysValues, KeysValues]
+        ) -> tuple[Array, tuple[Array, Array]]:
+            weights, shared, (own_keys, own_values) = layer
+            new_keys, new_values = keys_and_values(weights, x, scale, heads)
+            own_keys, own_values = own_keys.at[step].set(new_keys), own_values.at[step].set(new_values)
+            written = jnp.arange(length, dtype=jnp.int32) <= step
 
-            def one(x, k, v):  # one attempt sees the question, and its own answer so far
-                remembered = [(*shared, seen[-1:]), (k, v, filled[None, :])]
-                return transform(weights, x[None, :], scale, remembered, heads)[0]
+            def one_attempt(
+                x: Float[Array, " d"], keys: Float[Array, "r h e"], values: Float[Array, "r h e"]
+            ) -> Float[Array, " d"]:
+                # an attempt sees the question, and its own answer so far
+                attended = [(*shared, seen[-1:]), (keys, values, written[None, :])]
+                return apply_block(weights, x[None, :], scale, attended, heads)[0]
 
-            return jax.vmap(one, in_axes=(0, 1, 1))(x, mine_k, mine_v), (mine_k, mine_v)
+            x = jax.vmap(one_attempt, in_axes=(0, 1, 1))(x, own_keys, own_values)
+            return x, (own_keys, own_values)
 
-        x, held_own = jax.lax.scan(layer_step, x, (layers, held, (own[0], own[1])))
-        return (jnp.stack(held_own), read_out(params, x), ended), token
+        x, new = jax.lax.scan(layer_step, x, (layers, of_question, (of_answers[0], of_answers[1])))
+        return (jnp.stack(new), output_logits(params, x), ended), token
 
-    start = (own, jnp.broadcast_to(first, (count, first.shape[0])), jnp.zeros(count, bool))
+    start = (of_answers, jnp.broadcast_to(first, (count, first.shape[0])), jnp.zeros(count, bool))
     _, tokens = jax.lax.scan(write, start, jnp.arange(length, dtype=jnp.int32))
     return tokens.T
 
@@ -74,8 +85,8 @@ def sample_answers(
 def _choose(
     key: Key[Array, ""], logits: Float[Array, "a v"], *, temperature: Float[Array, " a"]
 ) -> Int[Array, " a"]:
-    """A token for each attempt: drawn, or the likeliest where the temperature is 0."""
-    warm = temperature > 0
-    scaled = logits / jnp.where(warm, temperature, 1.0)[:, None]
+    """A token for each attempt: drawn, or the likeliest one where the temperature is 0."""
+    is_drawn = temperature > 0
+    scaled = logits / jnp.where(is_drawn, temperature, 1.0)[:, None]
     drawn = jax.random.categorical(key, scaled, axis=-1)
-    return jnp.where(warm, drawn, jnp.argmax(logits, axis=-1)).astype(jnp.int32)
+    return jnp.where(is_drawn, drawn, jnp.argmax(logits, axis=-1)).astype(jnp.int32)

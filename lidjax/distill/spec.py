@@ -1,203 +1,53 @@
-"""Specs of the teacher-student experiment, read from TOML: [embedded] runs anywhere, [huggingface] runs real models."""
+"""Specs of the teacher-student experiment, read from TOML.
+
+A spec has the table [embedded], for small models that are trained here, or [huggingface], for real models.
+"""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from lidjax.arrays import check_window
+from lidjax.distill.spec_tables import Embedded, Evaluation, Fit, Grid, HuggingFace, Lora, Problems, Run
 from lidjax.errors import InputError
-from lidjax.sweep.spec import check_axis, check_choices, check_name, require
+from lidjax.sweep.spec import check_name, require
 from lidjax.sweep.spec_file import build, read_toml, spec_to_dict
 
 
 @dataclass(frozen=True)
-class Problems:
-    """Arithmetic word problems; every value is the upper end of what a problem draws."""
-
-    steps: int = 4
-    """Operations, 1 to this."""
-    operand: int = 20
-    """Size of the operands: each problem draws its own limit, log-uniform from 2 to this."""
-    distractors: int = 2
-    """Statements about another thing, 0 to this."""
-    solution: Literal["steps", "answer"] = "steps"
-    """What models write: the result of each step and then the answer, or the answer alone."""
-
-    def __post_init__(self) -> None:
-        check_choices(self, "problems")
-        require(1 <= self.steps <= 12, "problems.steps", self.steps, "from 1 to 12")
-        require(2 <= self.operand <= 99, "problems.operand", self.operand, "from 2 to 99")
-        require(0 <= self.distractors <= 12, "problems.distractors", self.distractors, "from 0 to 12")
-
-
-@dataclass(frozen=True)
-class Network:
-    """A small causal transformer and how it is trained on the ground truth."""
-
-    width: int = 64
-    layers: int = 2
-    heads: int = 4
-    steps: int = 4000
-    """Steps of Adam; the learning rate rises for a twentieth of them and falls linearly to 0."""
-    batch: int = 64
-    learning_rate: float = 3e-3
-    rows: int = 60_000
-    """Problems drawn to train on; none of them is held out or shown to a student."""
-
-    def __post_init__(self) -> None:
-        for name in ("width", "layers", "heads", "steps", "batch", "rows"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        require(self.width % self.heads == 0, "heads", self.heads, f"a divisor of width = {self.width}")
-        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "greater than 0")
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """The embedded route: pure JAX, no download, no GPU."""
-
-    teacher: Network = field(default_factory=Network)
-    student: Network = field(default_factory=lambda: Network(width=48, steps=1500))
-    base_steps: int = 1
-    """problems.steps of what the student's base is pretrained on (at most problems.steps)."""
-    base_distractors: int = 0
-    """problems.distractors of what the student's base is pretrained on."""
-
-    def __post_init__(self) -> None:
-        require(self.base_steps >= 1, "embedded.base_steps", self.base_steps, "at least 1")
-        require(self.base_distractors >= 0, "embedded.base_distractors", self.base_distractors, "at least 0")
-
-
-@dataclass(frozen=True)
-class HuggingFace:
-    """The Hugging Face route: models by name on the hub or by local path. The defaults are the paper's."""
-
-    teacher: str = "google/flan-t5-xl"
-    student: str = "google/flan-t5-small"
-    train: str = "hub"
-    """GSM8K training questions: a `jsonl` with `question` and `answer` a line, or `hub`."""
-    test: str = "hub"
-    """Held-out questions, likewise."""
-    prompt: str = "Question: {question}\nAnswer step by step, and end with #### and the number.\n"
-    """What a model reads; {question} is replaced."""
-    max_question_tokens: int = 384
-    max_answer_tokens: int = 256
-    device: str = "auto"
-    """`auto` takes a GPU when there is one; else a device of torch, such as cpu or cuda:0."""
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """`auto` takes bfloat16 on a GPU that has it, float32 elsewhere."""
-    generate_batch: int = 64
-    """Answers written side by side."""
-
-    def __post_init__(self) -> None:
-        check_choices(self, "huggingface")
-        require(
-            "{question}" in self.prompt, "huggingface.prompt", self.prompt, "a text with {question} in it"
-        )
-        for name in ("max_question_tokens", "max_answer_tokens", "generate_batch"):
-            require(getattr(self, name) >= 1, f"huggingface.{name}", getattr(self, name), "at least 1")
-
-
-@dataclass(frozen=True)
-class Lora:
-    """Adapters of the students and how they are trained. Every student takes as many steps, whatever its N."""
-
-    rank: int = 8
-    alpha: float = 16.0
-    """Scale: alpha/rank of a b is added to a matrix."""
-    steps: int = 600
-    batch: int = 16
-    learning_rate: float = 3e-3
-
-    def __post_init__(self) -> None:
-        require(self.rank >= 0, "lora.rank", self.rank, "at least 0")
-        require(self.alpha >= 0, "lora.alpha", self.alpha, "at least 0")
-        for name in ("steps", "batch"):
-            require(getattr(self, name) >= 1, f"lora.{name}", getattr(self, name), "at least 1")
-        require(self.learning_rate > 0, "lora.learning_rate", self.learning_rate, "greater than 0")
-
-
-@dataclass(frozen=True)
-class Grid:
-    """One student for each pair."""
-
-    n: tuple[int, ...]
-    """Training set sizes N: teacher answers a student sees."""
-    seed: tuple[int, ...] = (0, 1, 2)
-    """One training set, start of the adapters and stream of samples each."""
-
-    def __post_init__(self) -> None:
-        check_axis(self, "n", lambda x: 1 <= x < 2**24, "from 1 to 2²⁴-1")
-        check_axis(self, "seed", lambda x: 0 <= x < 2**31, "from 0 to 2³¹-1")
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Held-out questions and attempts at them."""
-
-    questions: int = 128
-    attempts: int = 256
-    """Answers a student samples to each question."""
-    temperature: float = 1.0
-    """Of the student's samples."""
-    teacher_attempts: int = 256
-    """Answers the teacher samples to each held-out question: its dispersion, and the fresh targets."""
-    teacher_temperature: float = 1.0
-    """Of all the teacher's samples."""
-
-    def __post_init__(self) -> None:
-        require(self.questions >= 2, "evaluation.questions", self.questions, "at least 2")
-        require(self.attempts >= 2, "evaluation.attempts", self.attempts, "at least 2")
-        require(
-            self.teacher_attempts >= 2, "evaluation.teacher_attempts", self.teacher_attempts, "at least 2"
-        )
-        for name in ("temperature", "teacher_temperature"):
-            require(getattr(self, name) > 0, f"evaluation.{name}", getattr(self, name), "greater than 0")
-
-
-@dataclass(frozen=True)
-class Fit:
-    """How the results are summarised; changes no stored number."""
-
-    window: tuple[float, float] = (8.0, 128.0)
-    """[k1, k2] of Eq. 55."""
-    target: Literal["truth", "teacher", "fresh"] = "truth"
-    """The target shown first, and in the figure."""
-    replicates: int = 400
-    """Of the bootstrap over questions and seeds."""
-
-    def __post_init__(self) -> None:
-        check_choices(self, "fit")
-        check_window(self.window, "fit.window")
-        require(self.replicates >= 20, "fit.replicates", self.replicates, "at least 20")
-
-
-@dataclass(frozen=True)
-class Run:
-    """`root_key` decides every random number."""
-
-    root_key: int = 0
-
-    def __post_init__(self) -> None:
-        require(0 <= self.root_key < 2**31, "run.root_key", self.root_key, "from 0 to 2³¹-1")
-
-
-@dataclass(frozen=True)
 class EmbeddedSpec:
-    """The experiment with models trained here, on problems drawn here."""
+    """The experiment with small models that are trained here, on arithmetic problems that are drawn here.
+
+    References:
+        The paper's maths teacher-student experiment, made small for this project.
+
+    Example:
+        >>> from lidjax.distill import EmbeddedSpec, distill_spec_from_dict
+        >>> spec = distill_spec_from_dict({"embedded": {}, "grid": {"n": [10, 100]}})
+        >>> isinstance(spec, EmbeddedSpec), spec.grid.n, spec.grid.seed, spec.lora.rank
+        (True, (10, 100), (0, 1, 2), 8)
+    """
 
     grid: Grid
+    """Training set sizes and seeds."""
     embedded: Embedded = field(default_factory=Embedded)
+    """The networks, and what they are trained on before the experiment."""
     problems: Problems = field(default_factory=Problems)
+    """The problems of the experiment."""
     lora: Lora = field(default_factory=Lora)
+    """The students' adapters."""
     evaluation: Evaluation = field(default_factory=Evaluation)
+    """Held-out questions and attempts at them."""
     fit: Fit = field(default_factory=Fit)
+    """How the results are summarised."""
     run: Run = field(default_factory=Run)
+    """Root of the random streams."""
     name: str = "distill"
+    """Name of the experiment, and of its folder under `runs/`."""
 
     def __post_init__(self) -> None:
-        check_name(self.name)
-        _check_window(self)
+        _check_experiment(self)
         for name in ("steps", "distractors"):
             most, base = getattr(self.problems, name), getattr(self.embedded, f"base_{name}")
             require(base <= most, f"embedded.base_{name}", base, f"at most problems.{name} = {most}")
@@ -205,55 +55,111 @@ class EmbeddedSpec:
 
 @dataclass(frozen=True)
 class HuggingFaceSpec:
-    """The experiment with real models on GSM8K."""
+    """The experiment with real models on GSM8K. Running it needs the extra `distill`.
+
+    References:
+        The paper's maths teacher-student experiment. The paper gives the models and the rank of the adapters, 8; the
+        other defaults are choices of this project.
+
+    Example:
+        >>> from lidjax.distill import HuggingFaceSpec, distill_spec_from_dict
+        >>> spec = distill_spec_from_dict({"huggingface": {"device": "cpu"}, "grid": {"n": 10}})
+        >>> isinstance(spec, HuggingFaceSpec), spec.huggingface.student
+        (True, 'google/flan-t5-small')
+    """
 
     grid: Grid
+    """Training set sizes and seeds."""
     huggingface: HuggingFace = field(default_factory=HuggingFace)
+    """The models, the questions, and how answers are sampled."""
     lora: Lora = field(default_factory=lambda: Lora(steps=2000, learning_rate=1e-3))
-    """The paper gives the rank, 8, and no more."""
+    """The students' adapters."""
     evaluation: Evaluation = field(default_factory=Evaluation)
+    """Held-out questions and attempts at them."""
     fit: Fit = field(default_factory=Fit)
+    """How the results are summarised."""
     run: Run = field(default_factory=Run)
+    """Root of the random streams."""
     name: str = "distill"
+    """Name of the experiment, and of its folder under `runs/`."""
 
     def __post_init__(self) -> None:
-        check_name(self.name)
-        _check_window(self)
-        require(self.lora.rank >= 1, "lora.rank", self.lora.rank, "at least 1 for [huggingface]")
+        _check_experiment(self)
 
 
 DistillSpec = EmbeddedSpec | HuggingFaceSpec
-KINDS = {"embedded": EmbeddedSpec, "huggingface": HuggingFaceSpec}
-"""The table that says which route a spec takes."""
+BACKENDS: dict[str, type[DistillSpec]] = {"embedded": EmbeddedSpec, "huggingface": HuggingFaceSpec}
+"""The table that says which backend a spec is for, and the class of such a spec."""
+LOCAL_PATHS = ("teacher", "student", "train", "test")
+"""Keys of [huggingface] that may name a local file or folder."""
 
 
 def load_distill_spec(path: str | Path) -> DistillSpec:
-    """Read and check a TOML spec. Paths of models and files that exist beside the spec start at its folder."""
+    """The spec of a teacher-student experiment from a TOML file, checked.
+
+    Args:
+        path: The TOML file. A model or a file of questions that exists beside it is named relative to its folder; the
+            name of the experiment defaults to the file's.
+
+    Returns:
+        An `EmbeddedSpec` or a `HuggingFaceSpec`.
+
+    Raises:
+        InputError: If the file cannot be read, or a key or value is not allowed; the message names it.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from lidjax.distill import load_distill_spec
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "mine.toml")
+        ...     _ = path.write_text("[embedded]\\n[grid]\\nn = [10, 100]")
+        ...     spec = load_distill_spec(path)
+        >>> spec.name, spec.grid.n
+        ('mine', (10, 100))
+    """
     path = Path(path)
     table = read_toml(path, "sweeps/distill*.toml")
     try:
         spec = distill_spec_from_dict({"name": path.stem, **table})
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    if isinstance(spec, HuggingFaceSpec):
-        places = {
-            name: str((path.parent / value).resolve())
-            for name in ("teacher", "student", "train", "test")
-            if (path.parent / (value := getattr(spec.huggingface, name))).exists()
-        }
-        return dataclasses.replace(spec, huggingface=dataclasses.replace(spec.huggingface, **places))
-    return spec
+    if isinstance(spec, EmbeddedSpec):
+        return spec
+    beside = {name: path.parent / getattr(spec.huggingface, name) for name in LOCAL_PATHS}
+    found = {name: str(file.resolve()) for name, file in beside.items() if file.exists()}
+    return dataclasses.replace(spec, huggingface=dataclasses.replace(spec.huggingface, **found))
 
 
-def distill_spec_from_dict(table: dict[str, Any]) -> DistillSpec:
-    """Build a spec from nested dicts, as TOML or a store gives them."""
-    kinds = [name for name in KINDS if name in table]
-    if len(kinds) != 1:
+def distill_spec_from_dict(table: Mapping[str, Any]) -> DistillSpec:
+    """The spec of a teacher-student experiment from nested dicts, as TOML or the attributes of results have them.
+
+    Args:
+        table: Tables and values, with the same keys as a TOML spec; exactly one of `embedded` and `huggingface`.
+
+    Returns:
+        An `EmbeddedSpec` or a `HuggingFaceSpec`.
+
+    Raises:
+        InputError: If a key or value is not allowed; the message names it.
+
+    Example:
+        >>> from lidjax.distill import distill_spec_from_dict
+        >>> spec = distill_spec_from_dict({"embedded": {}, "grid": {"n": {"logspace": [10, 1000, 3]}}})
+        >>> spec.grid.n
+        (10, 100, 1000)
+    """
+    named = [name for name in BACKENDS if name in table]
+    if len(named) != 1:
         raise InputError(
             "a distillation spec has exactly one of [embedded] (models trained here) and [huggingface] (real models on "
-            f"GSM8K); this one has {' and '.join(f'[{k}]' for k in kinds) or 'neither'}"
+            f"GSM8K); this one has {' and '.join(f'[{name}]' for name in named) or 'neither'}"
         )
-    return build(KINDS[kinds[0]], table, "")
+    return build(BACKENDS[named[0]], dict(table), "")
+
+
+def backend_name(spec: DistillSpec) -> str:
+    """The backend that a spec is for, by the name of its table."""
+    return next(name for name, cls in BACKENDS.items() if isinstance(spec, cls))
 
 
 def identity_of(spec: DistillSpec) -> dict[str, Any]:
@@ -263,13 +169,15 @@ def identity_of(spec: DistillSpec) -> dict[str, Any]:
     if isinstance(spec, HuggingFaceSpec):
         for name in ("device", "generate_batch"):
             del table["huggingface"][name]
-        for name in ("teacher", "student", "train", "test"):
+        for name in LOCAL_PATHS:
             table["huggingface"][name] = Path(table["huggingface"][name]).name
-    else:  # the teacher is trained on other problems than its students see
+    else:  # the networks are trained on problems that no student is shown, and so depend on all of the grid
         table["problems_of_students"] = {"seeds": list(spec.grid.seed), "largest_n": max(spec.grid.n)}
     return table
 
 
-def _check_window(spec: Any) -> None:
-    high, attempts = spec.fit.window[1], spec.evaluation.attempts
-    require(high <= attempts, "fit.window", list(spec.fit.window), f"within evaluation.attempts = {attempts}")
+def _check_experiment(spec: DistillSpec) -> None:
+    """The checks that both kinds of spec share and that concern more than one table."""
+    check_name(spec.name)
+    attempts, window = spec.evaluation.attempts, list(spec.fit.window)
+    require(window[1] <= attempts, "fit.window", window, f"within evaluation.attempts = {attempts}")

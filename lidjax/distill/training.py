@@ -1,9 +1,11 @@
 """Training by next-token cross-entropy on answers: all weights of one model, or the adapters of many students at once.
 
-Students differ in what they are shown: lane i draws its batches from the first N_i rows of its own training set. N is
-an array, so all lanes are one program: the base is shared, adapters and optimiser states are vmapped.
+Students differ in what they are shown: student i draws its batches from the first N_i examples of its own training set.
+N is an array, so that all students are one program: they share the base model, and their adapters and the states of
+their optimisers are vmapped.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -11,118 +13,144 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from lidjax.distill.transformer import Params, answer_log_probs
+from lidjax.distill.transformer import Adapters, Params, answer_log_probs
 
-CLIP = 1.0  # of the gradient's norm: the usual guard against a rare large step
+CLIP = 1.0
+"""Largest norm of the gradient: the usual guard against a rare large step."""
 
 
-class Rows(NamedTuple):
-    """A training set: questions (m, p) and answers (m, r)."""
+class Examples(NamedTuple):
+    """Questions and their answers as token ids; of several training sets, with an axis of sets in front."""
 
-    question: Int[Array, "m p"]
-    answer: Int[Array, "m r"]
+    question: Int[Array, "*sets m p"]
+    answer: Int[Array, "*sets m r"]
 
 
 class TrainingState(NamedTuple):
-    """What a training carries: the trained weights, the optimiser's state, the number of steps taken."""
+    """The state of a training between two steps."""
 
     weights: Params
-    state: Any
+    """What is trained: the weights of a model, or adapters."""
+    optimiser: Any
+    """State of the optimiser."""
     step: Int[Array, ""]
+    """Number of steps taken."""
 
 
-def answer_loss(params: Params, rows: Rows, adapters: Params, scale, *, heads: int) -> Float[Array, ""]:
+def answer_loss(
+    params: Params, examples: Examples, adapters: Adapters, scale: Float[Array, ""], *, heads: int
+) -> Float[Array, ""]:
     """Mean cross-entropy of the answers' tokens, in nats a token."""
 
-    def one(question, answer):
+    def log_probs_of(question: Int[Array, " p"], answer: Int[Array, " r"]) -> tuple[Array, Array]:
         return answer_log_probs(params, question, answer, adapters, scale, heads=heads)
 
-    log_probs, counted = jax.vmap(one)(*rows)
+    log_probs, counted = jax.vmap(log_probs_of)(*examples)
     return -jnp.sum(jnp.where(counted, log_probs, 0.0)) / jnp.sum(counted.astype(log_probs.dtype))
 
 
 def adam() -> optax.GradientTransformation:
-    """Adam on clipped gradients, its step not yet scaled by the learning rate."""
+    """Adam on clipped gradients. Its steps are not yet multiplied by the learning rate."""
     return optax.chain(optax.clip_by_global_norm(CLIP), optax.scale_by_adam(b2=0.98))
 
 
-def learning_rate(step, peak, total):
-    """Linear rise over the first twentieth, then linear fall to 0 at `total`."""
+def learning_rate(
+    step: Int[Array, ""], peak: Float[Array, ""], total: int | Int[Array, ""]
+) -> Float[Array, ""]:
+    """The learning rate at `step`: it rises linearly over a twentieth of `total` steps, then falls to 0 at `total`."""
     step, total = step.astype(peak.dtype), jnp.asarray(total, peak.dtype)
     rise = jnp.maximum(total / 20, 1.0)
     return peak * jnp.clip(jnp.minimum((step + 1) / rise, (total - step) / (total - rise + 1)), 0.0, 1.0)
 
 
-def begin(weights: Params) -> TrainingState:
+def initial_state(weights: Params) -> TrainingState:
+    """The state before the first step."""
     return TrainingState(weights, adam().init(weights), jnp.zeros((), jnp.int32))
 
 
 def train(
-    loss,
+    loss: Callable[[Params, Examples], Float[Array, ""]],
     key: Key[Array, ""],
-    progress: TrainingState,
-    data: Rows,
+    state: TrainingState,
+    examples: Examples,
     n: Int[Array, ""],
-    peak,
-    total,
+    peak: Float[Array, ""],
+    total: Int[Array, ""],
     *,
     steps: int,
     batch: int,
 ) -> tuple[TrainingState, Float[Array, " s"]]:
-    """`steps` steps of `loss(weights, rows)` on batches of the first `n` rows of `data`; losses one a step.
+    """Take `steps` steps on batches of the first `n` examples; returns the state and the loss at each step.
 
-    Batches come from `key` and the step's number alone, so a training may be cut anywhere.
+    A batch depends on `key` and the number of the step alone, so that a training may be interrupted after any step.
+    `peak` and `total` are those of `learning_rate`.
     """
 
-    def advance(progress: TrainingState, _):
-        picked = jax.random.randint(jax.random.fold_in(key, progress.step), (batch,), 0, n, jnp.int32)
-        rows = Rows(data.question[picked], data.answer[picked])
-        value, gradient = jax.value_and_grad(loss)(progress.weights, rows)
+    def advance(state: TrainingState, _: None) -> tuple[TrainingState, Array]:
+        picked = jax.random.randint(jax.random.fold_in(key, state.step), (batch,), 0, n, jnp.int32)
+        drawn = Examples(examples.question[picked], examples.answer[picked])
+        value, gradient = jax.value_and_grad(loss)(state.weights, drawn)
         with jax.numpy_dtype_promotion("standard"):  # optax raises a float to an integer power
-            direction, state = adam().update(gradient, progress.state)
-        rate = learning_rate(progress.step, peak, total)
-        weights = jax.tree.map(lambda w, d: w - rate * d, progress.weights, direction)
-        return TrainingState(weights, state, progress.step + 1), value
+            direction, optimiser = adam().update(gradient, state.optimiser)
+        rate = learning_rate(state.step, peak, total)
+        weights = jax.tree.map(lambda w, d: w - rate * d, state.weights, direction)
+        return TrainingState(weights, optimiser, state.step + 1), value
 
-    return jax.lax.scan(advance, progress, length=steps)
+    return jax.lax.scan(advance, state, length=steps)
 
 
-def train_base(key, progress: TrainingState, data: Rows, peak, total, *, heads: int, steps: int, batch: int):
-    """Train all weights of a model on all rows."""
+def train_base(
+    key: Key[Array, ""],
+    state: TrainingState,
+    examples: Examples,
+    peak: Float[Array, ""],
+    total: Int[Array, ""],
+    *,
+    heads: int,
+    steps: int,
+    batch: int,
+) -> tuple[TrainingState, Float[Array, " s"]]:
+    """Train all weights of a model on all examples; see `train`."""
     zero = jnp.zeros((), jnp.float32)
 
-    def loss(params, rows):
-        return answer_loss(params, rows, {}, zero, heads=heads)
+    def loss(params: Params, drawn: Examples) -> Float[Array, ""]:
+        return answer_loss(params, drawn, {}, zero, heads=heads)
 
-    n = jnp.asarray(data.question.shape[0], jnp.int32)
-    return train(loss, key, progress, data, n, peak, total, steps=steps, batch=batch)
+    n = jnp.asarray(examples.question.shape[0], jnp.int32)
+    return train(loss, key, state, examples, n, peak, total, steps=steps, batch=batch)
 
 
 def train_students(
     keys: Key[Array, " l"],
-    progress: TrainingState,
-    data: Rows,
+    states: TrainingState,
+    training_sets: Examples,
     n: Int[Array, " l"],
-    which: Int[Array, " l"],
+    set_index: Int[Array, " l"],
     peak: Float[Array, " l"],
-    total,
+    total: Int[Array, ""],
     params: Params,
     scale: Float[Array, ""],
     *,
     heads: int,
     steps: int,
     batch: int,
-):
-    """Train the adapters of all lanes: `progress` and `keys` have a lane axis, `data` (s, m, ...) one of training sets.
+) -> tuple[TrainingState, Float[Array, "l s"]]:
+    """Train the adapters of l students side by side; see `train`.
 
-    Lane i uses set `which[i]`. A peak learning rate a lane.
+    Student i is trained on the first `n[i]` examples of training set `set_index[i]`; `states` has the students first.
     """
 
-    def one(key, progress, n, which, peak):
-        def loss(adapters, rows):
-            return answer_loss(params, rows, adapters, scale, heads=heads)
+    def train_one(
+        key: Key[Array, ""],
+        state: TrainingState,
+        n: Int[Array, ""],
+        set_index: Int[Array, ""],
+        peak: Float[Array, ""],
+    ) -> tuple[TrainingState, Array]:
+        def loss(adapters: Adapters, drawn: Examples) -> Float[Array, ""]:
+            return answer_loss(params, drawn, adapters, scale, heads=heads)
 
-        own = Rows(data.question[which], data.answer[which])
-        return train(loss, key, progress, own, n, peak, total, steps=steps, batch=batch)
+        own = Examples(training_sets.question[set_index], training_sets.answer[set_index])
+        return train(loss, key, state, own, n, peak, total, steps=steps, batch=batch)
 
-    return jax.vmap(one)(keys, progress, n, which, peak)
+    return jax.vmap(train_one)(keys, states, n, set_index, peak)

@@ -1,25 +1,36 @@
 """A small causal transformer over one sequence, with low-rank adapters: pure functions of arrays.
 
-Pre-norm blocks, x + Attention(RMS(x)) then x + MLP(RMS(x)), learned positions, tanh GELU. Layers are stacked along the
-first axis and scanned: one compiled block, however deep. Padding on the left is masked; positions count from the
-padded start, so answers stand at the same ones for every question.
+Blocks are pre-norm, x + Attention(RMSNorm(x)) and then x + MLP(RMSNorm(x)), with learned positions and the tanh form of
+GELU. The layers are stacked along the first axis and scanned, so that one block is compiled however deep the model is.
+Questions are padded on the left, and the padding is masked. Positions count from the start of the padding, so that
+answers have the same positions for every question.
 
 An adapter (Hu et al. 2021, "LoRA") adds scale · (x a) b to x W. At rank 0 or scale 0 nothing is added.
 """
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from lidjax.distill.vocabulary import PAD_ID
 
 Params = dict[str, Any]
-ADAPTED = ("query", "key", "value", "output", "up", "down")
-"""The matrices of a block: all can be adapted."""
+"""Weights of a model: arrays `embed`, `position`, `norm`, `unembed`, and `blocks`, the arrays of all layers by name."""
+Adapters = dict[str, dict[str, Array]]
+"""For each adapted matrix of the blocks, by its name, the factors `a` and `b` of all layers."""
+Layer = tuple[dict[str, Array], Adapters]
+"""Weights and adapters of one layer."""
+Attended = tuple[Float[Array, "_s h e"], Float[Array, "_s h e"], Bool[Array, "t _s"]]
+"""Keys and values of s positions, and which of them each of t positions may attend to."""
 
-FLOOR = 1e-6  # what keeps a norm from dividing by 0
+ADAPTED = ("query", "key", "value", "output", "up", "down")
+"""The matrices of a block. All of them can be adapted."""
+NORM_EPSILON = 1e-6
+"""Added to the mean square of RMSNorm, so that it never divides by 0."""
 
 
 def init_params(key: Key[Array, ""], *, tokens: int, length: int, width: int, layers: int) -> Params:
@@ -28,7 +39,7 @@ def init_params(key: Key[Array, ""], *, tokens: int, length: int, width: int, la
     keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
     shapes = dict.fromkeys(ADAPTED, (layers, width, width))
     shapes |= {"up": (layers, width, 4 * width), "down": (layers, 4 * width, width)}
-    # what is added to the stream is scaled down with depth, so that its size does not grow with it
+    # what blocks add to the residual stream is scaled down, so that its size does not grow with depth
     shrink = {"output": (2 * layers) ** -0.5, "down": (2 * layers) ** -0.5}
     blocks = {
         name: _normal(keys[name], shape, shrink.get(name, 1.0) * shape[1] ** -0.5)
@@ -44,9 +55,14 @@ def init_params(key: Key[Array, ""], *, tokens: int, length: int, width: int, la
     }
 
 
-def init_adapters(key: Key[Array, ""], params: Params, *, rank: int, targets=ADAPTED) -> Params:
-    """Adapters of `targets`: `a` normal with variance 1/width in, `b` zero, so that training starts at the base."""
-    adapters = {}
+def init_adapters(
+    key: Key[Array, ""], params: Params, *, rank: int, targets: Collection[str] = ADAPTED
+) -> Adapters:
+    """Adapters of the matrices `targets`.
+
+    `a` is normal with variance 1/(rows of the matrix) and `b` is 0, so that training starts at the base model.
+    """
+    adapters: Adapters = {}
     for name, matrix in params["blocks"].items():
         if name in targets:
             layers, rows, columns = matrix.shape
@@ -57,81 +73,89 @@ def init_adapters(key: Key[Array, ""], params: Params, *, rank: int, targets=ADA
 
 
 def logits(
-    params: Params, tokens: Int[Array, " t"], adapters: Params, scale: Float[Array, ""], *, heads: int
+    params: Params, tokens: Int[Array, " t"], adapters: Adapters, scale: Float[Array, ""], *, heads: int
 ) -> Float[Array, "t v"]:
-    """Logits of the token after each place of one sequence."""
-    place = jnp.arange(tokens.shape[0], dtype=jnp.int32)
-    seen = (place[None, :] <= place[:, None]) & (tokens != PAD_ID)[None, :]
+    """Logits of the token after each position of one sequence."""
+    position = jnp.arange(tokens.shape[0], dtype=jnp.int32)
+    seen = (position[None, :] <= position[:, None]) & (tokens != PAD_ID)[None, :]
     x = params["embed"][tokens] + params["position"][: tokens.shape[0]]
 
-    def block(x, layer):
+    def block(x: Float[Array, "t d"], layer: Layer) -> tuple[Array, tuple[Array, Array]]:
         keys, values = keys_and_values(layer, x, scale, heads)
-        return transform(layer, x, scale, [(keys, values, seen)], heads), (keys, values)
+        return apply_block(layer, x, scale, [(keys, values, seen)], heads), (keys, values)
 
     x, _ = jax.lax.scan(block, x, (params["blocks"], adapters))
-    return read_out(params, x)
+    return output_logits(params, x)
 
 
-def keys_and_values(layer, x: Float[Array, "t d"], scale, heads: int):
-    """Keys and values (t, h, d/h) of the places `x`, before the block."""
-    inputs = normalise(x, layer[0]["norm_attention"])
-    return tuple(
-        apply(layer, name, inputs, scale).reshape(x.shape[0], heads, -1) for name in ("key", "value")
+def keys_and_values(
+    layer: Layer, x: Float[Array, "t d"], scale: Float[Array, ""], heads: int
+) -> tuple[Float[Array, "t h e"], Float[Array, "t h e"]]:
+    """Keys and values of the positions `x`, which are the input of the block; e = d/h."""
+    inputs = rms_norm(x, layer[0]["norm_attention"])
+    keys, values = (
+        adapted_product(layer, name, inputs, scale).reshape(x.shape[0], heads, -1)
+        for name in ("key", "value")
     )
+    return keys, values
 
 
-def transform(layer, x: Float[Array, "t d"], scale, remembered, heads: int) -> Float[Array, "t d"]:
-    """One block on the places `x`, attending to `remembered`: a list of keys (s, h, d/h), values and masks (t, s)."""
-    inputs = normalise(x, layer[0]["norm_attention"])
-    query = apply(layer, "query", inputs, scale).reshape(x.shape[0], heads, -1)
+def apply_block(
+    layer: Layer, x: Float[Array, "t d"], scale: Float[Array, ""], attended: Sequence[Attended], heads: int
+) -> Float[Array, "t d"]:
+    """The output of one block at the positions `x`, which attend to all parts of `attended` together."""
+    inputs = rms_norm(x, layer[0]["norm_attention"])
+    query = adapted_product(layer, "query", inputs, scale).reshape(x.shape[0], heads, -1)
     query = query * query.shape[-1] ** -0.5
     scores = [
-        jnp.where(seen[None], jnp.einsum("thd,shd->hts", query, keys), -jnp.inf)
-        for keys, _, seen in remembered
+        jnp.where(seen[None], jnp.einsum("thd,shd->hts", query, keys), -jnp.inf) for keys, _, seen in attended
     ]
-    # a padded place sees nothing: its row of weights is 0, not NaN
+    # a position in the padding sees nothing: its weights are 0, not NaN
     top = jnp.maximum(jnp.max(jnp.concatenate(scores, axis=-1), axis=-1, keepdims=True), -1e30)
     weights = [jnp.exp(score - top) for score in scores]
     total = sum(jnp.sum(weight, axis=-1) for weight in weights)
     mixed = sum(
         jnp.einsum("hts,shd->thd", weight, values)
-        for weight, (_, values, _) in zip(weights, remembered, strict=True)
+        for weight, (_, values, _) in zip(weights, attended, strict=True)
     )
     mixed = mixed / jnp.maximum(total, 1e-30).T[..., None]
-    x = x + apply(layer, "output", mixed.reshape(x.shape), scale)
-    inside = apply(layer, "up", normalise(x, layer[0]["norm_mlp"]), scale)
-    return x + apply(layer, "down", jax.nn.gelu(inside), scale)
+    x = x + adapted_product(layer, "output", mixed.reshape(x.shape), scale)
+    hidden = adapted_product(layer, "up", rms_norm(x, layer[0]["norm_mlp"]), scale)
+    return x + adapted_product(layer, "down", jax.nn.gelu(hidden), scale)
 
 
-def apply(layer, name: str, x: Float[Array, "t i"], scale) -> Float[Array, "t o"]:
-    """x W, with the adapter of W where there is one."""
-    block, adapters = layer
-    out = x @ block[name]
+def adapted_product(
+    layer: Layer, name: str, x: Float[Array, "t i"], scale: Float[Array, ""]
+) -> Float[Array, "t o"]:
+    """x W for the matrix W of this name, plus its adapter if it has one."""
+    weights, adapters = layer
+    out = x @ weights[name]
     if name in adapters:
         out = out + scale * ((x @ adapters[name]["a"]) @ adapters[name]["b"])
     return out
 
 
-def normalise(x: Float[Array, "t d"], gain: Float[Array, " d"]) -> Float[Array, "t d"]:
-    """Root-mean-square norm."""
-    return x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + FLOOR) * gain[None, :]
+def rms_norm(x: Float[Array, "t d"], gain: Float[Array, " d"]) -> Float[Array, "t d"]:
+    """`x` divided by its root mean square, times `gain`."""
+    return x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + NORM_EPSILON) * gain[None, :]
 
 
-def read_out(params: Params, x: Float[Array, "t d"]) -> Float[Array, "t v"]:
-    return normalise(x, params["norm"]) @ params["unembed"]
+def output_logits(params: Params, x: Float[Array, "t d"]) -> Float[Array, "t v"]:
+    """Logits from the output of the last block."""
+    return rms_norm(x, params["norm"]) @ params["unembed"]
 
 
 def answer_log_probs(
     params: Params,
     question: Int[Array, " p"],
     answer: Int[Array, " r"],
-    adapters: Params,
+    adapters: Adapters,
     scale: Float[Array, ""],
     *,
     heads: int,
-    temperature=1.0,
+    temperature: ArrayLike = 1.0,
 ) -> tuple[Float[Array, " r"], Bool[Array, " r"]]:
-    """log p of each token of `answer` given what stands before it, and which of them count (up to the end)."""
+    """log p of each token of `answer` given all tokens before it, and which tokens count: all but the padding."""
     tokens = jnp.concatenate([question, answer])
     out = logits(params, tokens[:-1], adapters, scale, heads=heads)[question.shape[0] - 1 :]
     log_probs = jax.nn.log_softmax(out / temperature, axis=-1)
@@ -139,5 +163,6 @@ def answer_log_probs(
     return chosen, answer != PAD_ID
 
 
-def _normal(key, shape, spread: float) -> Array:
+def _normal(key: Key[Array, ""], shape: tuple[int, ...], spread: float) -> Array:
+    """Normal draws in float32 with standard deviation `spread`."""
     return spread * jax.random.normal(key, shape, jnp.float32)

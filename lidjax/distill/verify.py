@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
+from lidjax.distill.backend import Student, TeacherAnswers
 from lidjax.distill.job import TARGETS
-from lidjax.distill.route import Student, TeacherAnswers
 from lidjax.distill.status import StudentStatus
 from lidjax.runs.schema import CellValues
 
@@ -12,11 +12,13 @@ from lidjax.runs.schema import CellValues
 def verify(
     student: Student, truth: Float[np.ndarray, " q"], teacher: TeacherAnswers
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(n, c, greedy), each (target, question).
+    """Attempts n, right attempts c, and the chance that the greedy answer is right, each over (target, question).
+
+    The targets are
 
     truth     the student's attempts against the right answer
     teacher   the student's attempts against one realised answer of the teacher (App. B.4)
-    fresh     the student's greedy answer against fresh answers of the teacher, one a trial (Sec. 4.2)
+    fresh     the student's greedy answer against fresh answers of the teacher, one for each attempt (Sec. 4.2)
     """
     attempts: list[np.ndarray] = []
     correct: list[np.ndarray] = []
@@ -35,7 +37,7 @@ def verify(
 
 
 def student_values(student: Student, truth: Float[np.ndarray, " q"], teacher: TeacherAnswers) -> CellValues:
-    """Every variable of a student's cell. A student whose training diverged has no counts."""
+    """Every variable of a student's cell. A student whose training diverged has no attempts."""
     if student.status == StudentStatus.OK:
         counts = verify(student, truth, teacher)
     else:

@@ -1,4 +1,4 @@
-"""Tokens of the embedded route: whole words and whole numbers, so that sequences are short."""
+"""Tokens of the embedded models. A token is a whole word or a whole number, so that sequences are short."""
 
 import numpy as np
 from jaxtyping import Int
@@ -8,19 +8,20 @@ NAMES = ("Ann", "Ben", "Eva", "Ian", "Mia", "Tom")
 THINGS = ("pens", "cups", "eggs", "keys", "maps", "nuts")
 WORDS = ("has", "gets", "loses", "doubles", "triples", "?", "####")
 LARGEST = 99
+"""The largest number that has a token; the smallest is 0."""
 TOKENS = (PAD, END, *(str(i) for i in range(LARGEST + 1)), *WORDS, *NAMES, *THINGS)
 IDS = {token: index for index, token in enumerate(TOKENS)}
 PAD_ID, END_ID = IDS[PAD], IDS[END]
 
 
 def encode(text: str) -> list[int]:
-    """Ids of a text whose words and numbers are parted by spaces."""
+    """Ids of a text whose words and numbers are separated by spaces."""
     return [IDS[word] for word in text.split()]
 
 
-def decode(ids) -> str:
+def decode(ids: Int[np.ndarray, " t"]) -> str:
     """The text up to the first end or padding."""
-    words = []
+    words: list[str] = []
     for index in np.asarray(ids).tolist():
         if index in (PAD_ID, END_ID):
             break
@@ -29,10 +30,10 @@ def decode(ids) -> str:
 
 
 def pad_left(ids: list[int], length: int) -> Int[np.ndarray, " p"]:
-    """Questions end where answers begin, at the same place for all."""
+    """A question, padded in front: all questions end at the same position, where answers begin."""
     return np.array([PAD_ID] * (length - len(ids)) + ids, dtype=np.int32)
 
 
 def pad_right(ids: list[int], length: int) -> Int[np.ndarray, " r"]:
-    """Answers end with END and are filled up."""
+    """An answer with its end, padded behind."""
     return np.array([*ids, END_ID] + [PAD_ID] * (length - len(ids) - 1), dtype=np.int32)

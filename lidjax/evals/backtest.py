@@ -25,7 +25,7 @@ from lidjax.evals.rates.posterior import Posterior, sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, count_rows
 from lidjax.evals.read.files import as_eval_data
 from lidjax.evals.table import EvalData, Group
-from lidjax.runs.progress import Progress, no_progress
+from lidjax.progress import Progress, no_progress
 
 
 class BacktestForecast(NamedTuple):

@@ -22,7 +22,7 @@ from lidjax.evals.read.files import as_eval_data
 from lidjax.evals.report import EvalFits, GroupFit
 from lidjax.evals.table import EvalData, Group
 from lidjax.evals.tail_index import tail_indices
-from lidjax.runs.progress import Progress, no_progress
+from lidjax.progress import Progress, no_progress
 
 FEW_GROUPS = 4
 """Up to this number of groups, models and bootstrap are computed by default, because they take seconds a group."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from lidjax.errors import InputError
 from lidjax.features.extras import INSTALL, first_line
-from lidjax.runs.progress import Progress, no_progress
+from lidjax.progress import Progress, no_progress
 
 NAME, VERSION, TFDS_SPLIT = "cifar10_h", "1.0.0", "test"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -5,7 +5,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from lidjax.features.resnet18 import Parameters, resnet18_features
-from lidjax.runs.progress import Progress, no_progress
+from lidjax.progress import Progress, no_progress
 
 DEFAULT_BATCH = 64
 """Images a device at a time, a heuristic: a process on a CPU then holds about 0.9 GiB."""

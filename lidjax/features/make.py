@@ -12,7 +12,7 @@ from lidjax.features.extract import DEFAULT_BATCH, extract_features
 from lidjax.features.feature_file import check_writable, write_features
 from lidjax.features.resnet18 import PREPROCESSING, fold_batch_norm
 from lidjax.features.weights import read_weights
-from lidjax.runs.progress import Progress, no_progress
+from lidjax.progress import Progress, no_progress
 
 
 class MadeFeatures(NamedTuple):

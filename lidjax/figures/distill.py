@@ -4,43 +4,81 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.special import expit
 
+from lidjax.errors import check_choice
 from lidjax.figures.style import new_figure, paper_style, sequential
+from lidjax.laws import saturating_exponent
 
-NAMES = {"truth": "ground truth", "teacher": "teacher's answer", "fresh": "greedy, fresh answers"}
+TARGET_LABELS = {"truth": "ground truth", "teacher": "teacher's answer", "fresh": "greedy, fresh answers"}
 COLOURS = {"truth": "C0", "teacher": "C1", "fresh": "C2"}
+COMPARED = ("truth", "teacher")
+"""Targets of the left and the right panel."""
 
 
 def distill_figure(summary: xr.Dataset, target: str | None = None) -> Figure:
-    """Draw the three panels from `summarise_distillation`; the middle one for `target` (the spec's)."""
-    shown = target or str(summary.attrs["spec"]["fit"]["target"])
+    """The figure of the teacher-student experiment, in three panels over N, k and N.
+
+    Left, the greedy loss, the chance that the greedy answer to a held-out question is wrong; in the middle,
+    L_inf(k; N); right, β_eff(N) with the fit of Eq. 20. Bands and bars are 95 % intervals.
+
+    Args:
+        summary: Summary made by `lidjax.distill.summarise_distillation`.
+        target: Target of the middle panel: truth, teacher or fresh. By default that of the spec.
+
+    Returns:
+        A matplotlib Figure; `lidjax.save_figure` writes it.
+
+    Raises:
+        InputError: If the summary has no such target.
+
+    References:
+        Eqs. 20 and 55.
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> from lidjax.figures import distill_figure
+        >>> n, k, targets = np.array([10.0, 100.0]), np.array([1.0, 10.0]), ["truth", "teacher"]
+        >>> axes = ("target", "n")
+        >>> values = {f"{name}{end}": (axes, np.ones((2, 2)))
+        ...           for name in ("greedy_loss", "beta_eff") for end in ("", "_low", "_high")}
+        >>> summary = xr.Dataset(
+        ...     {**values, "failure": ((*axes, "k"), np.full((2, 2, 2), 0.5)),
+        ...      "saturation": (("target", "parameter"), np.ones((2, 4))),
+        ...      "identifiable": (("target", "parameter"), np.ones((2, 4), bool))},
+        ...     coords={"n": n, "k": k, "target": targets, "parameter": ["beta", "delta", "c", "nu"]},
+        ...     attrs={"spec": {"name": "made up", "fit": {"target": "truth"}}, "window": [2, 8]})
+        >>> len(distill_figure(summary).axes)
+        3
+    """
+    shown = str(summary.attrs["spec"]["fit"]["target"]) if target is None else target
+    check_choice("target", shown, summary["target"].values.tolist())
     with paper_style():
         figure, (left, centre, right) = new_figure(3)
-        for name in ("truth", "teacher"):
-            _band(
-                left, summary["n"].values, summary.sel(target=name), "greedy_loss", COLOURS[name], NAMES[name]
-            )
+        for name in COMPARED:
+            _draw_greedy_loss(left, summary.sel(target=name))
+            _draw_exponents(right, summary.sel(target=name))
+        _draw_failure(centre, summary.sel(target=shown))
         left.set(xscale="log", xlabel="teacher answers $N$", ylabel="greedy loss, held out")
-        _failures(centre, summary.sel(target=shown))
-        for name in ("truth", "teacher"):
-            _exponents(right, summary.sel(target=name), COLOURS[name])
         right.set(xscale="log", xlabel="teacher answers $N$", ylabel=r"$\beta_{\rm eff}(N)$")
         right.set_ylim(bottom=0)
         left.legend()
         right.legend(loc="upper left", fontsize=6)
         figure.suptitle(
-            f"{summary.attrs['spec']['name']}:  middle panel against the {NAMES[shown]}", fontsize=9
+            f"{summary.attrs['spec']['name']}:  middle panel against the {TARGET_LABELS[shown]}", fontsize=9
         )
     return figure
 
 
-def _band(axes: Axes, n: np.ndarray, part: xr.Dataset, name: str, colour: str, label: str) -> None:
-    axes.fill_between(n, part[f"{name}_low"], part[f"{name}_high"], color=colour, alpha=0.2, lw=0)
-    axes.plot(n, part[name], "o-", ms=3, color=colour, label=label)
+def _draw_greedy_loss(axes: Axes, part: xr.Dataset) -> None:
+    """The greedy loss of one target with its band."""
+    n, target = part["n"].values, part["target"].item()
+    colour = COLOURS[target]
+    axes.fill_between(n, part["greedy_loss_low"], part["greedy_loss_high"], color=colour, alpha=0.2, lw=0)
+    axes.plot(n, part["greedy_loss"], "o-", ms=3, color=colour, label=TARGET_LABELS[target])
 
 
-def _failures(axes: Axes, part: xr.Dataset) -> None:
+def _draw_failure(axes: Axes, part: xr.Dataset) -> None:
+    """L_inf(k; N) of one target, a curve for each N, and the window of β_eff."""
     k = part["k"].values
     for index, colour in enumerate(sequential(part.sizes["n"])):
         curve = part["failure"].isel(n=index)
@@ -51,16 +89,17 @@ def _failures(axes: Axes, part: xr.Dataset) -> None:
     axes.legend(fontsize=6, loc="lower left")
 
 
-def _exponents(axes: Axes, part: xr.Dataset, colour: str) -> None:
-    n, beta = part["n"].values, part["beta_eff"].values
-    ends = np.stack([beta - part["beta_eff_low"].values, part["beta_eff_high"].values - beta])
-    label = NAMES[part["target"].item()]
-    axes.errorbar(n, beta, np.maximum(ends, 0), fmt="o", ms=3, lw=0.8, capsize=1.5, color=colour, label=label)
-    plateau, rise, c, nu = part["saturation"].values
-    if np.isfinite(plateau):
+def _draw_exponents(axes: Axes, part: xr.Dataset) -> None:
+    """β_eff(N) of one target with its intervals, and Eq. 20 if it was fitted."""
+    n, beta_eff, target = part["n"].values, part["beta_eff"].values, part["target"].item()
+    ends = np.stack([beta_eff - part["beta_eff_low"].values, part["beta_eff_high"].values - beta_eff])
+    ends = np.maximum(ends, 0)  # the estimate may lie outside the interval, and a bar has no negative length
+    colour, label = COLOURS[target], TARGET_LABELS[target]
+    axes.errorbar(n, beta_eff, ends, fmt="o", ms=3, lw=0.8, capsize=1.5, color=colour, label=label)
+    beta, delta, c, nu = part["saturation"].values
+    if np.isfinite(beta):
         smooth = np.geomspace(n[0], n[-1], 200)
-        # c and N^ν may each leave the range of floats: only their product is a number
-        curve = plateau - rise * expit(-(np.log(c) + nu * np.log(smooth)))
         known = part["identifiable"].sel(parameter="beta").item()
-        fitted = rf"Eq. 20: $\hat\beta={plateau:.2f}$" + ("" if known else " (not determined)")
+        fitted = rf"Eq. 20: $\hat\beta={beta:.2f}$" + ("" if known else " (not determined)")
+        curve = np.asarray(saturating_exponent(smooth, beta, delta, c, nu))
         axes.plot(smooth, curve, color=colour, lw=0.9, label=fitted)

@@ -7,8 +7,8 @@ from lidjax.runs.location import Location as Location
 from lidjax.runs.location import open_location as open_location
 from lidjax.runs.lock import Shard as Shard
 from lidjax.runs.progress import ConsoleProgress as ConsoleProgress
-from lidjax.runs.progress import Progress as Progress
-from lidjax.runs.progress import no_progress as no_progress
+from lidjax.progress import Progress as Progress
+from lidjax.progress import no_progress as no_progress
 from lidjax.runs.progress import show_progress as show_progress
 from lidjax.runs.schema import CellValues as CellValues
 from lidjax.runs.schema import Schema as Schema

@@ -1,8 +1,8 @@
-"""Progress of long work: one signature for everything, a bar on a terminal, a line now and then in a log."""
+"""Showing progress: a bar on a terminal, a line now and then in a log."""
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -16,33 +16,10 @@ from rich.progress import (
     Progress as RichProgress,
 )
 
+from lidjax.progress import Steps
+
 LOG_SECONDS = 10.0  # between two lines where there is no terminal
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-
-
-@runtime_checkable
-class Steps(Protocol[T_co]):
-    """Steps of known number: a list, an array, or anything with a length that can be iterated once."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[T_co]: ...
-
-
-@runtime_checkable
-class Progress(Protocol):
-    """Shows the progress of a stage: called with its steps, returns them one by one.
-
-    Every function of this library that takes long accepts one as `progress`. `done` counts steps of the same stage
-    that were completed by an earlier run and are not among `steps`.
-    """
-
-    def __call__(self, stage: str, steps: Steps[T], *, done: int = 0) -> Iterable[T]: ...
-
-
-def no_progress(stage: str, steps: Steps[T], *, done: int = 0) -> Iterable[T]:
-    """The default: shows nothing."""
-    return steps
 
 
 def show_progress(stage: str, steps: Steps[T], *, done: int = 0) -> Iterable[T]:

@@ -1,11 +1,13 @@
-"""The weights of the small model of `helpers.transformer`, and problems for it."""
+"""The small model of `helpers.transformer` with problems for it, and a finished run of `helpers.distillation`."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.distillation import SPEC
 from helpers.transformer import DIFFICULTY, RANK
 
+from lidjax.distill import run_distillation
 from lidjax.distill.problems import answer_length, draw_problems, question_length, tokenise
 from lidjax.distill.transformer import init_adapters, init_params
 from lidjax.distill.vocabulary import TOKENS
@@ -31,3 +33,17 @@ def rows():
     tokens = tokenise(draw_problems(5, 8, DIFFICULTY), DIFFICULTY)
     assert len(set(np.sum(tokens.question == 0, axis=1))) > 1
     return jnp.asarray(tokens.question), jnp.asarray(tokens.answer)
+
+
+@pytest.fixture(scope="session")
+def spec_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("spec") / "tiny.toml"
+    path.write_text(SPEC)
+    return path
+
+
+@pytest.fixture(scope="session")
+def whole(spec_file, tmp_path_factory):
+    """Results of a run that nothing disturbed, and their folder. Tests that change it work on a copy."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    return run_distillation(spec_file, out=out).load(), out

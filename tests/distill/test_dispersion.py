@@ -14,6 +14,7 @@ from lidjax.distill.dispersion import (
     spread_indices,
 )
 from lidjax.distill.teacher_report import report_teacher
+from lidjax.features import tail_index
 
 
 def test_spread_and_disagreement_by_hand():
@@ -30,6 +31,12 @@ def test_hill_finds_the_index_of_a_pareto_law(index):
     values = np.random.default_rng(0).pareto(index, 20_000) + 1
     assert abs(hill_index(values, 2000) - index) < 4 * index / np.sqrt(2000)
     assert np.isnan(hill_index(np.zeros(100), 10))
+
+
+def test_hill_agrees_with_the_index_of_real_features():
+    """Two forms of one estimate, of β/2 here and of β there; their last bits differ."""
+    values = np.random.default_rng(4).pareto(2.0, 1000) + 1
+    assert 2 * hill_index(values, 100) == pytest.approx(tail_index(values, 0.1).beta, rel=1e-13)
 
 
 def test_the_precision_of_lid_shows_in_the_spread():
@@ -73,7 +80,16 @@ def test_files_of_repeated_answers(tmp_path):
     assert set(found) == {"a", "b"}
     np.testing.assert_array_equal(found["a"], [[3, np.nan]])
     (tmp_path / "bad.jsonl").write_text("{")
-    for name, words in (("bad", "cannot be read"), ("absent", "cannot be read")):
+    (tmp_path / "list.jsonl").write_text("[1]")
+    (tmp_path / "none.jsonl").write_text('{"idx": 0}')
+    (tmp_path / "uneven.jsonl").write_text('{"a": ["3"]}\n{"b": ["3"]}\n')
+    for name, words in (
+        ("bad", "cannot be read"),
+        ("absent", "cannot be read"),
+        ("list", "each line must be a table"),
+        ("none", "neither `counts` nor a list"),
+        ("uneven", "the same `counts` or lists as the first"),
+    ):
         with pytest.raises(InputError, match=words):
             read_repeated_answers(tmp_path / f"{name}.jsonl")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.transformer import HEADS, RANK
 
-from lidjax.distill.training import Rows, answer_loss, begin, learning_rate, train_students
+from lidjax.distill.training import Examples, answer_loss, initial_state, learning_rate, train_students
 from lidjax.distill.transformer import init_adapters
 
 STEPS, BATCH = 6, 4
@@ -18,8 +18,8 @@ SCALE = jnp.asarray(2.0, jnp.float32)
 def lanes(params, rows):
     """Three lanes over two training sets of eight rows, N = 2, 5 and 8."""
     keys = jax.random.split(jax.random.key(0), 3)
-    progress = jax.vmap(lambda key: begin(init_adapters(key, params, rank=RANK)))(keys)
-    data = Rows(*(jnp.stack([x, x[::-1]]) for x in rows))
+    progress = jax.vmap(lambda key: initial_state(init_adapters(key, params, rank=RANK)))(keys)
+    data = Examples(*(jnp.stack([x, x[::-1]]) for x in rows))
     n, which = jnp.array([2, 5, 8], jnp.int32), jnp.array([0, 1, 1], jnp.int32)
     return keys, progress, data, n, which
 
@@ -62,9 +62,9 @@ def test_a_lane_that_diverges_leaves_the_others(params, lanes):
 
 
 def test_a_lane_sees_the_first_n_rows_only(params, lanes):
-    """Rows from N on may hold anything."""
+    """Examples from N on may hold anything."""
     keys, progress, data, n, which = lanes
-    spoilt = Rows(data.question.at[:, 5:].set(3), data.answer.at[:, 5:].set(4))
+    spoilt = Examples(data.question.at[:, 5:].set(3), data.answer.at[:, 5:].set(4))
     changed = (keys, progress, spoilt, n, which)
     one, other = (run(params, x, [0, 1, 2], STEPS)[0].weights["up"]["b"] for x in (lanes, changed))
     np.testing.assert_array_equal(one[:2], other[:2])
@@ -76,7 +76,7 @@ def test_the_loss_counts_answer_tokens_up_to_the_end(params, rows):
     from helpers.transformer import ZERO, forward
 
     fast = jax.jit(answer_loss, static_argnames="heads")
-    loss = float(fast(params, Rows(*rows), {}, ZERO, heads=HEADS))
+    loss = float(fast(params, Examples(*rows), {}, ZERO, heads=HEADS))
     total, count = 0.0, 0
     for question, answer in zip(*rows, strict=True):
         tokens = jnp.concatenate([question, answer])

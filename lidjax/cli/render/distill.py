@@ -1,5 +1,6 @@
-"""What `lidjax distill` prints: students by N and target, Eq. 20, the LID readings, teachers side by side."""
+"""What `lidjax distill` prints: students by N and target, the fit of Eq. 20, trends over N, teachers side by side."""
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lidjax.cli.render.output import table_console, to_json
@@ -7,17 +8,20 @@ from lidjax.cli.render.output import table_console, to_json
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
+    from rich.console import Console
 
     from lidjax.distill import TeacherReport
     from lidjax.evals import TrainingSeries
 
-ROW = ("greedy_loss", "beta_eff")
-LOSSES = ("train_loss", "heldout_loss", "lgen")
-TARGETS = {
+WITH_INTERVALS = ("greedy_loss", "beta_eff", "train_loss", "heldout_loss", "lgen")
+"""Variables of a summary that have the ends `_low` and `_high` of an interval."""
+TARGET_TITLES = {
     "truth": "attempts against the ground truth",
     "teacher": "attempts against one answer of the teacher",
     "fresh": "the greedy answer against fresh answers of the teacher",
 }
+PARAMETERS = (("beta", "β"), ("delta", "Δ"), ("c", "c"), ("nu", "ν"))
+"""Parameters of Eq. 20, by name and by symbol."""
 
 
 def print_results(
@@ -28,49 +32,50 @@ def print_results(
     figures: list[str],
     extra: dict[str, Any],
 ) -> None:
-    """Everything measured, as tables or as JSON."""
+    """Print everything measured, as tables or as JSON; `others` are answers of further teachers, by name."""
     from lidjax.distill import report_teacher, training_of
 
     teachers = [report_teacher("this teacher", data["teacher_answer"].values, data["truth"].values)]
     teachers += [report_teacher(name, answers) for name, answers in others.items()]
     main = data.attrs["spec"]["fit"]["target"]
     training = training_of(data, main)
-    blocks = {target: block(summary.sel(target=target)) for target in summary["target"].values.tolist()}
+    records = {
+        target: target_record(summary.sel(target=target)) for target in summary["target"].values.tolist()
+    }
     if as_json:
         found = {
             "figures": figures,
             "window": summary.attrs["window"],
-            "targets": blocks,
-            "default_model": [_training_dict(line) for line in training],
-            "teachers": [_teacher_dict(teacher) for teacher in teachers],
+            "targets": records,
+            "default_model": [_training_record(series) for series in training],
+            "teachers": [_teacher_record(teacher) for teacher in teachers],
         }
         print(to_json(extra | found))
         return
     console = table_console()
-    order = [main, *(target for target in blocks if target != main)]
-    for target in order:
-        _print_block(target, blocks[target], summary, console)
-    for line in training:
-        index = ", ".join(f"{x:.2f} ± {se:.2f}" for x, se in zip(line.index, line.se, strict=True))
+    for target in (main, *(target for target in records if target != main)):
+        _print_target(target, records[target], summary.attrs, console)
+    for series in training:
+        index = ", ".join(f"{x:.2f} ± {se:.2f}" for x, se in zip(series.index, series.se, strict=True))
         console.print(
-            f"`lidjax fit` on these counts ({main}): tail index {index}; {line.verdict}", highlight=False
+            f"`lidjax fit` on these counts ({main}): tail index {index}; {series.verdict}", highlight=False
         )
     _print_teachers(teachers, console)
     for path in figures:
         console.print(path, highlight=False)
 
 
-def block(part: "xr.Dataset") -> dict[str, Any]:
-    """One target as plain numbers."""
-    chosen = part["at_k"].values.tolist()
-    rows = []
+def target_record(part: "xr.Dataset") -> dict[str, Any]:
+    """The summary of one target as plain numbers."""
+    chosen_k = part["at_k"].values.tolist()
+    rows: list[dict[str, Any]] = []
     for n in part["n"].values.tolist():
-        own = part.sel(n=n)
+        of_n = part.sel(n=n)
         row: dict[str, Any] = {"n": n}
-        for name in (*ROW, *LOSSES):
-            row |= {f"{name}{end}": own[f"{name}{end}"].item() for end in ("", "_low", "_high")}
-        row["beta_eff_seed"] = own["beta_eff_seed"].values.tolist()
-        row["pass_at_k"] = {f"{k:g}": 1 - own["failure"].sel(k=k).item() for k in chosen}
+        for name in WITH_INTERVALS:
+            row |= {f"{name}{end}": of_n[f"{name}{end}"].item() for end in ("", "_low", "_high")}
+        row["beta_eff_seed"] = of_n["beta_eff_seed"].values.tolist()
+        row["pass_at_k"] = {f"{k:g}": 1 - of_n["failure"].sel(k=k).item() for k in chosen_k}
         rows.append(row)
     return {
         "rows": rows,
@@ -88,80 +93,89 @@ def block(part: "xr.Dataset") -> dict[str, Any]:
             for name in part["quantity"].values.tolist()
         },
         "teacher_beta_eff": part["teacher_beta_eff"].values.tolist(),
-        "passk_slope": {f"{k:g}": part["passk_slope"].sel(at_k=k).values.tolist() for k in chosen},
+        "passk_slope": {f"{k:g}": part["passk_slope"].sel(at_k=k).values.tolist() for k in chosen_k},
     }
 
 
-def _print_block(target: str, found: dict[str, Any], summary: "xr.Dataset", console: Any) -> None:
+def _print_target(target: str, record: dict[str, Any], attrs: Mapping[Any, Any], console: "Console") -> None:
+    """The table of one target, and what is said below it."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from lidjax.fitting import describe_status
-
-    low, high = summary.attrs["window"]
-    title = f"{summary.attrs['spec']['name']}, {target}: {TARGETS[target]}; window k = {low:g} to {high:g}"
+    low, high = attrs["window"]
+    title = f"{attrs['spec']['name']}, {target}: {TARGET_TITLES[target]}; window k = {low:g} to {high:g}"
     table = Table(title=title, box=SIMPLE_HEAD)
-    passed = list(found["rows"][0]["pass_at_k"])[1:]
-    for column in ("N", "L_gen", "greedy loss (95 %)", *(f"pass@{k}" for k in passed), "β_eff (95 %)"):
+    shown_k = list(record["rows"][0]["pass_at_k"])[1:]  # pass@1 is left to the JSON
+    for column in ("N", "L_gen", "greedy loss (95 %)", *(f"pass@{k}" for k in shown_k), "β_eff (95 %)"):
         table.add_column(column, justify="right", no_wrap=True)
-    for row in found["rows"]:
-        bands = [
+    for row in record["rows"]:
+        greedy_loss, beta_eff = (
             f"{row[name]:.2f} ({row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f})"
             for name in ("greedy_loss", "beta_eff")
-        ]
-        passes = (f"{row['pass_at_k'][k]:.3f}" for k in passed)
-        table.add_row(f"{row['n']:,}", f"{row['lgen']:.2f}", bands[0], *passes, bands[1])
-    console.print(table)
-    fit = ", ".join(
-        f"{symbol} = {found['saturation'][name]['value']:.3g} ± {found['saturation'][name]['se']:.2g}"
-        + ("" if found["saturation"][name]["identifiable"] else " (not determined)")
-        for name, symbol in (("beta", "β"), ("delta", "Δ"), ("c", "c"), ("nu", "ν"))
-    )
-    console.print(f"Eq. 20, β_eff = β - Δ/(1 + c N^ν): {fit}", highlight=False)
-    console.print(f"  status: {describe_status(found['fit_status'])}", highlight=False)
-    reading = {name: interval(values) for name, values in found["reading"].items()}
-    console.print(
-        f"  β_eff rises by {reading['rise']} from the smallest to the largest N; a decade of N adds "
-        f"{reading['early']} in the lower half and {reading['late']} in the upper, a difference of {reading['bend']}; "
-        f"the last step is {reading['last']}",
-        highlight=False,
-    )
-    if found["teacher_beta_eff"][1] == found["teacher_beta_eff"][1]:
-        console.print(
-            f"  a student that had become its teacher would have β_eff = {interval(found['teacher_beta_eff'])}",
-            highlight=False,
         )
-    slopes = ", ".join(f"{interval(values)} at k = {k}" for k, values in found["passk_slope"].items())
-    console.print(
-        f"  against L_gen: log β_eff has slope {reading['gamma_slope']}, log(-log L_inf) {slopes}; -1 in Eq. 18",
-        highlight=False,
+        passed = (f"{row['pass_at_k'][k]:.3f}" for k in shown_k)
+        table.add_row(f"{row['n']:,}", f"{row['lgen']:.2f}", greedy_loss, *passed, beta_eff)
+    console.print(table)
+    for line in _notes(record):
+        console.print(line, highlight=False)
+
+
+def _notes(record: dict[str, Any]) -> list[str]:
+    """The fit of Eq. 20 and the trends over N of one target, in sentences."""
+    from lidjax import describe_status
+
+    fit = ", ".join(
+        f"{symbol} = {record['saturation'][name]['value']:.3g} ± {record['saturation'][name]['se']:.2g}"
+        + ("" if record["saturation"][name]["identifiable"] else " (not determined)")
+        for name, symbol in PARAMETERS
     )
+    trend = {name: with_interval(values) for name, values in record["reading"].items()}
+    notes = [
+        f"Eq. 20, β_eff = β - Δ/(1 + c N^ν): {fit}",
+        f"  status: {describe_status(record['fit_status'])}",
+        f"  β_eff rises by {trend['rise']} from the smallest to the largest N; a decade of N adds {trend['early']} in "
+        f"the lower half and {trend['late']} in the upper, a difference of {trend['bend']}; the last step is "
+        f"{trend['last']}",
+    ]
+    of_teacher = record["teacher_beta_eff"]
+    if of_teacher[1] == of_teacher[1]:  # not NaN
+        notes.append(
+            f"  a student that had become its teacher would have β_eff = {with_interval(of_teacher)}"
+        )
+    slopes = ", ".join(f"{with_interval(values)} at k = {k}" for k, values in record["passk_slope"].items())
+    notes.append(
+        f"  against L_gen: log β_eff has slope {trend['gamma_slope']}, log(-log L_inf) {slopes}; -1 in Eq. 18"
+    )
+    return notes
 
 
-def interval(values: list[float]) -> str:
-    low, middle, high = values
-    return f"{middle:.3f} ({low:.3f}, {high:.3f})"
+def with_interval(values: list[float]) -> str:
+    """An estimate with its interval; `values` are the lower end, the estimate and the upper end."""
+    low, estimate, high = values
+    return f"{estimate:.3f} ({low:.3f}, {high:.3f})"
 
 
-def _print_teachers(teachers: "list[TeacherReport]", console: Any) -> None:
+def _print_teachers(teachers: "list[TeacherReport]", console: "Console") -> None:
+    """A table with a column for each teacher."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     table = Table(title="teachers against themselves", box=SIMPLE_HEAD)
-    columns = [("questions x draws", lambda t: f"{t.questions} x {t.draws}")]
-    columns += [("right", lambda t: f"{t.right:.2f}" if t.right == t.right else "")]
-    columns += [("no number", lambda t: f"{t.no_number:.2f}"), ("unanimous", lambda t: f"{t.unanimous:.2f}")]
-    columns += [
-        ("two draws differ: 10, 25, 50, 75, 90 %", lambda t: " ".join(f"{x:.2f}" for x in t.disagreement))
-    ]
-    rows: dict[str, list[str]] = {name: [value(t) for t in teachers] for name, value in columns}
+    show: dict[str, Callable[[TeacherReport], str]] = {
+        "questions x draws": lambda t: f"{t.questions} x {t.draws}",
+        "right": lambda t: f"{t.right:.2f}" if t.right == t.right else "",  # NaN where it is not known
+        "no number": lambda t: f"{t.no_number:.2f}",
+        "unanimous": lambda t: f"{t.unanimous:.2f}",
+        "two draws differ: 10, 25, 50, 75, 90 %": lambda t: " ".join(f"{x:.2f}" for x in t.disagreement),
+    }
+    rows = {name: [value(teacher) for teacher in teachers] for name, value in show.items()}
     for i, teacher in enumerate(teachers):
-        for tail in teacher.spread_tail:
-            cells = rows.setdefault(f"spread: Hill, top {tail.share:.0%}", [""] * len(teachers))
-            cells[i] = interval([tail.lower, tail.value, tail.upper])
-        for tail in teacher.agreement_tail:
-            cells = rows.setdefault(f"agreement: {tail.estimator}", [""] * len(teachers))
-            cells[i] = interval([tail.lower, tail.value, tail.upper])
+        tails = [(f"spread: Hill, top {tail.share:.0%}", tail) for tail in teacher.spread_tail]
+        tails += [(f"agreement: {tail.estimator}", tail) for tail in teacher.agreement_tail]
+        for name, tail in tails:
+            rows.setdefault(name, [""] * len(teachers))[i] = with_interval(
+                [tail.lower, tail.value, tail.upper]
+            )
     table.add_column("")
     for teacher in teachers:
         table.add_column(teacher.name, justify="right")
@@ -170,20 +184,22 @@ def _print_teachers(teachers: "list[TeacherReport]", console: Any) -> None:
     console.print(table)
 
 
-def _teacher_dict(teacher: "TeacherReport") -> dict[str, Any]:
+def _teacher_record(teacher: "TeacherReport") -> dict[str, Any]:
+    """The report of one teacher as plain numbers."""
     tails = {
-        name: [tail._asdict() for tail in getattr(teacher, name)]
-        for name in ("spread_tail", "agreement_tail")
+        "spread_tail": [tail._asdict() for tail in teacher.spread_tail],
+        "agreement_tail": [tail._asdict() for tail in teacher.agreement_tail],
     }
     return teacher._asdict() | tails
 
 
-def _training_dict(line: "TrainingSeries") -> dict[str, Any]:
+def _training_record(series: "TrainingSeries") -> dict[str, Any]:
+    """The tail index of the default model against N as plain numbers."""
     return {
-        "training_size": line.sizes.tolist(),
-        "tail_index": line.index.tolist(),
-        "se": line.se.tolist(),
-        "p_falls": line.p_falls,
-        "p_flat": line.p_flat,
-        "verdict": line.verdict,
+        "training_size": series.sizes.tolist(),
+        "tail_index": series.index.tolist(),
+        "se": series.se.tolist(),
+        "p_falls": series.p_falls,
+        "p_flat": series.p_flat,
+        "verdict": series.verdict,
     }
