@@ -13,10 +13,10 @@ from lidjax.distill.questions import has_questions, questions_are_damaged, write
 from lidjax.distill.spec import DistillSpec, EmbeddedSpec, load_distill_spec
 from lidjax.distill.verify import student_values
 from lidjax.errors import InputError
+from lidjax.progress import Progress, Steps, no_progress
 from lidjax.runs.interrupt import StopRequest
 from lidjax.runs.location import Location, open_location
 from lidjax.runs.manifest import as_json
-from lidjax.runs.progress import Progress, Steps, no_progress
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -1,5 +1,7 @@
 """What every long job needs: where results lie, locks, a checked store, progress, interruption, provenance."""
 
+from lidjax.progress import Progress as Progress
+from lidjax.progress import no_progress as no_progress
 from lidjax.runs.interrupt import Stopped as Stopped
 from lidjax.runs.interrupt import StopRequest as StopRequest
 from lidjax.runs.interrupt import stop_on_signals as stop_on_signals
@@ -7,8 +9,6 @@ from lidjax.runs.location import Location as Location
 from lidjax.runs.location import open_location as open_location
 from lidjax.runs.lock import Shard as Shard
 from lidjax.runs.progress import ConsoleProgress as ConsoleProgress
-from lidjax.progress import Progress as Progress
-from lidjax.progress import no_progress as no_progress
 from lidjax.runs.progress import show_progress as show_progress
 from lidjax.runs.schema import CellValues as CellValues
 from lidjax.runs.schema import Schema as Schema

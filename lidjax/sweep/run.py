@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
+from lidjax.progress import Progress, no_progress
 from lidjax.runs.interrupt import StopRequest
 from lidjax.runs.location import open_location
 from lidjax.runs.lock import Shard
-from lidjax.progress import Progress, no_progress
 from lidjax.sweep.compute import TileComputer
 from lidjax.sweep.kinds import kind_of_spec
 from lidjax.sweep.measure import Measurement, measure
