@@ -72,15 +72,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+class _StandardError(logging.Handler):
+    """Prints what the library logs to standard error, as every other message of a command."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"lidjax: {self.format(record)}", file=sys.stderr, flush=True)
+
+
 def _show_log() -> None:
-    """Print what the library logs to standard error, as every other message."""
+    """Show what the library logs."""
     logger = logging.getLogger("lidjax")
-    if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("lidjax: %(message)s"))
-        logger.addHandler(handler)
+    if not any(isinstance(handler, _StandardError) for handler in logger.handlers):
+        logger.addHandler(_StandardError())
         logger.setLevel(logging.INFO)
-        logger.propagate = False
 
 
 def _prepare_jax() -> None:
