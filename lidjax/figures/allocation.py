@@ -70,7 +70,7 @@ def allocation_figure(surface: "AllocationSurface") -> Figure:
     titles = (r"finite $N$: $\beta_{\rm eff}(N)$", r"constant $\beta$")
     rules = ("Eq. 24", "Eq. 25")
     with paper_style():
-        figure, axes = new_figure(2, width=3.2, height=2.7)
+        figure, axes = new_figure(2, width=6.4, height=2.7)
         drawn = [
             _draw_panel(panel, surface, part, levels, rule)
             for panel, part, rule in zip(axes, panels, rules, strict=True)

@@ -15,11 +15,21 @@ from lidjax.evals.rates.families import bent_logistic_log_density
 from lidjax.evals.rates.posterior import draw_parameters
 from lidjax.evals.rates.quadrature import COARSE_GRID
 from lidjax.evals.report import GroupFit
-from lidjax.evals.training import TrainingSeries
-from lidjax.figures.style import new_figure, paper_style, sequential
-from lidjax.laws import saturating_exponent
+from lidjax.evals.training import SIGNIFICANT, TrainingSeries
+from lidjax.figures.fits import draw_saturation
+from lidjax.figures.style import (
+    COLUMN,
+    legends_below,
+    new_figure,
+    paper_style,
+    plain_text,
+    readable_ticks,
+    sequential,
+    series_style,
+)
 
 MOST_GROUPS = 6  # drawn in one panel
+SIDEWAYS = 0.04  # relative shift of the outermost series of `training_figure`
 DRAWS = 200  # posterior draws behind a band
 
 
@@ -47,7 +57,7 @@ def evaluation_figure(fits: Sequence[GroupFit]) -> Figure:
     """
     chosen = np.unique(np.linspace(0, len(fits) - 1, min(MOST_GROUPS, len(fits))).round().astype(int))
     with paper_style():
-        figure, (left, right) = new_figure(2, width=3.2, height=2.6)
+        figure, (left, right) = new_figure(2, width=6.4, height=2.6)
         for colour, index in zip(sequential(len(chosen)), chosen.tolist(), strict=True):
             fit = fits[index]
             group, forecast = fit.group, fit.forecast
@@ -89,12 +99,16 @@ def density_band(fit: GroupFit) -> tuple[Curve, Curve, Curve, Curve]:
 def training_figure(series: Sequence[TrainingSeries], column: str) -> Figure:
     """Tail index of the default model against training size, a line for each series, with Eq. 20 where it was fitted.
 
+    Bars are one standard error. Series are shifted sideways by up to 4 %, so that their bars do not hide each other.
+    Eq. 20 is drawn as far as the fit stands behind it: dashed and grey where a parameter is not determined, not at all
+    where the estimates should not be used or the index falls, which Eq. 20 does not describe.
+
     Args:
         series: `EvalFits.training(column)`, at least one series.
         column: Name of the column of training size, for the axis.
 
     Returns:
-        A figure with one panel, for `lidjax.figures.save`.
+        A figure with one panel, for `lidjax.figures.save_figure`.
 
     Example:
         >>> import numpy as np
@@ -105,29 +119,39 @@ def training_figure(series: Sequence[TrainingSeries], column: str) -> Figure:
         ...     "all", sizes, ("a", "b"), np.array([0.3, 0.4]), np.array([0.1, 0.1]), 0.9, 0.2, None, ""
         ... )
         >>> training_figure([one], "tokens").axes[0].get_xlabel()
-        'tokens'
+        'training size: tokens'
     """
     with paper_style():
-        figure, (axes,) = new_figure(1, width=4.0, height=3.0)
-        for colour, one in zip(sequential(len(series)), series, strict=True):
+        figure, (axes,) = new_figure(1, width=COLUMN + 0.6, height=2.5)
+        shifts = 1 + SIDEWAYS * np.linspace(-1, 1, len(series)) if len(series) > 1 else np.ones(1)
+        for index, (one, shift) in enumerate(zip(series, shifts, strict=True)):
+            colour, marker = series_style(index)
             axes.errorbar(
-                one.sizes,
+                one.sizes * shift,
                 one.index,
                 one.se,
-                fmt="o-",
-                ms=3,
+                fmt=f"{marker}-",
                 lw=0.8,
                 capsize=1.5,
                 color=colour,
-                label=one.series,
+                label=plain_text(f"{one.series} (± standard error)"),
             )
-            if one.saturation is not None and one.shows_saturation:
-                n = np.geomspace(one.sizes[0], one.sizes[-1], 100)
-                with jax.enable_x64(True):
-                    curve = saturating_exponent(n, *(float(value) for value in one.saturation[:4]))
-                axes.plot(n, np.asarray(curve), "--", lw=0.7, color=colour)
-        axes.set(xscale="log", xlabel=column, ylabel=r"$\beta_{\rm eff}$ (default model)", ylim=(0, None))
-        axes.legend(fontsize=6)
+            if one.saturation is not None and one.p_falls >= SIGNIFICANT:
+                draw_saturation(
+                    axes,
+                    one.sizes,
+                    np.array([float(value) for value in one.saturation[:4]]),
+                    np.asarray(one.saturation.identifiable),
+                    status=int(one.saturation.status),
+                    name=f"Eq. 20, {plain_text(one.series)}",
+                    ls="-.",
+                    lw=0.9,
+                    color=colour,
+                )
+        axes.set(xscale="log", xlabel=plain_text(f"training size: {column}"))
+        axes.set(ylabel=r"tail index (default model)", ylim=(0, None))
+        legends_below([axes])
+        readable_ticks(figure)
     return figure
 
 

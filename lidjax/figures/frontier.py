@@ -48,7 +48,7 @@ def frontier_figure(
     exact losses of an infinite vocabulary at the middle exponent a, with κ = 1/a, b = `rate_exponent`, t = D/`batch`.
     """
     with paper_style(), jax.enable_x64(True):
-        figure, (left, second, third, right) = new_figure(4, width=2.7, height=2.6)
+        figure, (left, second, third, right) = new_figure(4, width=10.8, height=2.6)
         _coverage(left, coverage_report(data) if summary is None else summary)
         a = float(np.sort(data["exponent"].values)[data.sizes["exponent"] // 2])
         _resources(second, a, rate_exponent)

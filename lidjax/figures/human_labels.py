@@ -45,7 +45,8 @@ def cifar10h_figure(summary: xr.Dataset, labels: HumanLabels) -> Figure:
         >>> slopes = {name: ("n", 0.3 - 1 / n) for name in ("beta_eff", "beta_eff_low", "beta_eff_high")}
         >>> summary = xr.Dataset(
         ...     lgen | slopes | {"failure": (("n", "k"), np.outer(1 + 1 / n, 0.8 * k**-0.3)), "in_fit": ("n", n > 0),
-        ...     "saturation": ("parameter", [0.3, 0.2, 1.0, 0.5])},
+        ...     "saturation": ("parameter", [0.3, 0.2, 1.0, 0.5]), "fit_status": 0,
+        ...     "identifiable": ("parameter", [True] * 4)},
         ...     coords={"n": n, "k": k, "parameter": ["beta", "delta", "c", "nu"], "scale": 32.0, "delta": 0.05},
         ...     attrs={"spec": {"name": "example", "features": {"variance_floor": 1e-6}}, "feature_dim": 50,
         ...     "noise_variance": 0.5, "window": [1.0, 100.0]},

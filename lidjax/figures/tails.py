@@ -100,7 +100,7 @@ def plane_figure(results: Sequence[xr.Dataset]) -> Figure:
     sweeps = [typical(data) for data in results]
     top = max(sweep.model["beta"] for sweep in sweeps) * 1.1
     with paper_style():
-        figure, panels = new_figure(len(sweeps), width=3.2, height=2.6)
+        figure, panels = new_figure(len(sweeps), width=3.2 * len(sweeps), height=2.6)
         for axes, sweep in zip(panels, sweeps, strict=True):
             exponent = local_exponent(sweep.k, sweep.log_failure)
             axes.pcolormesh(
@@ -171,7 +171,7 @@ def success_figure(results: Sequence[xr.Dataset], *, curves: int = 5) -> Figure:
     sweeps = [typical(data) for data in results]
     s = np.geomspace(1e-12, 0.9, 160)
     with paper_style():
-        figure, panels = new_figure(len(sweeps), width=3.0, height=2.5)
+        figure, panels = new_figure(len(sweeps), width=3.0 * len(sweeps), height=2.5)
         for axes, sweep in zip(panels, sweeps, strict=True):
             chosen = np.unique(np.linspace(0, 0.75 * (len(sweep.n) - 1), curves).round().astype(int))
             for index, colour in zip(chosen, sequential(len(chosen)), strict=True):
@@ -218,7 +218,7 @@ def exponents_figure(results: Sequence[xr.Dataset]) -> Figure:
     """
     sweeps = [typical(data) for data in results]
     with paper_style():
-        figure, panels = new_figure(len(sweeps), width=3.0, height=2.5)
+        figure, panels = new_figure(len(sweeps), width=3.0 * len(sweeps), height=2.5)
         for axes, sweep in zip(panels, sweeps, strict=True):
             with jax.enable_x64(True):
                 gamma = np.asarray(finite_n_exponent(sweep.lgen, sweep.model["sigma_eta"]))
