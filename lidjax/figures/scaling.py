@@ -148,7 +148,7 @@ def _inference_panel(axes: Axes, summary: xr.Dataset, references: References) ->
     with np.errstate(divide="ignore"):
         chosen = above[distinct_curves(n[above], np.log(curves[above]), NUM_CURVES)]
     for index, colour in zip(chosen, sequential(len(chosen)), strict=True):
-        axes.plot(k, curves[index], color=colour, label=f"$N={number(n[index])}$")
+        axes.plot(k, curves[index], color=colour, label=f"$N={number(float(n[index]))}$")
     low, high = summary.attrs["window"]
     if references.model:
         with jax.enable_x64(True):
@@ -159,7 +159,10 @@ def _inference_panel(axes: Axes, summary: xr.Dataset, references: References) ->
         middle = np.sqrt(low * high)
         anchor = np.exp(np.interp(np.log(middle), np.log(k), np.log(curves[-1])))
         line = anchor * (k / middle) ** -slope
-        label, inside = rf"$k^{{-{slope:.2f}}}$, slope at $N={number(n[-1])}$", (k >= low) & (k <= high)
+        label, inside = (
+            rf"$k^{{-{slope:.2f}}}$, slope at $N={number(float(n[-1]))}$",
+            (k >= low) & (k <= high),
+        )
     shown = curves[chosen]
     bottom = shown[shown > 0].min() if (shown > 0).any() else 0.1
     inside &= line > bottom / 3

@@ -5,7 +5,7 @@ command and every function of the library finds all it needs to know of a sweep 
 computed, what its results are called, how they are summarised, printed and drawn.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -75,8 +75,9 @@ class Kind:
     """Tables of a summary, which `lidjax run` and `lidjax show` print."""
     figures: "Callable[[xr.Dataset, xr.Dataset], Iterator[tuple[str, Figure]]]" = no_figures
     """File names and figures of results and their summary, which `lidjax run` and `lidjax plot` write."""
-    comparisons: "Mapping[str, Callable[[Sequence[xr.Dataset]], Figure]]" = field(default_factory=dict)
-    """Figures that put several sweeps side by side, by the name that `lidjax plot --figure` knows."""
+    comparisons: "Mapping[str, Callable[..., Figure]]" = field(default_factory=dict)
+    """Figures that put several sweeps side by side, by the name that `lidjax plot --figure` knows. Each is called with
+    a sequence of results; one that measures slopes over k takes a keyword `window` too."""
     resolve: Callable[[Any, Path], Any] = same_paths
     """Makes paths in a spec absolute, given the folder of its file."""
     not_identity: tuple[str, ...] = ()
