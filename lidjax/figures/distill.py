@@ -78,8 +78,7 @@ def distill_figure(summary: xr.Dataset, target: str | None = None) -> Figure:
         left.set(xscale="log", xlabel=N_LABEL, ylabel="greedy loss, held out")
         right.set(xscale="log", xlabel=N_LABEL, ylabel=EXPONENT_LABEL)
         right.set_ylim(bottom=0)
-        legends_below([left, right])
-        legends_below([centre], columns=2)
+        legends_below(panels, columns=(1, 2, 1))
         set_title(figure, summary.attrs["spec"]["name"], [f"middle panel against the {TARGET_LABELS[shown]}"])
         readable_ticks(figure)
     return figure

@@ -7,7 +7,7 @@ those of Okabe and Ito, which people with any kind of colour vision can tell apa
 
 import math
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -115,15 +115,19 @@ def sequential(count: int) -> list[Colour]:
 
 
 def legends_below(
-    panels: Sequence[Axes], *, columns: int = 1, handles: Sequence[Artist] | None = None
+    panels: Sequence[Axes],
+    *,
+    columns: int | Sequence[int] = 1,
+    handles: Mapping[Axes, Sequence[Artist]] | None = None,
 ) -> None:
     """A legend below each panel of a row, under its axis label; the figure grows by the height of the largest.
 
-    `handles` are the entries of every panel; by default they are its labelled artists.
+    The entries of a panel are its labelled artists, or those in `handles`. `columns` may differ between panels.
     """
-    most = 0
-    for axes in panels:
-        entries = list(handles) if handles is not None else axes.get_legend_handles_labels()[0]
+    rows = 0
+    each = [columns] * len(panels) if isinstance(columns, int) else columns
+    for axes, count in zip(panels, each, strict=True):
+        entries = list((handles or {}).get(axes) or axes.get_legend_handles_labels()[0])
         if not entries:
             continue
         down = ScaledTranslation(0, -29 / 72, axes.figure.dpi_scale_trans)  # below tick labels and axis label
@@ -132,11 +136,11 @@ def legends_below(
             loc="upper center",
             bbox_to_anchor=(0.5, 0),
             bbox_transform=axes.transAxes + down,
-            ncols=columns,
+            ncols=count,
         )
-        most = max(most, math.ceil(len(entries) / columns))
+        rows = max(rows, math.ceil(len(entries) / count))
     root: Any = panels[0].figure.figure  # of a SubFigure: the figure that it is part of
-    root.set_figheight(root.get_figheight() + most * LEGEND_ROW)
+    root.set_figheight(root.get_figheight() + rows * LEGEND_ROW)
 
 
 def shared_legend(
