@@ -95,8 +95,10 @@ def evaluation_figure(fits: Sequence[GroupFit]) -> Figure:
         )
         entries.append(Patch(color="0.4", alpha=0.3, lw=0, label=f"{100 * level:g} % interval"))
         shared_legend(figure, entries, columns=2)
-        shown = f"{len(chosen)} of {len(fits)} groups" if len(chosen) < len(fits) else ""
-        set_title(figure, "pass@k: attempts made, and forecast", [shown] if shown else [])
+        facts = ["attempts made and forecast"]
+        if len(chosen) < len(fits):
+            facts.append(f"{len(chosen)} of {len(fits)} groups")
+        set_title(figure, "pass@k", facts)
         readable_ticks(figure)
     return figure
 
@@ -217,7 +219,7 @@ def backtest_figure(forecasts: Sequence[BacktestForecast]) -> Figure:
     """
     scores = {score.method: score for score in summarise_backtest(forecasts)}
     methods = [method for method in dict.fromkeys(one.method for one in forecasts) if method in scores]
-    columns = min(len(methods), 3)
+    columns = 2 if len(methods) == 4 else min(len(methods), 3)
     rows = math.ceil(len(methods) / columns)
     with paper_style():
         figure, panels = new_figure(columns, rows=rows, width=max(COLUMN, PAGE * columns / 3), height=2.3)
