@@ -55,7 +55,12 @@ class Store:
         """An existing store. Raises InputError if there is none at `location`, or one of another format."""
         group, manifest = open_group(location, name or str(location))
         check_manifest(manifest, name or str(location))
-        return cls(group, schema)
+        arrays = upgraded(manifest, schema)["arrays"]
+        present = schema.restricted(arrays)
+        missing = [v.name for v in present.variables if v.name not in arrays]
+        if missing:
+            raise InputError(f"{name or location}: the store's manifest names no array for {missing[0]!r}")
+        return cls(group, present)
 
     @property
     def manifest(self) -> Manifest:

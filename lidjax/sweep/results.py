@@ -22,7 +22,9 @@ def open_results(location: str | Path) -> "xr.Dataset":
         location: Folder, URL, or the `results.zarr` in it.
 
     Returns:
-        A labelled Dataset; see `run_sweep`.
+        A labelled Dataset; see `run_sweep`. If L_inf(k) is a mean over sampled test instances it has two more
+        variables, also over k: `effective_sample_size`, the number of instances on which the mean rests, and the mask
+        `low_ess`, True where these are fewer than 30; such values should be shown as uncertain, or not at all.
 
     Raises:
         InputError: If there are no results, or a chunk is damaged.
@@ -45,7 +47,7 @@ def open_results(location: str | Path) -> "xr.Dataset":
     kind = kind_named(str(manifest.get("kind")))
     store = Store.open(place.zarr_store(), kind.schema, place.store_name)
     store.require_undamaged(str(location))
-    return store.dataset()
+    return kind.derived(store.dataset())
 
 
 def summarise(
@@ -56,9 +58,10 @@ def summarise(
     For a sweep of the LID model or of real features it has, over the axes other than `seed`: `lgen_median` with a 95 %
     interval `lgen_low`, `lgen_high`, `lgen_mean` with its standard error `lgen_se`; `failure`, the median of L_inf(k)
     over training sets, and `failure_mean`; `beta_eff` (Eq. 55), the median slope, with a 95 % interval, and
-    `beta_eff_mean_curve`; `saturation` and `saturation_se`, the fit of Eq. 20 along `parameter`, with `identifiable`
-    and `fit_status`. For a sweep of Zipf draws it has the missed mass `mean` with `standard_error`, `exact`,
-    `asymptote`, and its `slope`.
+    `beta_eff_mean_curve`; `low_ess` (also over k) and `beta_eff_low_ess`, True where a sampled L_inf(k) rests on fewer
+    than 30 test instances, so that no slope is fitted; `saturation` and `saturation_se`, the fit of Eq. 20 along
+    `parameter`, with `identifiable` and `fit_status`. For a sweep of Zipf draws it has the missed mass `mean` with
+    `standard_error`, `exact`, `asymptote`, and its `slope`.
 
     Args:
         data: Results of `run_sweep` or `open_results`.

@@ -16,4 +16,5 @@ KIND = Kind(
     tables=lid_results.tables,
     figures=lid_results.figures,
     comparisons=lid_results.COMPARISONS,
+    derived=lid_results.derived,
 )
