@@ -4,7 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from lidjax.cli.render.output import to_json
+from lidjax.cli.output_options import add_json
+from lidjax.cli.render.output import print_json, print_paths
+from lidjax.cli.selection import add_at, select_at
 from lidjax.cli.show import add_summary_options
 from lidjax.errors import InputError
 
@@ -16,7 +18,15 @@ def register(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("plot", help="the figures of a run, as PDF and PNG")
     parser.add_argument("store", metavar="STORE", nargs="+", help="output folder or URL of a run")
+    add_at(parser)
+    parser.add_argument(
+        "--col", metavar="AXIS", help="of several cells: the axis along the columns of the figure"
+    )
+    parser.add_argument(
+        "--hue", metavar="AXIS", help="of several cells: the axis whose values share a panel as colours"
+    )
     add_summary_options(parser)
+    add_json(parser)
     parser.add_argument(
         "--out", type=Path, help="folder of the figures (default: the folder `figures` of the first STORE)"
     )
@@ -39,10 +49,10 @@ def plot_command(args: argparse.Namespace) -> int:
     """Write the figures and print their paths."""
     from rich.console import Console
 
-    from lidjax import comparison_figure, open_results, save_figure, summarise, sweep_figures
+    from lidjax import comparison_figure, open_results, save_figure, split_cells, summarise, sweep_figures
     from lidjax.runs import open_location
 
-    results = [open_results(store) for store in args.store]
+    results = [select_at(open_results(store), args.at) for store in args.store]
     folder = args.out or open_location(args.store[0]).figures
     console = Console(stderr=True)
     paths: list[str] = []
@@ -51,18 +61,26 @@ def plot_command(args: argparse.Namespace) -> int:
 
         paths = draw_cifar10h(results, folder, args)
     elif args.figure not in ("default", "scaling"):
+        if args.col or args.hue:
+            raise InputError(
+                f"--col and --hue are for the default figure; {args.figure} has a panel for each cell"
+            )
         with console.status("drawing"):
-            paths = save_figure(comparison_figure(args.figure, results), folder, args.figure)
+            cells = [cell for data in results for cell in split_cells(data)]
+            paths = save_figure(comparison_figure(args.figure, cells), folder, args.figure)
     elif len(results) == 1:
         window = tuple(args.window) if args.window else None
         with console.status("drawing"):
             summary = summarise(results[0], window=window, from_n=args.from_n)
-            for name, figure in sweep_figures(results[0], summary):
+            for name, figure in sweep_figures(results[0], summary, col=args.col, hue=args.hue):
                 paths += save_figure(figure, folder, name)
     else:
         raise InputError(
             f"plot of {len(results)} STOREs: --figure must name a figure that takes several; allowed: "
             f"{', '.join(SIDE_BY_SIDE)}"
         )
-    print(to_json({"figures": paths}) if args.json else "\n".join(paths))
+    if args.json:
+        print_json("plot", {"figures": paths})
+    else:
+        print_paths(paths)
     return 0

@@ -3,14 +3,35 @@
 import argparse
 from typing import Any
 
+from lidjax.cli.output_options import add_output_options, write_files
 from lidjax.cli.render.sweeps import print_summary
+from lidjax.cli.selection import add_at, select_at
+
+EXAMPLE = """\
+examples:
+  lidjax show runs/figure1                           a table; of several cells, an overview with a row each
+  lidjax show runs/figure1 --at beta=2.5 dim=128     one cell in full
+  lidjax show runs/figure1 --csv figure1.csv         every number, a row for each cell and N
+A table that is wider than the terminal is printed in blocks that repeat its first columns. Where the output is not a
+terminal, a row is a line, however wide; COLUMNS=80 sets a width.
+"""
 
 
 def register(commands: Any) -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser("show", help="the laws fitted to the results of a run")
+    parser = commands.add_parser(
+        "show",
+        help="the laws fitted to the results of a run",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("store", metavar="STORE", help="output folder or URL of a run")
+    add_at(parser)
+    parser.add_argument(
+        "--details", action="store_true", help="the table of every cell, instead of an overview of several"
+    )
     add_summary_options(parser)
+    add_output_options(parser)
     parser.set_defaults(handler=show_command)
 
 
@@ -26,7 +47,6 @@ def add_summary_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from-n", type=float, help="smallest N in the fit of Eq. 20 (default: the spec's, or 1.5 d)"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
 def show_command(args: argparse.Namespace) -> int:
@@ -34,5 +54,14 @@ def show_command(args: argparse.Namespace) -> int:
     from lidjax import open_results, summarise
 
     window = tuple(args.window) if args.window else None
-    print_summary(summarise(open_results(args.store), window=window, from_n=args.from_n), args.json, {})
+    data = select_at(open_results(args.store), args.at)
+    tables = print_summary(
+        summarise(data, window=window, from_n=args.from_n),
+        command="show",
+        as_json=args.json,
+        about={},
+        store=args.store,
+        details=args.details,
+    )
+    write_files(args, tables)
     return 0

@@ -56,9 +56,9 @@ def summarise(
     For a sweep of the LID model or of real features it has, over the axes other than `seed`: `lgen_median` with a 95 %
     interval `lgen_low`, `lgen_high`, `lgen_mean` with its standard error `lgen_se`; `failure`, the median of L_inf(k)
     over training sets, and `failure_mean`; `beta_eff` (Eq. 55), the median slope, with a 95 % interval, and
-    `beta_eff_mean_curve`; `saturation` and `saturation_se`, the fit of Eq. 20 along `parameter`, with `identifiable`
-    and `fit_status`. For a sweep of Zipf draws it has the missed mass `mean` with `standard_error`, `exact`,
-    `asymptote`, and its `slope`.
+    `beta_eff_mean_curve`; `saturation` and `saturation_se`, the fit of Eq. 20 along `parameter`, with the ends of 95 %
+    intervals `saturation_low` and `saturation_high`, `identifiable` and `fit_status`. For a sweep of Zipf draws it has
+    the missed mass `mean` with `standard_error`, `exact`, `asymptote`, and its `slope`.
 
     Args:
         data: Results of `run_sweep` or `open_results`.
@@ -119,15 +119,48 @@ def summary_tables(summary: "xr.Dataset") -> list[SummaryTable]:
     return kind_of_results(summary).tables(summary)
 
 
-def sweep_figures(data: "xr.Dataset", summary: "xr.Dataset | None" = None) -> "Iterator[tuple[str, Figure]]":
+def summary_overview(summary: "xr.Dataset") -> SummaryTable | None:
+    """One table of all cells of a summary, which `lidjax show` prints where there are several.
+
+    Args:
+        summary: A summary made by `summarise`.
+
+    Returns:
+        A table with a row for each combination of the axes other than N: those that vary, and the main numbers. Its
+        `record` has the same as numbers under `rows`, and the axes that vary under `axes`. None if the kind of the
+        sweep has no overview.
+
+    Example:
+        >>> import lidjax
+        >>> data = lidjax.run_sweep({"frontier": {"vocabulary": 100}, "grid": {"samples": 10, "exponent": [1.5, 2]}})
+        >>> overview = lidjax.summary_overview(lidjax.summarise(data))
+        >>> [row["exponent"] for row in overview.record["rows"]]
+        [1.5, 2.0]
+    """
+    overview = kind_of_results(summary).overview
+    return None if overview is None else overview(summary)
+
+
+def sweep_figures(
+    data: "xr.Dataset",
+    summary: "xr.Dataset | None" = None,
+    *,
+    col: str | None = None,
+    hue: str | None = None,
+) -> "Iterator[tuple[str, Figure]]":
     """The figures that `lidjax run` and `lidjax plot` write, one by one.
 
     Args:
         data: Results of `run_sweep` or `open_results`.
         summary: Their summary, if it was made already.
+        col: Of results with several cells, the axis along the columns of the figure.
+        hue: The axis whose values share a panel as colours.
 
     Returns:
         Pairs of a file name without extension and a matplotlib Figure; `save_figure` writes one.
+
+    Raises:
+        InputError: If `col` or `hue` is not an axis with several values, or the sweep's figures have no facets.
 
     Example:
         >>> import lidjax
@@ -136,7 +169,12 @@ def sweep_figures(data: "xr.Dataset", summary: "xr.Dataset | None" = None) -> "I
         ['frontier']
     """
     summary = summarise(data) if summary is None else summary
-    return kind_of_results(data).figures(data, summary)
+    kind = kind_of_results(data)
+    if col is None and hue is None:
+        return kind.figures(data, summary)
+    if kind.facets is None:
+        raise InputError(f"the figures of a sweep of kind {kind.name!r} cannot be laid out by col or hue")
+    return kind.facets(summary, col, hue)
 
 
 def comparison_figure(name: str, results: "Sequence[xr.Dataset]") -> "Figure":
