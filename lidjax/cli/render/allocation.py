@@ -29,6 +29,10 @@ FIELDS = (
     "n_upper",
     "limited",
 )
+NO_INTERVAL = (
+    "No interval for N: it needs several training sets, and for the mean β > 4, where L_gen has a finite variance. "
+    "Without --mean the median is used, which has an interval for every β."
+)
 EXACT_FIELDS = ("n", "k", "loss", "kind", "n_low", "n_high")
 
 
@@ -86,10 +90,17 @@ def allocation_tables(rows: list[dict[str, Any]], statistic: str) -> list[Table]
         for row in rows
         if row["limited"]
     ]
+    if exact and statistic == "median":
+        notes.append(
+            "N is the best for the median training set, with its interval over seeds. "
+            "N, exact mean is the best for the mean of L_gen over training sets, and may lie outside that interval."
+        )
+    if statistic == "mean" and all(math.isnan(row["n_lower"]) for row in rows):
+        notes.append(NO_INTERVAL)
     return [
         Table(
             "optima",
-            ("C", "R", "N", "95 %", *(["exact N"] if exact else []), "k", "L_tot", "kind"),
+            ("C", "R", "N", "95 %", *(["N, exact mean"] if exact else []), "k", "L_tot", "kind"),
             optima,
             rows,
             f"L_tot = R L_gen + L_inf, {statistic} over training sets",
