@@ -6,9 +6,9 @@ from typing import Any
 
 from lidjax.cli.output_options import add_json
 from lidjax.cli.render.output import print_json, print_paths
-from lidjax.cli.selection import add_at, select_at
-from lidjax.cli.show import add_summary_options
-from lidjax.errors import InputError
+from lidjax.cli.selection import add_at, chosen_values, select_at
+from lidjax.cli.show import add_summary_options, distillation_summary, is_distillation
+from lidjax.errors import InputError, check_choice
 
 SIDE_BY_SIDE = ("plane", "success", "exponents", "protocols")
 """Figures of the shipped kinds that put the results of several sweeps side by side."""
@@ -52,6 +52,8 @@ def plot_command(args: argparse.Namespace) -> int:
     from lidjax import comparison_figure, open_results, save_figure, split_cells, summarise, sweep_figures
     from lidjax.runs import open_location
 
+    if len(args.store) == 1 and is_distillation(args.store[0]):
+        return _plot_distillation(args)
     results = [select_at(open_results(store), args.at) for store in args.store]
     folder = args.out or open_location(args.store[0]).figures
     console = Console(stderr=True)
@@ -79,6 +81,31 @@ def plot_command(args: argparse.Namespace) -> int:
             f"plot of {len(results)} STOREs: --figure must name a figure that takes several; allowed: "
             f"{', '.join(SIDE_BY_SIDE)}"
         )
+    if args.json:
+        print_json("plot", {"figures": paths})
+    else:
+        print_paths(paths)
+    return 0
+
+
+def _plot_distillation(args: argparse.Namespace) -> int:
+    """Draw the figure of the teacher-student experiment."""
+    from lidjax import save_figure
+    from lidjax.figures import distill_figure
+    from lidjax.runs import open_location
+
+    check_choice("figure of a teacher-student experiment:", args.figure, ("default",))
+    if args.col or args.hue:
+        raise InputError(
+            "--col and --hue: the figure of a teacher-student experiment has one panel a quantity"
+        )
+    targets = chosen_values(args.at).get("target", [])
+    if len(targets) > 1:
+        raise InputError("--at target: its middle panel shows one target")
+    _, summary = distillation_summary(args)
+    folder = args.out or open_location(args.store[0]).figures
+    target = str(targets[0]) if targets else None
+    paths = save_figure(distill_figure(summary, target), folder, "distill")
     if args.json:
         print_json("plot", {"figures": paths})
     else:

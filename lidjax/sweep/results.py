@@ -42,6 +42,11 @@ def open_results(location: str | Path) -> "xr.Dataset":
     if not place.has_store():
         raise InputError(f"{location}: no results there; `lidjax run SPEC.toml --out {location}` makes them")
     _, manifest = open_group(place.zarr_store(), place.store_name)
+    if str(manifest.get("kind")).startswith("distill"):
+        raise InputError(
+            f"{location}: the results of `lidjax distill`, not of a sweep; lidjax.open_distillation, `lidjax show` and "
+            "`lidjax plot` read them"
+        )
     kind = kind_named(str(manifest.get("kind")))
     store = Store.open(place.zarr_store(), kind.schema, place.store_name)
     store.require_undamaged(str(location))

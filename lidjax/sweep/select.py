@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lidjax.errors import InputError, check_choice
-from lidjax.sweep.kinds import Kind, kind_named
+from lidjax.sweep.kinds import all_kinds
 
 if TYPE_CHECKING:
     import xarray as xr
 
-NOT_MODELS = ("seed", "k", "parameter")
+NOT_MODELS = ("seed", "k", "parameter", "question", "draw", "quantity", "quantile", "at_k")
 """Dimensions of results and summaries that are summarised or tabulated, besides `Kind.along`."""
 AxisValue = float | str
 """A value of an axis; a string only on an axis of names."""
@@ -24,8 +24,7 @@ def model_axes(data: "xr.Dataset") -> list[str]:
     All but the axes that a table runs along, such as n, and the seed.
     """
     name = data.attrs.get("kind")
-    kind: Kind | None = kind_named(name) if isinstance(name, str) else None
-    along = ("n",) if kind is None else kind.along
+    along = next((kind.along for kind in all_kinds() if kind.name == name), ("n",))
     # in the order of the variables' own axes, which a Dataset does not keep
     dims = dict.fromkeys(str(axis) for values in data.data_vars.values() for axis in values.dims)
     dims |= dict.fromkeys(str(axis) for axis in data.dims)

@@ -46,7 +46,9 @@ def print_results(
     records = {
         target: target_record(summary.sel(target=target)) for target in summary["target"].values.tolist()
     }
-    tables = [_target_table(t, records[t], summary.attrs) for t in (main, *(t for t in records if t != main))]
+    tables = [
+        _target_table(t, records[t], summary.attrs) for t in sorted(records, key=lambda name: name != main)
+    ]
     students = Table("students", (), [], [record for table in tables for record in table.records])
     if as_json:
         found = {
