@@ -91,8 +91,11 @@ from .sweep import measure_sweep as measure_sweep
 from .sweep import open_results as open_results
 from .sweep import plan_sweep as plan_sweep
 from .sweep import run_sweep as run_sweep
+from .sweep import select_cells as select_cells
 from .sweep import spec_from_dict as spec_from_dict
+from .sweep import split_cells as split_cells
 from .sweep import summarise as summarise
+from .sweep import summary_overview as summary_overview
 from .sweep import summary_tables as summary_tables
 from .sweep import sweep_figures as sweep_figures
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lidjax import __version__
+from lidjax.cli.render.output import print_in_any_encoding
 from lidjax.errors import InputError
 
 COMMAND_MODULES = ("run", "plan", "show", "plot", "allocate", "fit", "backtest", "features", "distill")
@@ -27,6 +28,7 @@ a first run:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    print_in_any_encoding()
     parser = argparse.ArgumentParser(
         prog="lidjax",
         description="How training shapes what repeated sampling can buy: sweeps, and the laws fitted to them.",

@@ -9,9 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lidjax.difficulty import mean_inverse_precision
+from lidjax.figures.facets import cell_title
 from lidjax.figures.lid_parameters import LidParameters, lid_parameters
 from lidjax.figures.style import new_figure, paper_style, sequential
 from lidjax.laws import intrinsic_failure, saturating_exponent
+from lidjax.sweep.select import varied_in_spec
 
 NUM_CURVES = 6  # values of N in the middle panel
 
@@ -58,6 +60,12 @@ def scaling_figure(summary: xr.Dataset) -> Figure:
         references = scaling_panels(panels, summary)
         fixed = [rf"$\beta={references.model['beta']:g}$"] if references.model else []
         fixed += [rf"$d={references.dim:.0f}$"]
+        others = [str(name) for name in summary.coords if name not in ("beta", "dim")]
+        fixed += [
+            cell_title({name: summary[name].item()})
+            for name in varied_in_spec(summary.attrs, others)
+            if summary[name].size == 1
+        ]
         figure.suptitle(f"{summary.attrs['spec']['name']}:  " + ",  ".join(fixed), fontsize=9)
     return figure
 

@@ -18,6 +18,7 @@ from zarr.core.sync import sync
 from zarr.errors import ZarrUserWarning
 
 from lidjax.errors import InputError
+from lidjax.runs.location import Location
 from lidjax.runs.manifest import (
     INTERNAL,
     RESUMABLE,
@@ -385,3 +386,16 @@ def open_group(location: Any, where: str) -> tuple[zarr.Group, Manifest]:
         return group, group.attrs.asdict()
     except (FileNotFoundError, ValueError, KeyError, TypeError, OSError) as error:
         raise InputError(f"{where}: not a store of results ({type(error).__name__})") from None
+
+
+def stored_kind(location: Location) -> str:
+    """What made the store at a location: the name of a kind of sweep, or "distill" and the backend of the models.
+
+    Raises InputError if there is no store.
+    """
+    if not location.has_store():
+        raise InputError(
+            f"{location}: no results there; `lidjax run SPEC.toml --out {location}` makes those of a sweep"
+        )
+    _, manifest = open_group(location.zarr_store(), location.store_name)
+    return str(manifest.get("kind"))

@@ -1,7 +1,5 @@
 """Summary of LID sweeps: seeds summarised, β_eff(N) with its error, Eq. 20 fitted."""
 
-import itertools
-
 import jax
 import numpy as np
 import xarray as xr
@@ -36,8 +34,9 @@ def summarise_lid(
     The two values of β_eff differ where training sets differ: at large k the mean over D_N of Eq. 13 is dominated by
     the training sets with the largest L_gen, and for small β these are far from typical.
 
-    `saturation` and `saturation_se` hold the fit of Eq. 20 over `n`, along `parameter`, with
-    `identifiable` and `fit_status` beside them.
+    `saturation` and `saturation_se` hold the fit of Eq. 20 over `n`, along `parameter`, with the ends of 95 % intervals
+    `saturation_low` and `saturation_high` (0 and infinity where a side is open), `identifiable` and `fit_status`
+    beside them.
 
     `window` and `from_n` (the smallest N in the fit of Eq. 20) default to the spec's values. If `from_n` is 0 there,
     the fit takes N > 1.5 d: nearer to N = d, double descent makes β_eff fall, which Eq. 20 does not describe.
@@ -188,14 +187,9 @@ def _with_saturation(summary: xr.Dataset, from_n: float) -> xr.Dataset:
     errors = np.stack([np.asarray(getattr(fit, f"{name}_se")) for name in SATURATION], axis=-1)
     summary["saturation"] = ([*axes, "parameter"], stacked)
     summary["saturation_se"] = ([*axes, "parameter"], errors)
+    summary["saturation_low"] = ([*axes, "parameter"], np.asarray(fit.lower))
+    summary["saturation_high"] = ([*axes, "parameter"], np.asarray(fit.upper))
     summary["identifiable"] = ([*axes, "parameter"], np.asarray(fit.identifiable))
     summary["fit_status"] = (axes, np.asarray(fit.status))
     summary["in_fit"] = used
     return summary
-
-
-def combinations(summary: xr.Dataset) -> list[dict[str, int]]:
-    """Positions along the axes other than N, one for each combination of their values."""
-    axes = [str(name) for name in summary["beta_eff"].dims if name != "n"]
-    ranges = itertools.product(*(range(summary.sizes[name]) for name in axes))
-    return [dict(zip(axes, index, strict=True)) for index in ranges]
