@@ -31,7 +31,7 @@ from lidjax.runs.manifest import (
     upgraded,
 )
 from lidjax.runs.schema import CellValues, Schema
-from lidjax.runs.tiles import Tile
+from lidjax.runs.tiles import Tile, TileGrid
 from lidjax.status import PENDING
 
 Chunk = tuple[slice, ...]
@@ -346,6 +346,15 @@ class Store:
         """Mark the cells of a chunk as pending again."""
         self._array("status")[chunk] = PENDING
 
+    def tiles_done(self) -> tuple[int, int]:
+        """How many tiles of the store are complete, and how many there are."""
+        pending = self.pending()
+        if not self.is_resumable:  # stores of the first format do not say how they were cut
+            return int((~pending).sum()), pending.size
+        lengths = {name: len(values) for name, values in self.manifest["axes"].items()}
+        left = TileGrid(lengths, self.tile).any_per_tile(pending)
+        return int((~left).sum()), left.size
+
     def dataset(self) -> xr.Dataset:
         """The results as a Dataset, axes in the order of the spec; spec and provenance are in `attrs`."""
         manifest = self.manifest
@@ -358,6 +367,7 @@ class Store:
                 data = data.assign_coords({name: dim["values"]})
         order = manifest.get("order") or {}
         data.attrs = {key: value for key, value in manifest.items() if key not in INTERNAL or key == "format"}
+        data.attrs["tiles_done"], data.attrs["tiles"] = self.tiles_done()
         return data.isel({name: np.asarray(at) for name, at in order.items()}) if order else data
 
 

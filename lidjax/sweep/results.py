@@ -22,9 +22,11 @@ def open_results(location: str | Path) -> "xr.Dataset":
         location: Folder, URL, or the `results.zarr` in it.
 
     Returns:
-        A labelled Dataset; see `run_sweep`. If L_inf(k) is a mean over sampled test instances it has two more
-        variables, also over k: `effective_sample_size`, the number of instances on which the mean rests, and the mask
-        `low_ess`, True where these are fewer than 30; such values should be shown as uncertain, or not at all.
+        A labelled Dataset; see `run_sweep`. Its attributes `tiles_done` and `tiles` say how much of the sweep is
+        computed; cells that are not have the status -1 (see `complete_part`). If L_inf(k) is a mean over sampled test
+        instances, there are two more variables, also over k: `effective_sample_size`, the number of instances on which
+        the mean rests, and the mask `low_ess`, True where these are fewer than 30: such values should be shown as
+        uncertain, or not at all.
 
     Raises:
         InputError: If there are no results, or a chunk is damaged.
@@ -53,6 +55,44 @@ def open_results(location: str | Path) -> "xr.Dataset":
     store = Store.open(place.zarr_store(), kind.schema, place.store_name)
     store.require_undamaged(str(location))
     return kind.derived(store.dataset())
+
+
+def complete_part(data: "xr.Dataset") -> "xr.Dataset":
+    """The part of unfinished results that is complete: no cell in it is still to be computed.
+
+    Values are left out along the axes, first the one with the largest share of cells that are not computed, until every
+    cell of the rest is. Results that are complete are returned as they are.
+
+    Args:
+        data: Results of `open_results`.
+
+    Returns:
+        The results at the values that are left on each axis.
+
+    Raises:
+        InputError: If nothing is left.
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> import lidjax
+        >>> status = np.array([[0, 0, -1], [0, 0, -1]])  # over n, seed
+        >>> data = xr.Dataset({"status": (("n", "seed"), status)}, coords={"n": [10, 20], "seed": [0, 1, 2]})
+        >>> lidjax.complete_part(data)["seed"].values.tolist()
+        [0, 1]
+    """
+    import numpy as np
+
+    from lidjax.status import PENDING
+
+    pending = data["status"] == PENDING
+    while bool(pending.any()):
+        shares = {name: pending.mean([d for d in pending.dims if d != name]).values for name in pending.dims}
+        axis = max(shares, key=lambda name: shares[name].max())
+        keep = {axis: np.flatnonzero(shares[axis] < shares[axis].max())}
+        data, pending = data.isel(keep), pending.isel(keep)
+    if not pending.size:
+        raise InputError("no part of the sweep is complete yet: run it to the end first")
+    return data
 
 
 def summarise(

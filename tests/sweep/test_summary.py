@@ -128,7 +128,7 @@ def test_no_slope_is_fitted_through_what_rests_on_few_instances():
     assert not exact["low_ess"].any()
     (table,) = summary_tables(summary)
     assert [row[3] for row in table.rows].count("too few instances") == 1
-    assert "left out at N = 80" in table.notes[0]
+    assert any("left out at N = 80" in note for note in table.notes)
     assert table.record["rows"][3]["resolved_to_k"] == K[5]
 
 
