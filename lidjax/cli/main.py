@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lidjax import __version__
+from lidjax.cli.render.output import print_in_any_encoding
+from lidjax.cli.stores import Unfinished
 from lidjax.errors import InputError
 
 COMMAND_MODULES = ("run", "plan", "show", "plot", "allocate", "fit", "backtest", "features", "distill")
@@ -27,6 +29,7 @@ a first run:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    print_in_any_encoding()
     parser = argparse.ArgumentParser(
         prog="lidjax",
         description="How training shapes what repeated sampling can buy: sweeps, and the laws fitted to them.",
@@ -48,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"lidjax: {error}", file=sys.stderr)
         return 2
+    except Unfinished:
+        return 1
     except KeyboardInterrupt:
         print(
             "lidjax: interrupted; completed work is kept, run the same command again to resume",

@@ -232,8 +232,8 @@ def phase_figure(
         axes.pcolormesh(*edges, codes.T, cmap=cmap, norm=norm, shading="flat", rasterized=True)
         inside = np.clip(np.asarray(share, float), 1e-9, 1 - 1e-9)
         odds = np.log(inside / (1 - inside))  # in which a contour near a share of 1 is as smooth as elsewhere
-        levels, styles = zip(*SHARES, strict=True)
-        at = [math.log(level / (1 - level)) for level in levels]
+        at = [math.log(level / (1 - level)) for level, _ in SHARES]
+        styles = [style for _, style in SHARES]
         axes.contour(budgets, weights, odds.T, levels=at, colors="k", linewidths=0.8, linestyles=styles)
         axes.set(xlim=(budgets[0], budgets[-1]), ylim=(weights[0], weights[-1]))
         present = [name for name in KIND_LABELS if (codes == order.index(name)).any()]

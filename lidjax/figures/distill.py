@@ -95,9 +95,16 @@ def _draw_greedy_loss(axes: Axes, part: xr.Dataset) -> None:
 def _draw_failure(axes: Axes, part: xr.Dataset) -> None:
     """L_inf(k; N) of one target, a curve for each N, and the window of β_eff."""
     k = part["k"].values
+    failure = part["failure"].where(part["failure"] > 0).transpose("n", "k").values
+    faded = np.zeros(failure.shape, bool)
+    if "low_ess" in part:  # what rests on fewer than 30 questions
+        faded = part["low_ess"].transpose("n", "k").values
     for index, colour in enumerate(sequential(part.sizes["n"])):
-        curve = part["failure"].isel(n=index)
-        axes.plot(k, curve.where(curve > 0), color=colour, label=f"$N={number(part['n'].values[index])}$")
+        label = f"$N={number(float(part['n'].values[index]))}$"
+        axes.plot(k, np.where(faded[index], np.nan, failure[index]), color=colour, label=label)
+        axes.plot(k, np.where(faded[index], failure[index], np.nan), ":", color=colour, alpha=0.4)
+    if faded.any():
+        axes.plot([], [], ":", color="0.4", alpha=0.6, label="fewer than 30 questions")
     axes.axvspan(*part.attrs["window"], **SPAN, label=r"window of $\beta_{\rm eff}$")
     axes.set(xscale="log", yscale="log", xlabel=K_LABEL, ylabel=FAILURE_LABEL)
 

@@ -77,7 +77,9 @@ def cifar10h_figure(summary: xr.Dataset, labels: HumanLabels) -> Figure:
     with paper_style():
         figure = Figure(figsize=(PAGE, 4.4), layout="constrained")
         top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.5, 1)).flat
-        scaling_panels(list(np.atleast_1d(top.subplots(1, 3))), summary)
+        upper = list(np.atleast_1d(top.subplots(1, 3)))
+        scaling_panels(upper, summary)
+        legends_below(upper, columns=2)
         scale, delta = (summary[name].item() for name in ("scale", "delta"))
         floor = summary.attrs["spec"]["features"]["variance_floor"]
         index = at_quantile(labels.variance, EXAMPLE_OF_FIGURE_3)

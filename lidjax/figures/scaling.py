@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from lidjax.difficulty import mean_inverse_precision
 from lidjax.figures.curves import distinct_curves
+from lidjax.figures.facets import SYMBOLS, cell_title
 from lidjax.figures.fits import draw_saturation
 from lidjax.figures.lid_parameters import LidParameters, lid_parameters
 from lidjax.figures.style import (
@@ -79,22 +80,18 @@ def scaling_figure(summary: xr.Dataset) -> Figure:
     with paper_style():
         figure, panels = new_figure(3)
         scaling_panels(panels, summary)
+        legends_below(panels, columns=2)
         set_title(figure, summary.attrs["spec"]["name"], settings_of(summary))
         readable_ticks(figure)
     return figure
 
 
-SYMBOLS = (("beta", r"\beta"), ("alpha", r"\alpha"), ("dim", "d"), ("ridge", r"\lambda"),
-           ("sigma_eta", r"\sigma_\eta"), ("delta", r"\delta"), ("scale", "s"))  # fmt: skip
-"""Axes of a sweep that a figure has one value of, with their symbols."""
-
-
 def settings_of(summary: xr.Dataset) -> list[str]:
     """The values of the axes that results have one value of, for the title of a figure."""
-    known = {name: summary[name].item() for name, _ in SYMBOLS if name in summary.coords}
+    known = {name: summary[name].item() for name in SYMBOLS if name in summary.coords}
     if "feature_dim" in summary.attrs:
         known |= {"dim": summary.attrs["feature_dim"]}
-    return [f"${symbol}={number(known[name])}$" for name, symbol in SYMBOLS if name in known]
+    return [cell_title({name: known[name]}) for name in SYMBOLS if name in known]
 
 
 def scaling_panels(panels: list[Axes], summary: xr.Dataset) -> None:
@@ -104,7 +101,6 @@ def scaling_panels(panels: list[Axes], summary: xr.Dataset) -> None:
     _training_panel(left, summary, references)
     _inference_panel(centre, summary, references)
     _exponent_panel(right, summary, references)
-    legends_below(panels, columns=2)
 
 
 def _references(summary: xr.Dataset) -> References:
@@ -143,30 +139,35 @@ def _training_panel(axes: Axes, summary: xr.Dataset, references: References) -> 
 def _inference_panel(axes: Axes, summary: xr.Dataset, references: References) -> None:
     n, k = summary["n"].values, summary["k"].values
     curves = summary["failure"].transpose("n", "k").values
+    faded = np.zeros(curves.shape, bool)
+    if "low_ess" in summary:  # what rests on fewer than 30 sampled instances
+        faded = summary["low_ess"].transpose("n", "k").values
+    sound = np.where(faded | (curves <= 0), np.nan, curves)
     above = np.flatnonzero(n > references.dim)
     above = above if len(above) else np.arange(len(n))
-    with np.errstate(divide="ignore"):
-        chosen = above[distinct_curves(n[above], np.log(curves[above]), NUM_CURVES)]
+    chosen = above[distinct_curves(n[above], np.log(sound[above]), NUM_CURVES)]
     for index, colour in zip(chosen, sequential(len(chosen)), strict=True):
-        axes.plot(k, curves[index], color=colour, label=f"$N={number(float(n[index]))}$")
+        axes.plot(k, sound[index], color=colour, label=f"$N={number(float(n[index]))}$")
+        rest = np.where(faded[index] & (curves[index] > 0), curves[index], np.nan)
+        axes.plot(k, rest, ":", color=colour, alpha=0.4)
+    if faded[chosen].any():
+        axes.plot([], [], ":", color="0.4", alpha=0.6, label="fewer than 30 instances")
     low, high = summary.attrs["window"]
     if references.model:
         with jax.enable_x64(True):
             line = np.asarray(intrinsic_failure(k, **references.model))
         label, inside = r"$\tilde P\,k^{-\beta}$, Eq. 15", line < 1
     else:
-        slope = summary["beta_eff"].isel(n=-1).item()
+        slope = summary["beta_eff"].isel(n=-1).item()  # NaN if its window rests on too few instances
         middle = np.sqrt(low * high)
         anchor = np.exp(np.interp(np.log(middle), np.log(k), np.log(curves[-1])))
         line = anchor * (k / middle) ** -slope
-        label, inside = (
-            rf"$k^{{-{slope:.2f}}}$, slope at $N={number(float(n[-1]))}$",
-            (k >= low) & (k <= high),
-        )
-    shown = curves[chosen]
-    bottom = shown[shown > 0].min() if (shown > 0).any() else 0.1
+        label = rf"$k^{{-{slope:.2f}}}$, slope at $N={number(float(n[-1]))}$"
+        inside = (k >= low) & (k <= high)
+    bottom = np.nanmin(sound[chosen]) if np.isfinite(sound[chosen]).any() else 0.1
     inside &= line > bottom / 3
-    axes.plot(k[inside], line[inside], **REFERENCE, label=label)
+    if inside.any():
+        axes.plot(k[inside], line[inside], **REFERENCE, label=label)
     axes.axvspan(low, high, **SPAN, label=r"window of $\beta_{\rm eff}$")
     axes.set(xscale="log", yscale="log", xlabel=K_LABEL, ylabel=FAILURE_LABEL)
     axes.set_ylim(bottom / 3, 1.5)

@@ -65,6 +65,7 @@ RC: dict[Any, Any] = {  # matplotlib's own type of the keys depends on its versi
     "ytick.direction": "in",
     "xtick.top": True,
     "ytick.right": True,
+    "xtick.major.pad": 5,  # so that the numbers of two axes do not meet in a corner
     "axes.linewidth": 0.6,
     "lines.linewidth": 1.2,
     "lines.markersize": 3.5,
@@ -130,7 +131,7 @@ def legends_below(
         entries = list((handles or {}).get(axes) or axes.get_legend_handles_labels()[0])
         if not entries:
             continue
-        down = ScaledTranslation(0, -29 / 72, axes.figure.dpi_scale_trans)  # below tick labels and axis label
+        down = ScaledTranslation(0, -30 / 72, axes.figure.dpi_scale_trans)  # below tick labels and axis label
         axes.legend(
             handles=entries,
             loc="upper center",

@@ -15,6 +15,7 @@ from matplotlib.patheffects import withStroke
 
 from lidjax.arrays import check_window
 from lidjax.errors import InputError
+from lidjax.figures.facets import cell_title
 from lidjax.figures.lid_parameters import LidParameters, lid_parameters
 from lidjax.figures.style import (
     COLUMN,
@@ -45,6 +46,7 @@ from lidjax.laws import (
     log_finite_n_tail,
 )
 from lidjax.passk import success_distribution
+from lidjax.sweep.select import varied_in_spec
 
 PRIORS = {"gamma": r"$\tau\sim$ Gamma", "power": r"$\tau\leq 1$, power law"}
 SETTINGS = ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta")
@@ -70,6 +72,15 @@ class TypicalCurves(NamedTuple):
     lgen: Float[np.ndarray, " n"]
     log_failure: Float[np.ndarray, "n k"]
     model: LidParameters
+    cell: str
+    """The values of what else varies in the sweep, for titles; empty if nothing but n, k, seed and β does."""
+
+    @property
+    def title(self) -> str:
+        """Title of a panel: the sweep, its β and prior, and which of its cells this is."""
+        beta, prior = self.model["beta"], PRIORS[self.model["difficulty"]]
+        lines = [plain_text(self.name), rf"$\beta={number(beta)}$, {prior}", self.cell]
+        return "\n".join(line for line in lines if line)
 
 
 def typical(data: xr.Dataset) -> TypicalCurves:
@@ -88,7 +99,10 @@ def typical(data: xr.Dataset) -> TypicalCurves:
     with np.errstate(divide="ignore"):
         log_failure = np.log(one["failure"].median("seed").transpose("n", "k").values)
     lgen = one["lgen"].median("seed").values
-    return TypicalCurves(name, data["n"].values, data["k"].values, lgen, log_failure, lid_parameters(data))
+    cell = cell_title({axis: one[axis].item() for axis in varied_in_spec(data.attrs, SETTINGS[1:])})
+    return TypicalCurves(
+        name, data["n"].values, data["k"].values, lgen, log_failure, lid_parameters(data), cell
+    )
 
 
 def _panels(sweeps: Sequence[TypicalCurves], height: float) -> tuple[Figure, list[Axes]]:
@@ -99,8 +113,7 @@ def _panels(sweeps: Sequence[TypicalCurves], height: float) -> tuple[Figure, lis
     for axes in panels[len(sweeps) :]:
         axes.remove()
     for axes, sweep in zip(panels, sweeps, strict=False):
-        beta, prior = sweep.model["beta"], PRIORS[sweep.model["difficulty"]]
-        axes.set_title(f"{plain_text(sweep.name)}\n" + rf"$\beta={number(beta)}$, {prior}")
+        axes.set_title(sweep.title)
     return figure, panels[: len(sweeps)]
 
 

@@ -16,7 +16,7 @@ from lidjax.figures.style import paper_style
 
 SLACK = 1.0  # pixels by which boxes may overlap: the box of a text is a little larger than its ink
 UNITS = re.compile(r"\(.*(unit|dimensionless|instances|default model).*\)")
-NEED_UNITS = (r"\mathcal{L}_{\rm gen}", "label $y$", "weight $R$", "budget")
+NEED_UNITS = (r"loss $\mathcal{L}_{\rm gen}", "label $y$", "weight $R$", "budget")
 """Quantities with a dimension: their axis says in which unit. Probabilities, exponents and counts have none."""
 
 
@@ -29,7 +29,7 @@ def layout_problems(figure: Figure) -> list[str]:
         *overlapping(texts),
         *(f"{words(text)!r} leaves the figure" for text, box in texts if leaves(box, figure.bbox)),
         *(problem for axes in figure.axes for problem in legend_problems(axes, figure)),
-        *(problem for axes in figure.axes for problem in label_problems(axes)),
+        *(problem for axes in figure.axes for problem in label_problems(axes, figure)),
     ]
 
 
@@ -96,15 +96,29 @@ def legend_problems(axes: Axes, figure: Figure) -> Iterator[str]:
                 yield f"a legend covers points of {line.get_label()!r}"
 
 
-def label_problems(axes: Axes) -> Iterator[str]:
-    """Both axes have a label in words, with a unit where the quantity has one; a colour bar needs one label."""
+def label_problems(axes: Axes, figure: Figure) -> Iterator[str]:
+    """Both axes have a label in words, with a unit where the quantity has one; a colour bar needs one label.
+
+    A panel may leave its horizontal axis to the panel below it that has the label for the whole column.
+    """
     if not axes.axison:
         return
     labels = [axes.get_xlabel(), axes.get_ylabel()]
     if hasattr(axes, "_colorbar"):
         labels = [max(labels, key=len)]
+    elif not labels[0]:
+        labels = [*(other.get_xlabel() for other in figure.axes if is_below(other, axes)), labels[1]]
     for label in labels:
         if not re.search(r"[a-zA-Z@]{3,}", re.sub(r"\$[^$]*\$", "", label)):
             yield f"the axis label {label!r} has no words"
         if any(name in label for name in NEED_UNITS) and not UNITS.search(label):
             yield f"the axis label {label!r} has no unit"
+    if len(labels) < 2 and not hasattr(axes, "_colorbar"):
+        yield "an axis has no label"
+
+
+def is_below(other: Axes, axes: Axes) -> bool:
+    """Whether a panel with a label stands below another, in the same column."""
+    low, high = other.get_window_extent(), axes.get_window_extent()
+    common = min(low.x1, high.x1) - max(low.x0, high.x0)
+    return bool(other.get_xlabel()) and low.y1 < high.y0 and common > 0.8 * high.width

@@ -1,9 +1,10 @@
 """What the sweep commands print: a plan, failed cells, the tables of a summary."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lidjax.cli.render.output import table_console, to_json
+from lidjax.cli.render.output import Table, print_json, print_lines, print_paths, print_table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -49,12 +50,8 @@ def plan_record(plan: "Plan", measured: "Measurement | None") -> dict[str, Any]:
 def print_plan(plan: "Plan", measured: "Measurement | None", name: str, as_json: bool) -> None:
     """The plan as a table, or as JSON."""
     if as_json:
-        print(to_json(plan_record(plan, measured)))
+        print_json("plan", plan_record(plan, measured))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"plan of {name}", show_header=False)
     axes = " x ".join(f"{length} {axis}" for axis, length in plan.lengths.items() if length > 1) or "1 cell"
     tile = " x ".join(f"{length} {axis}" for axis, length in plan.tile.items() if length > 1) or "1 cell"
     rows = {
@@ -74,9 +71,7 @@ def print_plan(plan: "Plan", measured: "Measurement | None", name: str, as_json:
             f"{_duration(measured.seconds)}, and up to {_duration(measured.compile_seconds)} of compilation "
             f"({measured.tiles} of {plan.num_tiles:,} tiles were measured)"
         )
-    for key, value in rows.items():
-        table.add_row(key, value)
-    Console().print(table)
+    print_lines([f"plan of {name}", *(f"  {key:8} {value}" for key, value in rows.items())])
     for warning in plan.warnings:
         print(f"warning: {warning}", file=sys.stderr)
 
@@ -87,25 +82,68 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def print_summary(summary: "xr.Dataset", as_json: bool, about: dict[str, Any]) -> None:
-    """The tables of a summary, as its kind defines them; `about` goes before them in JSON."""
-    from lidjax import summary_tables
+def print_summary(
+    summary: "xr.Dataset",
+    *,
+    command: str,
+    as_json: bool,
+    about: dict[str, Any],
+    store: str,
+    details: bool = False,
+    paths: Sequence[str] = (),
+) -> list[Table]:
+    """Print the overview of a summary, or with `details` or of one cell its tables; `about` goes before them in JSON.
+
+    Returns the tables for files: those that were printed first.
+    """
+    from lidjax import summary_overview, summary_tables
 
     tables = summary_tables(summary)
+    overview = summary_overview(summary) if len(tables) > 1 else None
+    full = [
+        Table("cell", t.columns, t.rows, _records(t.record, t.columns, t.rows), t.title, t.notes)
+        for t in tables
+    ]
+    every_cell = Table("cells", (), [], [record for table in full for record in table.records])
+    rows: list[dict[str, Any]] = []
+    axes: list[str] = []
+    shown = full
+    if overview is not None:
+        rows, axes = overview.record["rows"], overview.record["axes"]
+        brief = Table(
+            "overview",
+            overview.columns,
+            overview.rows,
+            rows,
+            overview.title,
+            overview.notes,
+            left=("fit of Eq. 20",),
+            keys=len(axes),
+        )
+        shown = [brief] if not details else [*full, brief]
     if as_json:
         window = summary.attrs.get("window")
-        print(to_json({**about, "window": window, "results": [table.record for table in tables]}))
-        return
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+        results = {"results": [table.record for table in tables], "overview": rows}
+        print_json(command, {**about, "window": window, **results})
+    else:
+        for table in shown:
+            print_table(table)
+        if overview is not None and not details:
+            print_lines([f"  one cell in full: {_example(store, axes, rows[0])}; all of them: --details"])
+        print_paths(paths)
+    return shown if len(tables) == 1 or overview is None else [*shown, every_cell]
 
-    console = table_console()
-    for content in tables:
-        table = Table(title=content.title, box=SIMPLE_HEAD)
-        for column in content.columns:
-            table.add_column(column, justify="right", no_wrap=True)
-        for row in content.rows:
-            table.add_row(*row)
-        console.print(table)
-        for note in content.notes:
-            console.print(note, highlight=False)
+
+def _example(store: str, axes: Sequence[str], row: dict[str, Any]) -> str:
+    """The command that shows one cell."""
+    return f"lidjax show {store} --at " + " ".join(f"{name}={row[name]:g}" for name in axes)
+
+
+def _records(
+    record: dict[str, Any], columns: Sequence[str], rows: Sequence[Sequence[str]]
+) -> list[dict[str, Any]]:
+    """A table's rows as numbers, with the values of its axes; the cells as printed where a kind has no such rows."""
+    if isinstance(record.get("rows"), list):
+        at = record.get("at", {})
+        return [{**at, **row} for row in record["rows"]]
+    return [dict(zip(columns, (cell.strip() for cell in row), strict=True)) for row in rows]

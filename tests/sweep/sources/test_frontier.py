@@ -5,6 +5,7 @@ import json
 import jax
 import numpy as np
 import pytest
+from helpers.figure_layout import layout_problems
 
 from lidjax import run_sweep
 from lidjax.cli import main
@@ -86,6 +87,7 @@ def test_the_report_and_the_figure_show_the_results(data):
     )
     np.testing.assert_allclose(report["slope"][1], 0.5, atol=0.05)
     figure = frontier_figure(data)
+    assert layout_problems(figure) == []
     assert len(figure.axes) == 4
     left, _, plane, right = figure.axes
     drawn = [container.lines[0].get_ydata() for container in left.containers]
