@@ -15,8 +15,9 @@ from lidjax.runs.provenance import describe_device
 from lidjax.runs.session import Extension
 from lidjax.runs.tiles import TileGrid
 from lidjax.sweep.calibrate import Rates, calibrate
+from lidjax.sweep.cost import Cost
 from lidjax.sweep.devices import TileSharding, choose_sharding, usable_devices
-from lidjax.sweep.source import Cost, Source
+from lidjax.sweep.source import Source
 from lidjax.sweep.spec import Run
 
 GIB = 2**30

@@ -8,7 +8,7 @@ import numpy as np
 from lidjax.generalization import CellMethod
 from lidjax.generalization.krylov import MAX_STEPS, krylov_steps
 from lidjax.ridge import DECOMPOSE_FROM
-from lidjax.sweep.source import Cost
+from lidjax.sweep.cost import Cost
 from lidjax.sweep.sources.synthetic.failure_curves import cost_of_curves
 from lidjax.sweep.sources.synthetic.methods import host_model
 from lidjax.sweep.sources.synthetic.spec import SyntheticSpec
