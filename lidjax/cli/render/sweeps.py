@@ -37,17 +37,19 @@ def plan_record(plan: "Plan", measured: "Measurement | None") -> dict[str, Any]:
         "tile_bytes": plan.tile_bytes,
         "store_bytes": plan.store_bytes,
         "seconds": measured.seconds if measured else plan.seconds,
-        "compile_seconds": measured.compile_seconds if measured else None,
+        "compile_seconds": measured.compile_seconds if measured else plan.compile_seconds,
         "peak_bytes": measured.peak_bytes if measured else None,
         "measured_tiles": measured.tiles if measured else 0,
         "device": plan.device,
         "devices_a_tile": plan.sharding.parts if plan.sharding else 1,
         "tile_bytes_a_device": plan.bytes_per_device,
         "warnings": list(plan.warnings),
+        "stored": None if plan.stored is None else vars(plan.stored),
+        "tiles_to_run": plan.num_tiles if plan.tiles_to_run is None else plan.tiles_to_run,
     }
 
 
-def print_plan(plan: "Plan", measured: "Measurement | None", name: str, as_json: bool) -> None:
+def print_plan(plan: "Plan", measured: "Measurement | None", name: str, out: str, as_json: bool) -> None:
     """The plan as a table, or as JSON."""
     if as_json:
         print_json("plan", plan_record(plan, measured))
@@ -62,7 +64,8 @@ def print_plan(plan: "Plan", measured: "Measurement | None", name: str, as_json:
         "memory": f"about {plan.bytes_per_device / 2**20:,.1f} MiB a tile"
         + (" and device" if plan.sharding else ""),
         "store": f"at most {plan.store_bytes / 2**20:,.1f} MiB",
-        "time": f"roughly {_duration(plan.seconds)}, and compilation",
+        "time": f"roughly {_duration(plan.seconds)}, and {_duration(plan.compile_seconds)} of compilation where no "
+        "program is cached (estimated)",
         "devices": plan.device + (f", a tile divided along {plan.sharding.axis}" if plan.sharding else ""),
     }
     if measured:
@@ -71,6 +74,15 @@ def print_plan(plan: "Plan", measured: "Measurement | None", name: str, as_json:
             f"{_duration(measured.seconds)}, and up to {_duration(measured.compile_seconds)} of compilation "
             f"({measured.tiles} of {plan.num_tiles:,} tiles were measured)"
         )
+    if plan.stored and not plan.stored.refused:
+        left = (
+            f"{plan.stored.remaining:,} remain, in {plan.tiles_to_run:,} tiles"
+            if plan.tiles_to_run
+            else "none remain"
+        )
+        rows["results"] = f"{out} has {plan.stored.computed:,} of these cells; {left}"
+        if not plan.tiles_to_run:
+            rows["time"] = "nothing to compute"
     print_lines([f"plan of {name}", *(f"  {key:8} {value}" for key, value in rows.items())])
     for warning in plan.warnings:
         print(f"warning: {warning}", file=sys.stderr)

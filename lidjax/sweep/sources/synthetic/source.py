@@ -91,6 +91,12 @@ class SyntheticSource:
     def total_cost(self) -> Cost:
         return self._costs().total_cost()
 
+    def run_cost(self, tile: Mapping[str, int]) -> Cost:
+        return self._costs().run_cost(tile)
+
+    def compile_seconds(self, coords: Mapping[str, np.ndarray]) -> float:
+        return self._costs().compile_seconds(coords)
+
     def _costs(self) -> SyntheticCosts:
         return SyntheticCosts(self.spec, self.axes, len(self.k), self.method_of)
 
