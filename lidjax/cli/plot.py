@@ -13,6 +13,9 @@ from lidjax.errors import InputError, check_choice
 SIDE_BY_SIDE = ("plane", "success", "exponents", "protocols")
 """Figures of the shipped kinds that put the results of several sweeps side by side."""
 
+MOST_CELLS = 12
+"""Cells of a store that a figure of several sweeps shows side by side."""
+
 
 def register(commands: Any) -> None:
     """Add the command to the parser."""
@@ -67,8 +70,13 @@ def plot_command(args: argparse.Namespace) -> int:
             raise InputError(
                 f"--col and --hue are for the default figure; {args.figure} has a panel for each cell"
             )
+        cells = [cell for data in results for cell in split_cells(data)]
+        if len(cells) > max(MOST_CELLS, len(results)):
+            raise InputError(
+                f"--figure {args.figure}: {len(cells)} cells do not fit one figure (at most {MOST_CELLS}); choose some "
+                "with --at"
+            )
         with console.status("drawing"):
-            cells = [cell for data in results for cell in split_cells(data)]
             paths = save_figure(comparison_figure(args.figure, cells), folder, args.figure)
     elif len(results) == 1:
         window = tuple(args.window) if args.window else None

@@ -112,6 +112,13 @@ def test_csv_has_every_number_of_every_cell_and_latex_what_is_printed(store, tmp
     assert all(line.count("&") == 5 for line in text.splitlines() if line.endswith(r"\\"))
 
 
+def test_files_of_details_have_all_cells_in_one_csv_and_a_latex_table_each(store, tmp_path, capsys):
+    files = ["--csv", str(tmp_path / "made.csv"), "--latex", str(tmp_path / "made.tex")]
+    assert main(["show", store, "--details", *files]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"made.csv", "made-cells.csv", "made.tex"}
+    assert (tmp_path / "made.tex").read_text().count(r"\toprule") == 1 + 4
+
+
 def test_on_a_narrow_terminal_no_column_is_lost_and_every_block_names_its_rows(store, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "40")
     assert main(["show", store, "--at", "beta=4", "delta=2e-4"]) == 0
@@ -163,6 +170,8 @@ def test_figures_of_several_cells_are_one_figure_laid_out_by_axes(store, tmp_pat
     assert [path.rsplit("/", 1)[1] for path in found["figures"]] == ["scaling.pdf", "scaling.png"]
     assert main(["plot", store, *out, "--col", "dim"]) == 2
     assert "the axis 'dim' is not known; allowed: beta, delta" in capsys.readouterr().err
+    assert main(["plot", store, *out, "--figure", "plane", "--col", "beta"]) == 2
+    assert "plane has a panel for each cell" in capsys.readouterr().err
     assert main(["plot", store, *out, "--col", "beta", "--hue", "beta"]) == 2
     assert "name two axes" in capsys.readouterr().err
 

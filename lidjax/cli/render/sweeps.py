@@ -1,7 +1,9 @@
 """What the sweep commands print: a plan, failed cells, the tables of a summary."""
 
+import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lidjax.cli.render.output import Table, print_json, print_lines, print_paths, print_table
@@ -106,7 +108,7 @@ def print_summary(
 ) -> list[Table]:
     """Print the overview of a summary, or with `details` or of one cell its tables; `about` goes before them in JSON.
 
-    Returns the tables for files: those that were printed first.
+    Returns the tables for files: with the numbers of all cells in one, where there are several.
     """
     from lidjax import summary_overview, summary_tables
 
@@ -116,10 +118,12 @@ def print_summary(
         Table("cell", t.columns, t.rows, _records(t.record, t.columns, t.rows), t.title, t.notes)
         for t in tables
     ]
-    every_cell = Table("cells", (), [], [record for table in full for record in table.records])
+    shown, for_files = full, full
+    if len(full) > 1:  # one file of all cells, instead of a file each
+        every_cell = Table("cells", (), [], [record for table in full for record in table.records])
+        for_files = [every_cell, *(replace(table, records=[]) for table in full)]
     rows: list[dict[str, Any]] = []
     axes: list[str] = []
-    shown = full
     if overview is not None:
         rows, axes = overview.record["rows"], overview.record["axes"]
         brief = Table(
@@ -132,7 +136,8 @@ def print_summary(
             left=("fit of Eq. 20",),
             keys=len(axes),
         )
-        shown = [brief] if not details else [*full, brief]
+        shown = [*full, brief] if details else [brief]
+        for_files = [brief, *(for_files if details else for_files[:1])]
     if as_json:
         window = summary.attrs.get("window")
         results = {"results": [table.record for table in tables], "overview": rows}
@@ -143,12 +148,12 @@ def print_summary(
         if overview is not None and not details:
             print_lines([f"  one cell in full: {_example(store, axes, rows[0])}; all of them: --details"])
         print_paths(paths)
-    return shown if len(tables) == 1 or overview is None else [*shown, every_cell]
+    return for_files
 
 
 def _example(store: str, axes: Sequence[str], row: dict[str, Any]) -> str:
     """The command that shows one cell."""
-    return f"lidjax show {store} --at " + " ".join(f"{name}={row[name]:g}" for name in axes)
+    return f"lidjax show {shlex.quote(store)} --at " + " ".join(f"{name}={row[name]:g}" for name in axes)
 
 
 def _records(
