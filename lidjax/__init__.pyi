@@ -86,6 +86,7 @@ from .sweep import FrontierSpec as FrontierSpec
 from .sweep import SyntheticSpec as SyntheticSpec
 from .sweep import cell_failures as cell_failures
 from .sweep import comparison_figure as comparison_figure
+from .sweep import complete_part as complete_part
 from .sweep import load_spec as load_spec
 from .sweep import measure_sweep as measure_sweep
 from .sweep import open_results as open_results

@@ -10,6 +10,7 @@ from lidjax.cli.output_options import add_output_options, write_files
 from lidjax.cli.render.allocation import allocation_rows, allocation_tables, print_allocation
 from lidjax.cli.render.output import print_json
 from lidjax.cli.selection import add_at, select_at
+from lidjax.cli.stores import add_strict, read_results
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--out", type=Path, help="folder of the figures (default: STORE/figures)")
     parser.add_argument("--no-plot", action="store_true", help="no figures")
+    add_strict(parser)
     add_output_options(parser)
     parser.set_defaults(handler=allocate_command)
 
@@ -82,7 +84,7 @@ def allocate_command(args: argparse.Namespace) -> int:
     """Allocate from the results of a run; print tables or JSON, and draw the figures."""
     import numpy as np
 
-    from lidjax import allocate, allocate_sweep, open_results
+    from lidjax import allocate, allocate_sweep
     from lidjax.allocation import surface_sweep, surface_weights, sweep_model, sweep_window
     from lidjax.runs import open_location
 
@@ -92,7 +94,7 @@ def allocate_command(args: argparse.Namespace) -> int:
         cost_infer=_numbers([args.cost_infer], "--cost-infer")[0],
         queries=_numbers([args.queries], "--queries")[0],
     )
-    data = select_at(open_results(args.store), args.at)
+    data = select_at(read_results(args.store, strict=args.strict), args.at)
     window = tuple(args.window) if args.window else sweep_window(data)
     statistic = "mean" if args.mean else "median"
     grid = np.array(budgets, dtype=object)[:, None]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lidjax.cli.output_options import add_json
 from lidjax.cli.render.output import print_json
+from lidjax.cli.stores import add_strict, read_results
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def register(commands: Any) -> None:  # argparse has no public type for subparse
                         help="window of k for β_eff; may be repeated")  # fmt: skip
     for name in SETTING_AXES:
         report.add_argument(f"--{name}", type=float, help=f"value of grid.{name} (default: its first)")
+    add_strict(report)
     add_json(report)
     report.set_defaults(handler=report_command)
 
@@ -97,11 +99,10 @@ def cifar10h_command(args: argparse.Namespace) -> int:
 
 def report_command(args: argparse.Namespace) -> int:
     """The diagnostics of a sweep on real features."""
-    from lidjax import open_results
     from lidjax.cli.render.features import print_report
     from lidjax.features import WINDOWS, diagnostics_report
 
-    data = open_results(args.store)
+    data = read_results(args.store, strict=args.strict)
     chosen = {name: getattr(args, name) for name in SETTING_AXES if getattr(args, name) is not None}
     report = diagnostics_report(data, args.features, at=chosen, windows=args.window or WINDOWS)
     if args.json:

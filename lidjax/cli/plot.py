@@ -8,6 +8,7 @@ from lidjax.cli.output_options import add_json
 from lidjax.cli.render.output import print_json, print_paths
 from lidjax.cli.selection import add_at, chosen_values, select_at
 from lidjax.cli.show import add_summary_options, distillation_summary, is_distillation
+from lidjax.cli.stores import read_results
 from lidjax.errors import InputError, check_choice
 
 SIDE_BY_SIDE = ("plane", "success", "exponents", "protocols")
@@ -52,12 +53,12 @@ def plot_command(args: argparse.Namespace) -> int:
     """Write the figures and print their paths."""
     from rich.console import Console
 
-    from lidjax import comparison_figure, open_results, save_figure, split_cells, summarise, sweep_figures
+    from lidjax import comparison_figure, save_figure, split_cells, summarise, sweep_figures
     from lidjax.runs import open_location
 
     if len(args.store) == 1 and is_distillation(args.store[0]):
         return _plot_distillation(args)
-    results = [select_at(open_results(store), args.at) for store in args.store]
+    results = [select_at(read_results(store, strict=args.strict), args.at) for store in args.store]
     folder = args.out or open_location(args.store[0]).figures
     console = Console(stderr=True)
     paths: list[str] = []

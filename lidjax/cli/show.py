@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from lidjax.cli.output_options import add_output_options, write_files
 from lidjax.cli.render.sweeps import print_summary
 from lidjax.cli.selection import add_at, select_at
+from lidjax.cli.stores import add_strict, read_results, say_unfinished
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,22 +55,23 @@ def add_summary_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from-n", type=float, help="smallest N in the fit of Eq. 20 (default: the spec's, or 1.5 d)"
     )
+    add_strict(parser)
 
 
 def show_command(args: argparse.Namespace) -> int:
     """Print the summary of the results, of a sweep or of the teacher-student experiment."""
-    from lidjax import open_results, summarise
+    from lidjax import summarise
 
     if is_distillation(args.store):
         write_files(args, _show_distillation(args))
         return 0
     window = tuple(args.window) if args.window else None
-    data = select_at(open_results(args.store), args.at)
+    data = select_at(read_results(args.store, strict=args.strict), args.at)
     tables = print_summary(
         summarise(data, window=window, from_n=args.from_n),
         command="show",
         as_json=args.json,
-        about={},
+        about={"tiles_done": data.attrs["tiles_done"], "tiles": data.attrs["tiles"]},
         store=args.store,
         details=args.details,
     )
@@ -90,7 +92,9 @@ def distillation_summary(args: argparse.Namespace) -> "tuple[xr.Dataset, xr.Data
 
     if args.from_n is not None:
         raise InputError("--from-n: the fit of Eq. 20 to students takes every N; leave the option out")
-    data = open_distillation(args.store if isinstance(args.store, str) else args.store[0])
+    store = args.store if isinstance(args.store, str) else args.store[0]
+    data = open_distillation(store)
+    say_unfinished(store, "distill", "students", data, strict=args.strict)
     window = tuple(args.window) if args.window else None
     return data, select_at(summarise_distillation(data, window=window), args.at)
 

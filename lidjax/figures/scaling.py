@@ -115,7 +115,11 @@ def _inference_panel(axes: Axes, summary: xr.Dataset, references: References) ->
     chosen = np.unique(np.linspace(above[0], above[-1], min(NUM_CURVES, len(above))).round().astype(int))
     for index, colour in zip(chosen, sequential(len(chosen)), strict=True):
         curve = summary["failure"].isel(n=index)
-        axes.plot(k, curve, color=colour, label=f"$N={int(summary['n'][index]):,}$".replace(",", "{,}"))
+        # what rests on fewer than 30 sampled instances (see `lidjax.summarise`) is faded
+        low = summary["low_ess"].isel(n=index).values if "low_ess" in summary else np.zeros(len(k), bool)
+        axes.plot(k, curve.where(low & (curve > 0)), ":", color=colour, alpha=0.4)
+        label = f"$N={int(summary['n'][index]):,}$".replace(",", "{,}")
+        axes.plot(k, curve.where(~low), color=colour, label=label)
     last = summary["failure"].isel(n=-1).values
     if references.model:
         with jax.enable_x64(True):
@@ -128,7 +132,11 @@ def _inference_panel(axes: Axes, summary: xr.Dataset, references: References) ->
         line = anchor * (k / np.sqrt(low * high)) ** -slope
         label = rf"$k^{{-{slope:.2f}}}$, slope at the largest $N$"
     shown = (line < 1) & (line > last.min() / 10)
-    axes.plot(k[shown], line[shown], "k--", lw=0.9, label=label)
+    if np.isfinite(line).all():  # no slope is fitted through points that rest on too few instances
+        axes.plot(k[shown], line[shown], "k--", lw=0.9, label=label)
+    if "low_ess" in summary and summary["low_ess"].any():
+        resolved = summary["failure"].where(~summary["low_ess"] & (summary["failure"] > 0)).min().item()
+        axes.set_ylim(bottom=resolved / 30 if np.isfinite(resolved) else None)
     axes.axvspan(*summary.attrs["window"], color="0.93", zorder=0, lw=0)
     axes.set(xscale="log", yscale="log", xlabel="attempts $k$", ylabel=r"$\mathcal{L}_{\rm inf}(k;N)$")
     axes.legend(loc="lower left")

@@ -11,6 +11,7 @@ from lidjax.sweep.measure import peak_memory as peak_memory
 from lidjax.sweep.plan import Plan as Plan
 from lidjax.sweep.results import cell_failures as cell_failures
 from lidjax.sweep.results import comparison_figure as comparison_figure
+from lidjax.sweep.results import complete_part as complete_part
 from lidjax.sweep.results import open_results as open_results
 from lidjax.sweep.results import summarise as summarise
 from lidjax.sweep.results import summary_overview as summary_overview

@@ -48,6 +48,11 @@ def no_figures(data: "xr.Dataset", summary: "xr.Dataset") -> "Iterator[tuple[str
     return iter(())
 
 
+def nothing_derived(data: "xr.Dataset") -> "xr.Dataset":
+    """`derived` of a kind whose results are the stored variables."""
+    return data
+
+
 def same_paths(spec: Any, folder: Path) -> Any:
     """`resolve` of a kind whose spec names no file."""
     return spec
@@ -84,6 +89,8 @@ class Kind:
     """Axes that a table runs along. The other axes, but the seed, tell models apart: they are chosen with `--at`."""
     comparisons: "Mapping[str, Callable[[Sequence[xr.Dataset]], Figure]]" = field(default_factory=dict)
     """Figures that put several sweeps side by side, by the name that `lidjax plot --figure` knows."""
+    derived: "Callable[[xr.Dataset], xr.Dataset]" = nothing_derived
+    """Adds to opened results what follows from the stored variables, such as a mask."""
     resolve: Callable[[Any, Path], Any] = same_paths
     """Makes paths in a spec absolute, given the folder of its file."""
     not_identity: tuple[str, ...] = ()

@@ -180,4 +180,4 @@ def run_sweep(
                 session.check()
                 session.store.write(tile, compute(tile), session.pending[tuple(tile.values())])
             stop.check()
-            return session.store.dataset()
+            return kind_of_spec(spec).derived(session.store.dataset())

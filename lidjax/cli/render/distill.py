@@ -79,6 +79,7 @@ def target_record(part: "xr.Dataset") -> dict[str, Any]:
         row: dict[str, Any] = {"n": n}
         for name in WITH_INTERVALS:
             row |= {f"{name}{end}": of_n[f"{name}{end}"].item() for end in ("", "_low", "_high")}
+        row["beta_eff_low_ess"] = of_n["beta_eff_low_ess"].item()
         row["beta_eff_seed"] = of_n["beta_eff_seed"].values.tolist()
         row["pass_at_k"] = {f"{k:g}": 1 - of_n["failure"].sel(k=k).item() for k in chosen_k}
         rows.append(row)
@@ -114,6 +115,7 @@ def _target_table(target: str, record: dict[str, Any], attrs: Mapping[Any, Any])
             for name in ("greedy_loss", "beta_eff")
         )
         passed = (f"{row['pass_at_k'][k]:.3f}" for k in shown_k)
+        beta_eff += " †" if row["beta_eff_low_ess"] else ""
         rows.append((f"{row['n']:,}", f"{row['lgen']:.2f}", greedy_loss, *passed, beta_eff))
     return Table(
         target,
@@ -138,7 +140,9 @@ def _notes(record: dict[str, Any]) -> list[str]:
         for name, symbol in PARAMETERS
     )
     trend = {name: with_interval(values) for name, values in record["reading"].items()}
-    notes = [
+    few = any(row["beta_eff_low_ess"] for row in record["rows"])
+    notes = ["† rests on fewer than 30 of the questions at some k of the window"] if few else []
+    notes += [
         f"Eq. 20, β_eff = β - Δ/(1 + c N^ν): {fit}",
         f"  status: {describe_status(record['fit_status'])}",
         f"  β_eff rises by {trend['rise']} from the smallest to the largest N; a decade of N adds {trend['early']} in "

@@ -11,12 +11,14 @@ from lidjax.sweep.kinds import SummaryTable, Window
 from lidjax.sweep.select import cell_label, combinations, model_axes, varied_in_spec, varying_axes
 
 if TYPE_CHECKING:
+    import numpy as np
     import xarray as xr
     from matplotlib.figure import Figure
 
 COLUMNS = (
     *("lgen_mean", "lgen_se", "lgen_median", "lgen_low", "lgen_high"),
     *("beta_eff", "beta_eff_low", "beta_eff_high", "beta_eff_mean_curve", "beta_eff_mean_curve_se", "in_fit"),
+    "beta_eff_low_ess",
 )
 PARAMETERS = (("beta", "β"), ("delta", "Δ"), ("c", "c"), ("nu", "ν"))
 """Parameters of Eq. 20, by name and by symbol."""
@@ -27,6 +29,13 @@ def summarise(data: "xr.Dataset", window: Window | None = None, from_n: float | 
     from lidjax.sweep.sources.lid_summary import summarise_lid
 
     return summarise_lid(data, window, from_n)
+
+
+def derived(data: "xr.Dataset") -> "xr.Dataset":
+    """See `lid_summary.with_low_ess`."""
+    from lidjax.sweep.sources.lid_summary import with_low_ess
+
+    return with_low_ess(data)
 
 
 def tables(summary: "xr.Dataset") -> list[SummaryTable]:
@@ -130,7 +139,11 @@ COMPARISONS: "Mapping[str, Callable[[Sequence[xr.Dataset]], Figure]]" = {
 
 def _record(part: "xr.Dataset", where: Mapping[str, int]) -> dict[str, Any]:
     rows = [
-        {"n": int(n), **{name: part[name].sel(n=n).item() for name in COLUMNS}}
+        {
+            "n": int(n),
+            **{name: part[name].sel(n=n).item() for name in COLUMNS},
+            "resolved_to_k": _resolved_to(part["k"].values, part["low_ess"].sel(n=n).values),
+        }
         for n in part["n"].values.tolist()
     ]
     fit = {
@@ -151,6 +164,12 @@ def _record(part: "xr.Dataset", where: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
+def _resolved_to(k: "np.ndarray", low_ess: "np.ndarray") -> float:
+    """The largest k up to which every L_inf rests on at least 30 test instances; 0 if there is none."""
+    count = int(low_ess.argmax()) if low_ess.any() else len(k)
+    return float(k[count - 1]) if count else 0.0
+
+
 def _table(record: dict[str, Any], attrs: Mapping[str, Any]) -> SummaryTable:
     varied = varied_in_spec(attrs, list(record["at"]))
     at = cell_label({name: record["at"][name] for name in varied})
@@ -160,8 +179,12 @@ def _table(record: dict[str, Any], attrs: Mapping[str, Any]) -> SummaryTable:
             f"{'*' if row['in_fit'] else ' '} {row['n']:,}",
             f"{row['lgen_median']:.2e}",
             f"{row['lgen_mean']:.2e}",
-            f"{row['beta_eff']:.3f} ({row['beta_eff_low']:.3f}, {row['beta_eff_high']:.3f})",
-            f"{row['beta_eff_mean_curve']:.3f} ± {row['beta_eff_mean_curve_se']:.3f}",
+            "too few instances"
+            if row["beta_eff_low_ess"]
+            else f"{row['beta_eff']:.3f} ({row['beta_eff_low']:.3f}, {row['beta_eff_high']:.3f})",
+            "too few instances"
+            if row["beta_eff_low_ess"] and math.isnan(row["beta_eff_mean_curve"])
+            else f"{row['beta_eff_mean_curve']:.3f} ± {row['beta_eff_mean_curve_se']:.3f}",
         )
         for row in record["rows"]
     ]
@@ -171,10 +194,30 @@ def _table(record: dict[str, Any], attrs: Mapping[str, Any]) -> SummaryTable:
         rows=rows,
         notes=[
             f"  at {cell_label(record['at'])}",
+            *_sampling_notes(record, attrs),
             *_notes(record, attrs["spec"]["fit"]["published"]),
         ],
         record=record,
     )
+
+
+def _sampling_notes(record: dict[str, Any], attrs: Mapping[str, Any]) -> list[str]:
+    """Which β_eff are left out because L_inf(k) was sampled with too few instances, and what to do."""
+    rows = [row for row in record["rows"] if row["beta_eff_low_ess"]]
+    if not rows:
+        return []
+    sizes = ", ".join(f"{row['n']:,}" for row in rows)
+    to_k = min(row["resolved_to_k"] for row in rows)
+    more = (
+        "more validation instances (features.num_validation)"
+        if "features" in attrs["spec"]
+        else "the exact expectation (model.failure = 'quadrature'), more instances (model.num_instances)"
+    )
+    return [
+        f"β_eff is left out at N = {sizes}: in the window L_inf(k) of a training set is a mean that rests on fewer "
+        f"than 30 test instances",
+        f"  every L_inf rests on 30 or more up to k = {to_k:,.0f}; use {more}, or a --window that ends at a smaller k",
+    ]
 
 
 def _notes(record: dict[str, Any], published: Sequence[float]) -> list[str]:
@@ -186,11 +229,13 @@ def _notes(record: dict[str, Any], published: Sequence[float]) -> list[str]:
         for name, symbol in PARAMETERS
     )
     notes = [
-        f"Eq. 20, β_eff = β - Δ/(1 + c N^ν), fitted to the N marked *: {fit}",
+        "Eq. 20, β_eff = β - Δ/(1 + c N^ν), is not fitted"
+        if math.isnan(record["saturation"]["beta"]["value"])
+        else f"Eq. 20, β_eff = β - Δ/(1 + c N^ν), fitted to the N marked *: {fit}",
         f"  status: {describe_status(record['fit_status'])}",
     ]
-    if published:
-        measured = [row["beta_eff"] for row in record["rows"] if row["in_fit"]]
+    measured = [row["beta_eff"] for row in record["rows"] if row["in_fit"]]
+    if published and measured:
         notes.append(
             f"  published: {' → '.join(f'{x:g}' for x in published)}; here, over the fitted N: "
             f"{measured[0]:.3f} → {measured[-1]:.3f}"

@@ -18,4 +18,5 @@ KIND = Kind(
     facets=lid_results.facets,
     figures=lid_results.figures,
     comparisons=lid_results.COMPARISONS,
+    derived=lid_results.derived,
 )

@@ -36,6 +36,13 @@ SCHEMA = Schema(
             not_finite="L_inf(k) is not finite although L_gen is: the cell is outside the range of the chosen "
             "`failure` method",
         ),
+        Variable(
+            "effective_sample_size",
+            "number of test instances on which a sampled L_inf(k) rests",
+            dims=("k",),
+            dtype="float32",
+            optional=True,
+        ),
     ),
     labels={
         "beta": ("β, near-zero index of the difficulty prior", "1"),
@@ -54,7 +61,6 @@ SCHEMA = Schema(
 class SyntheticSource:
     """The grid of a `SyntheticSpec` as tiles."""
 
-    schema = SCHEMA
     shardable = ("seed", "n")  # training sets: cells share their work within a training set only
     halving_order = ("n", "seed", "alpha", "ridge", "beta", "sigma_eta", "delta")
 
@@ -68,6 +74,11 @@ class SyntheticSource:
         self.fixed_tile: dict[str, int] = {"dim": 1}
         if spec.model.method == "simulate":
             self.fixed_tile["n"] = 1  # under vmap a loop over rows would run as long as for the largest N
+
+    @property
+    def schema(self) -> Schema:
+        """The exact expectation (`quadrature`) has no sample size."""
+        return SCHEMA.restricted(()) if self.spec.model.failure == "quadrature" else SCHEMA
 
     @property
     def dims(self) -> dict[str, np.ndarray]:
@@ -110,11 +121,12 @@ class SyntheticSource:
         """One tile, by two programs: L_gen, then L_inf(k) given L_gen."""
         root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
         lgen = self._lgen(coords, root, sharding)
-        failure = self._failure(coords, lgen, root, sharding)
+        found = self._failure(coords, lgen, root, sharding)
         shape = tuple(len(coords[name]) for name in AXES)
         lgen = np.broadcast_to(np.expand_dims(lgen, (AXES.index("dim"), AXES.index("delta"))), shape)
-        failure = np.expand_dims(failure, AXES.index("dim"))
-        return {"lgen": lgen, "failure": failure}
+        return {"lgen": lgen} | {
+            name: np.expand_dims(values, AXES.index("dim")) for name, values in found.items()
+        }
 
     def _lgen(
         self, coords: Mapping[str, np.ndarray], root: jax.Array, sharding: TileSharding | None
@@ -154,8 +166,8 @@ class SyntheticSource:
         lgen: np.ndarray,
         root: jax.Array,
         sharding: TileSharding | None,
-    ) -> np.ndarray:
-        """L_inf(k) over (beta, alpha, ridge, sigma_eta, delta, n, seed, k)."""
+    ) -> dict[str, np.ndarray]:
+        """L_inf(k) over (beta, alpha, ridge, sigma_eta, delta, n, seed, k), and on how many instances it rests."""
         model = self.spec.model
         if model.failure == "quadrature":
             failure = np.empty(
@@ -166,11 +178,12 @@ class SyntheticSource:
                     for m, delta in enumerate(coords["delta"].tolist()):
                         v = lgen[i, :, :, j].astype(np.float64) / sigma**2
                         failure[i, :, :, j, m] = self.curves(v, beta, delta / sigma)
-            return failure
+            return {"failure": failure}
         (dim,) = coords["dim"].tolist()
         lengths = tuple((name, len(coords[name])) for name in AXES if name != "dim")
         program = sampled_failure_program(dim, model, lengths, sharding)
-        return np.asarray(program(self._arguments(coords), lgen, self.k, root))
+        failure, ess = program(self._arguments(coords), lgen, self.k, root)
+        return {"failure": np.asarray(failure), "effective_sample_size": np.asarray(ess)}
 
     def _arguments(self, coords: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """The axes as the programs want them."""
