@@ -88,7 +88,8 @@ def test_an_unknown_choice_is_one_message_and_exit_code_2(store, command, option
 def test_json_has_the_command_the_version_and_the_fields_it_always_had(store, capsys):
     assert main(["show", store, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert list(found) == ["command", "version", "window", "results", "overview"]
+    assert list(found)[:2] == ["command", "version"]
+    assert set(found) > {"window", "results", "overview"}
     assert (found["command"], found["version"]) == ("show", lidjax.__version__)
     assert len(found["results"]) == 4
     assert found["overview"][3]["plateau"] == pytest.approx(3.999, abs=1e-3)
