@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lidjax.cli.output_options import add_output_options
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--answer", help="how to find the answer in a harness log: a known marking or a regular expression"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    add_output_options(parser)
 
 
 def whole_number(text: str) -> int:

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lidjax import __version__
+from lidjax.cli.render.output import print_in_any_encoding
+from lidjax.cli.stores import Unfinished
 from lidjax.errors import InputError
 
 COMMAND_MODULES = ("run", "plan", "show", "plot", "allocate", "fit", "backtest", "features", "distill")
@@ -33,6 +35,7 @@ a first run:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    print_in_any_encoding()
     parser = argparse.ArgumentParser(
         prog="lidjax",
         description="How training shapes what repeated sampling can buy: sweeps, and the laws fitted to them.",
@@ -54,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"lidjax: {error}", file=sys.stderr)
         return 2
+    except Unfinished:
+        return 1
     except KeyboardInterrupt:
         print(
             "lidjax: interrupted; completed work is kept, run the same command again to resume",

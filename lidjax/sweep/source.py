@@ -1,7 +1,7 @@
 """What the engine needs to know of a source of cells. Each file or folder of `sources/` has one."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -67,4 +67,17 @@ class Source(Protocol):
 
     def facts(self) -> Mapping[str, float]:
         """Numbers that describe the input and that summaries and figures need beside the results."""
+        ...
+
+
+@runtime_checkable
+class PricedSource(Protocol):
+    """A source that knows what its tiles really take, beyond the work of their cells. Others need not have this."""
+
+    def run_cost(self, tile: Mapping[str, int]) -> Cost:
+        """Work of a run in tiles of this shape: with what is padded, and what a tile computes and discards."""
+        ...
+
+    def compile_seconds(self, coords: Mapping[str, np.ndarray]) -> float:
+        """Rough time of compiling the programs that cells with these axis values need, where none is cached."""
         ...

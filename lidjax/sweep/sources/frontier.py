@@ -190,6 +190,34 @@ def tables(summary: "xr.Dataset") -> list[SummaryTable]:
     return [_table(summary.isel(exponent=i)) for i in range(summary.sizes["exponent"])]
 
 
+def overview(summary: "xr.Dataset") -> SummaryTable:
+    """A row for each exponent: the missed mass at the largest number of draws, and its slope."""
+    records: list[dict[str, Any]] = []
+    for table in tables(summary):
+        (last,) = [row for row in table.record["rows"] if row["samples"] == int(summary["samples"].max())]
+        slopes = {name: table.record[name] for name in ("slope", "limit")}
+        records.append(table.record["at"] | last | slopes)
+    low, high = summary.attrs["window"]
+    rows = [
+        (
+            f"{row['exponent']:g}",
+            f"{row['mean']:.4e} ± {row['standard_error']:.0e}",
+            f"{row['exact']:.4e}",
+            f"{row['slope']:.4f}",
+            f"{row['limit']:.4f}",
+        )
+        for row in records
+    ]
+    return SummaryTable(
+        title=f"{summary.attrs['spec']['name']}: {len(rows)} exponents at D = {records[0]['samples']:,}; slope for "
+        f"D = {low:,g} to {high:,g}",
+        columns=("a", "mass not seen (± se)", "exact", "slope", "(a-1)/a, for K = ∞"),
+        rows=rows,
+        notes=[],
+        record={"axes": ["exponent"], "rows": records},
+    )
+
+
 def _table(part: "xr.Dataset") -> SummaryTable:
     record = _record(part)
     low, high = part.attrs["window"]
@@ -202,7 +230,7 @@ def _table(part: "xr.Dataset") -> SummaryTable:
         )
         for row in record["rows"]
     ]
-    slope = f"  slope for D = {low:g} to {high:g}: {record['slope']:.4f}; (a-1)/a = {record['limit']:.4f}, for K = ∞"
+    slope = f"  slope for D = {low:,g} to {high:,g}: {record['slope']:.4f}; (a-1)/a = {record['limit']:.4f}, for K = ∞"
     return SummaryTable(
         title=f"{part.attrs['spec']['name']}: exponent a = {record['at']['exponent']:g}",
         columns=("D", "mass not seen (± se)", "exact", "asymptote, K = ∞"),
@@ -241,5 +269,7 @@ KIND = Kind(
     schema=SCHEMA,
     summarise=summarise,
     tables=tables,
+    overview=overview,
     figures=figures,
+    along=("samples",),
 )

@@ -37,6 +37,13 @@ SCHEMA = Schema(
             not_finite="L_inf(k) is not finite although L_gen is: the cell is outside the range of the chosen "
             "`failure` method",
         ),
+        Variable(
+            "effective_sample_size",
+            "number of test instances on which a sampled L_inf(k) rests",
+            dims=("k",),
+            dtype="float32",
+            optional=True,
+        ),
     ),
     labels={
         "beta": ("β, near-zero index of the difficulty prior", "1"),
@@ -58,7 +65,6 @@ Call = tuple[Any, tuple[Any, ...]]  # a jitted function and its arguments
 class SyntheticSource:
     """The grid of a `SyntheticSpec` as tiles."""
 
-    schema = SCHEMA
     shardable = ("seed", "n")  # training sets: cells share their work within a training set only
     halving_order = ("n", "seed", "alpha", "ridge", "beta", "sigma_eta", "delta")
 
@@ -75,6 +81,11 @@ class SyntheticSource:
 
         self.effort = effort_for(self.total_cost())
         self._compiled: set[Any] = set()
+
+    @property
+    def schema(self) -> Schema:
+        """The exact expectation (`quadrature`) has no sample size."""
+        return SCHEMA.restricted(()) if self.spec.model.failure == "quadrature" else SCHEMA
 
     @property
     def dims(self) -> dict[str, np.ndarray]:
@@ -98,6 +109,12 @@ class SyntheticSource:
     def total_cost(self) -> Cost:
         return self._costs().total_cost()
 
+    def run_cost(self, tile: Mapping[str, int]) -> Cost:
+        return self._costs().run_cost(tile)
+
+    def compile_seconds(self, coords: Mapping[str, np.ndarray]) -> float:
+        return self._costs().compile_seconds(coords)
+
     def _costs(self) -> SyntheticCosts:
         return SyntheticCosts(self.spec, self.axes, len(self.k), self.method_of)
 
@@ -111,11 +128,12 @@ class SyntheticSource:
         """One tile, by two programs: L_gen, then L_inf(k) given L_gen."""
         root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
         lgen = self._lgen(coords, root, sharding)
-        failure = self._failure(coords, lgen, root, sharding)
+        found = self._failure(coords, lgen, root, sharding)
         shape = tuple(len(coords[name]) for name in AXES)
         lgen = np.broadcast_to(np.expand_dims(lgen, (AXES.index("dim"), AXES.index("delta"))), shape)
-        failure = np.expand_dims(failure, AXES.index("dim"))
-        return {"lgen": lgen, "failure": failure}
+        return {"lgen": lgen} | {
+            name: np.expand_dims(values, AXES.index("dim")) for name, values in found.items()
+        }
 
     def _lgen(
         self, coords: Mapping[str, np.ndarray], root: jax.Array, sharding: TileSharding | None
@@ -195,8 +213,8 @@ class SyntheticSource:
         lgen: np.ndarray,
         root: jax.Array,
         sharding: TileSharding | None,
-    ) -> np.ndarray:
-        """L_inf(k) over (beta, alpha, ridge, sigma_eta, delta, n, seed, k)."""
+    ) -> dict[str, np.ndarray]:
+        """L_inf(k) over (beta, alpha, ridge, sigma_eta, delta, n, seed, k), and on how many instances it rests."""
         model = self.spec.model
         if model.failure == "quadrature":
             failure = np.empty(
@@ -207,9 +225,10 @@ class SyntheticSource:
                     for m, delta in enumerate(coords["delta"].tolist()):
                         v = lgen[i, :, :, j].astype(np.float64) / sigma**2
                         failure[i, :, :, j, m] = self.curves(v, beta, delta / sigma)
-            return failure
+            return {"failure": failure}
         program, arguments = self._sampled_failure(coords, lgen, root, sharding)
-        return np.asarray(program(*arguments))
+        failure, ess = program(*arguments)
+        return {"failure": np.asarray(failure), "effective_sample_size": np.asarray(ess)}
 
     def _arguments(self, coords: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """The axes as the programs want them."""
