@@ -37,18 +37,19 @@ def test_all_answers_count_not_the_filtered_one(tmp_path):
     assert data.groups[0].fields == {"model": "org/model", "task": "gsm8k"}
     assert counts_by_problem(data) == {"org/model": {"0": (3, 2), "1": (3, 2)}}
     assert any("last-number" in note and "2 of 2" in note for note in data.notes)
-    assert counts_by_problem(read_evals([path], answer=r"answer is (\d+)")) == {
+    assert counts_by_problem(read_evals([path], answer_pattern=r"answer is (\d+)")) == {
         "org/model": {"0": (3, 0), "1": (3, 1)}
     }
 
 
 def test_a_marking_that_contradicts_the_log_is_refused(tmp_path):
     path = write_lines(
-        tmp_path / "samples_x.jsonl", *(harness_record(i, "blue", ["it is blue"], 1.0) for i in range(9))
+        tmp_path / "samples_x.jsonl",
+        *(harness_record(i, "blue", ["it is blue", "it is red"], 1.0) for i in range(9)),
     )
     with pytest.raises(InputError, match="--answer"):
         read_evals([path])
-    assert counts_by_problem(read_evals([path], answer=r"it is (\w+)"))["all"]["3"] == (1, 1)
+    assert counts_by_problem(read_evals([path], answer_pattern=r"it is (\w+)"))["all"]["3"] == (2, 1)
 
 
 def test_loglikelihood_tasks_have_no_attempts(tmp_path):

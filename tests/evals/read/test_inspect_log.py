@@ -58,7 +58,7 @@ def test_attempts_that_failed_are_skipped_and_counted(tmp_path):
     scores = {("q1", 1): "C", ("q1", 2): "C", ("q2", 1): "I"}
     data = read_evals([inspect_log(tmp_path / "a.eval", scores, summaries=True, error={("q1", 2)})])
     assert counts_by_problem(data) == {"m": {"q1": (1, 1), "q2": (1, 0)}}
-    assert any("1 of 3 samples" in note for note in data.notes)
+    assert any("1 of 3 attempts" in note and "ended in an error: 1" in note for note in data.notes)
 
 
 def test_scores_between_0_and_1_need_a_threshold(tmp_path):
