@@ -12,9 +12,9 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "fit",
         help="the hard tail of a model from its evaluation logs, and forecasts of pass@K",
-        description="Read evaluation logs (tables of problem, n, c or of attempts as CSV, JSONL, JSON or Parquet; lists "
-        "of verdicts; Inspect, lm-evaluation-harness, human-eval, EvalPlus, BigCode, MultiPL-E, NeMo-Skills, lighteval, "
-        "SWE-bench), check them, fit the distribution of success rates, forecast pass@K.",
+        description="Read evaluation logs (tables of problem, n, c or of attempts as CSV, JSONL, JSON or Parquet; "
+        "lists of verdicts; Inspect, lm-evaluation-harness, human-eval, EvalPlus, BigCode, MultiPL-E, NeMo-Skills, "
+        "lighteval, SWE-bench), check them, fit the distribution of success rates, forecast pass@K.",
     )
     add_files(parser)
     parser.add_argument(

@@ -38,7 +38,9 @@ def write_counts(data: EvalData, path: Path | str) -> Path:
     """
     path = Path(path)
     if path.is_dir() or not path.parent.is_dir():
-        raise InputError(f"{path}: {'a folder' if path.is_dir() else 'its folder does not exist'}; name a file")
+        raise InputError(
+            f"{path}: {'a folder' if path.is_dir() else 'its folder does not exist'}; name a file"
+        )
     names = list(dict.fromkeys(name for group in data.groups for name in group.fields))
     left: dict[tuple[GroupFields, str], tuple[int, list[str]]] = {}
     for value in data.left_aside:
@@ -51,7 +53,7 @@ def write_counts(data: EvalData, path: Path | str) -> Path:
     for group in data.groups:
         fields = [format_value(group.fields.get(name, "")) for name in names]
         for problem, n, c in zip(group.problems, group.n.tolist(), group.c.tolist(), strict=True):
-            count, reasons = left_of(left, tuple(group.fields.items()), problem)
+            count, reasons = left.get((tuple(group.fields.items()), problem), (0, []))
             writer.writerow([*fields, problem, n, c, count, "; ".join(dict.fromkeys(reasons))])
     handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -63,14 +65,6 @@ def write_counts(data: EvalData, path: Path | str) -> Path:
         os.unlink(partial)
         raise
     return path
-
-
-def left_of(
-    left: dict[tuple[GroupFields, str], tuple[int, list[str]]], fields: GroupFields, problem: str
-) -> tuple[int, list[str]]:
-    """How many attempts at a problem were left aside, and why. The field `file` is given after reading."""
-    plain = tuple(item for item in fields if item[0] != "file")
-    return left.get((fields, problem)) or left.get((plain, problem)) or (0, [])
 
 
 def format_value(value: FieldValue) -> str:

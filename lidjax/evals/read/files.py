@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,8 +24,8 @@ from lidjax.evals.read import (
     trials,
     verdict_lists,
 )
-from lidjax.evals.read.reader import FileStart, Reader, ReadOptions, UnknownFormat, look_at, unknown_format
-from lidjax.evals.read.text import COMPRESSED, plain_name
+from lidjax.evals.read.reader import FileStart, Reader, ReadOptions, look_at, unknown_format
+from lidjax.evals.read.text import COMPRESSED, UnknownFormat, plain_name
 from lidjax.evals.read.verdicts import ANSWER_KEYS
 from lidjax.evals.table import MOST_ATTEMPTS, EvalData, FieldValue, Group, GroupFields, LeftAside, group_name
 
@@ -215,6 +216,7 @@ def join(parts: Sequence[Part], notes: Sequence[str] = (), *, pool: bool = False
     labels = file_labels([part.path for part in parts])
     notes = list(notes)
     groups: list[Group] = []
+    apart: set[GroupFields] = set()
     for key, members in found.items():
         if len(members) == 1:
             groups.append(members[0][1])
@@ -229,11 +231,18 @@ def join(parts: Sequence[Part], notes: Sequence[str] = (), *, pool: bool = False
             if common:
                 notes.append(pooled_note(members, groups[-1]))
             continue
+        apart.add(key)
         for path, group, _ in members:
             groups.append(replace_fields(group, dict(key) | {"file": labels[path]}))
         if common:
             notes.append(offer(members))
-    left_aside = tuple(value for part in parts for value in part.data.left_aside)
+    left_aside = tuple(
+        replace(value, fields=dict(value.fields) | {"file": labels[part.path]})
+        if tuple(value.fields.items()) in apart
+        else value
+        for part in parts
+        for value in part.data.left_aside
+    )
     if not groups:
         raise InputError(
             f"{parts[0].path}: none of the {sum(value.count for value in left_aside):,} attempts has a verdict "

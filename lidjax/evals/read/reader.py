@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from lidjax.errors import InputError
 from lidjax.evals.read.stream import array_records, outline
-from lidjax.evals.read.text import json_lines, open_text, plain_name, read_head
+from lidjax.evals.read.text import UnknownFormat, json_lines, open_text, plain_name, read_head
 from lidjax.evals.table import EvalData
 
 LOOK_AHEAD = 1 << 16  # characters of a text file that are looked at
@@ -68,10 +68,6 @@ class Reader(NamedTuple):
     """Whether one run is usually written as several files, such as one for each problem."""
 
 
-class UnknownFormat(InputError):
-    """A file that is whole, but holds no evaluation log that is known. In a folder such files are skipped."""
-
-
 def look_at(path: Path) -> FileStart:
     """The beginning of a file. The first bytes tell how it is written; the name decides only for .eval and YAML."""
     head = read_head(path)
@@ -85,7 +81,7 @@ def look_at(path: Path) -> FileStart:
     with open_text(path) as handle:
         text = handle.read(LOOK_AHEAD).lstrip()
     if not text:
-        raise InputError(f"{path}: the file is empty")
+        raise UnknownFormat(f"{path}: the file is empty")
     if text[0] == "[":
         record = next((item for _, item in array_records(path)), None)
         return FileStart(path, "json", text, record if isinstance(record, dict) else None)

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 from lidjax.errors import InputError, check_choice, unknown_name
 from lidjax.evals.read.parquet import parquet_rows
-from lidjax.evals.read.reader import FileStart, Reader, ReadOptions, UnknownFormat
+from lidjax.evals.read.reader import FileStart, Reader, ReadOptions
 from lidjax.evals.read.stream import array_records
-from lidjax.evals.read.text import json_lines, open_text
+from lidjax.evals.read.text import UnknownFormat, json_lines, open_text
 from lidjax.evals.read.verdicts import (
     ANSWER_KEYS,
     LONGEST_NAME,
@@ -205,7 +205,7 @@ def read_rows(
             )
             raise InputError(f"{where}: {what}") from error
     if adder is None:
-        raise InputError(f"{path}: no rows")
+        raise UnknownFormat(f"{path}: no rows")
     adder.finish(path)
     return tally.finish()
 
@@ -400,7 +400,9 @@ def attempt_columns(header: list[str], scorer: str | None, path: Path) -> tuple[
         match = WIDE_ATTEMPT.fullmatch(name.strip())
         if match and match[1].lower().rstrip("_") in WIDE_STEMS:
             stems.setdefault(match[1].lower().rstrip("_"), []).append((int(match[2]), name))
-    found = {stem: columns for stem, columns in stems.items() if len(columns) > 1}
+    found = {
+        stem: columns for stem, columns in stems.items() if len(columns) > 1 or stem in ("run", "attempt")
+    }
     if scorer in found:
         found = {scorer: found[scorer]}
     if len(found) > 1:

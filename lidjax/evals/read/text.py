@@ -22,6 +22,10 @@ LONGEST_LINE = (
 )  # characters; heuristic: a longer line is no record, and would not fit in memory several times
 
 
+class UnknownFormat(InputError):
+    """A file that is whole, but holds no evaluation log that is known. In a folder such files are skipped."""
+
+
 def plain_name(path: Path) -> str:
     """The name of a file without the suffix of its compression."""
     return path.name.removesuffix(".gz").removesuffix(".zst")
@@ -142,7 +146,7 @@ def read_head(path: Path, size: int = 8) -> bytes:
     with open_bytes(path) as handle:
         head = handle.read(size)
     if not head:
-        raise InputError(f"{path}: the file is empty")
+        raise UnknownFormat(f"{path}: the file is empty")
     if head.startswith(PICKLE_STARTS):
         raise InputError(
             f"{path}: a pickle file. Reading one runs the code in it; save the table as CSV or Parquet instead"
