@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lidjax.evals import EvalData
 
 
+LARGEST = 1 << 53  # float64 holds whole numbers up to here
 COLUMNS = ("problem", "n", "c", "accuracy", "correct", "attempt")
 
 
@@ -54,13 +55,15 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
 
 
 def whole_number(text: str) -> int:
-    """A whole number of 1 or more, such as 12 or 1e4; for `type=` of an argument."""
+    """A whole number from 1 to 2^53, such as 12 or 1e4; for `type=` of an argument."""
     try:
-        value = int(float(text))
+        value = int(text) if text.isdecimal() else int(float(text))
     except (ValueError, OverflowError):
         value = 0
-    if value < 1 or value != float(text):
+    if value < 1 or (not text.isdecimal() and value != float(text)):
         raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
+    if value > LARGEST:
+        raise argparse.ArgumentTypeError(f"{text} is too large; at most 2^53, about 9e15")
     return value
 
 
