@@ -71,4 +71,4 @@ def format_value(value: FieldValue) -> str:
     """A field as text, without loss."""
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    return value
+    return str(value)

@@ -4,12 +4,14 @@
 or a majority vote keep one of n. The answers in `resps` are then marked again, against `target`. The marking is
 checked: on the first answer of each document it must reproduce the metric in the log.
 
+Versions of 2023 write the documents as one JSON array, under the same name.
+
 Where each document has one answer, the metric is the verdict on it. Where the metric is pass@1, it is the share of
 correct answers. Neither needs a marking.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from typing import Any
 from lidjax.errors import InputError, check_choice, unknown_name
 from lidjax.evals.read.answers import EXTRACTORS, Extractor, is_correct, pattern_extractor
 from lidjax.evals.read.reader import FileStart, Reader, ReadOptions
+from lidjax.evals.read.tabular import TableRow, object_rows
 from lidjax.evals.read.text import json_lines, plain_name
 from lidjax.evals.read.verdicts import count_from_accuracy
 from lidjax.evals.table import EvalData, FieldValue, Tally
@@ -86,7 +89,7 @@ def read(start: FileStart, options: ReadOptions) -> EvalData:
     path = start.path
     name = plain_name(path)
     markings = known_markings(options, path)
-    found = read_documents(path, markings)
+    found = read_documents(object_rows(path) if start.is_array else json_lines(path), path, markings)
     used = choose_filter(found, options.filter, path)
     metrics = dict(found.metrics[used])
     if options.filter is None:  # no filter contradicts another: each has the metrics that the others lack
@@ -131,11 +134,11 @@ def read(start: FileStart, options: ReadOptions) -> EvalData:
     return tally.finish()
 
 
-def read_documents(path: Path, markings: dict[str, Extractor]) -> Marked:
+def read_documents(rows: Iterable[TableRow], path: Path, markings: dict[str, Extractor]) -> Marked:
     """All answers under all markings, and the metric of each filter."""
     found = Marked({name: {} for name in markings})
     first_answers: dict[str, dict[str, bool]] = {}
-    for where, record in json_lines(path):
+    for where, record in rows:
         responses = raw_answers(record, where)
         problem, used = str(record["doc_id"]), str(record.get("filter", "none"))
         target = record.get("target")
@@ -157,7 +160,7 @@ def read_documents(path: Path, markings: dict[str, Extractor]) -> Marked:
     return found
 
 
-def metric_of(record: dict[str, Any]) -> tuple[float | None, bool]:
+def metric_of(record: Mapping[str, Any]) -> tuple[float | None, bool]:
     """The metric of a document, None where it is missing, and whether it is the share of correct answers."""
     named = record.get("metrics")
     names: Iterable[Any] = named if isinstance(named, list) else ()
@@ -265,7 +268,7 @@ def known_markings(options: ReadOptions, path: Path) -> dict[str, Extractor]:
     return {name: extract for name, extract in EXTRACTORS.items() if name != "target"}
 
 
-def raw_answers(record: dict[str, Any], where: str) -> list[str]:
+def raw_answers(record: Mapping[str, Any], where: str) -> list[str]:
     """All answers to one document. A log-likelihood task has none, which is an error."""
     if "doc_id" not in record or not record.get("resps"):
         raise InputError(f"{where}: a document needs 'doc_id' and 'resps'")

@@ -93,10 +93,13 @@ def read_document(path: Path, options: ReadOptions) -> EvalData:
 
 def read_entry(archive: zipfile.ZipFile, name: str, path: Path) -> Any:
     """The JSON value of an entry. InputError if it is too large to be read into memory."""
-    with archive.open(name) as entry:
-        content = entry.read(LARGEST_ENTRY + 1)  # what the zip says of the size may be wrong
-    if len(content) > LARGEST_ENTRY:
-        size = max(archive.getinfo(name).file_size, len(content))
+    size = archive.getinfo(name).file_size
+    content = b""
+    if size <= LARGEST_ENTRY:
+        with archive.open(name) as entry:
+            content = entry.read(LARGEST_ENTRY + 1)  # the zip may be wrong about the size
+        size = len(content)
+    if size > LARGEST_ENTRY:
         raise InputError(
             f"{path}: the entry {name} has {size:,} bytes, and at most {LARGEST_ENTRY:,} are read into memory; "
             "write the scores to a smaller log, for example with `inspect score`, or to a table"

@@ -113,6 +113,7 @@ WIDE_STEMS = (
     "result",
     "",
 )
+SURELY_ATTEMPTS = re.compile("(run|attempt|trial|seed|epoch|rollout|sample|repeat|try)", re.IGNORECASE)
 MOST_LINES_REMEMBERED = 4_000_000  # for possible double entries: 64 bytes each
 
 TableRow = tuple[str, Mapping[str, Any]]
@@ -338,8 +339,14 @@ def assign_columns(row: Mapping[str, Any], path: Path, options: ReadOptions, tal
     verdict = chosen.get("correct") or verdict_column(header, lower, options.scorer)
     if "correct" in chosen or (options.scorer and verdict == options.scorer):
         n = None
+    given = (options.scorer, chosen.get("correct"))
     by_attempt = n is None and "c" not in chosen and "accuracy" not in chosen
-    verdicts = ((verdict,) if verdict else wide_attempts) if by_attempt else ()
+    verdicts: tuple[str, ...] = ()
+    if by_attempt:
+        wide_wins = (
+            len(wide_attempts) > 1 and SURELY_ATTEMPTS.match(wide_attempts[0]) and verdict not in given
+        )
+        verdicts = wide_attempts if wide_wins or not verdict else (verdict,)
     wanted = {"problem": problem}
     if not verdicts:
         wanted |= {"n": n, "c": c or accuracy}

@@ -90,6 +90,12 @@ def test_a_column_for_each_attempt(tmp_path):
     assert counts_by_problem(read_evals(path, scorer="score")) == {"all": {"a": (2, 2)}}
 
 
+def test_columns_of_attempts_count_before_a_column_that_sums_them_up(tmp_path):
+    path = write_lines(tmp_path / "a.csv", "problem,run_1,run_2,solved", "a,1,0,1", "b,0,0,0")
+    assert counts_by_problem(read_evals(path)) == {"all": {"a": (2, 1), "b": (2, 0)}}
+    assert counts_by_problem(read_evals(path, scorer="solved")) == {"all": {"a": (1, 1), "b": (1, 0)}}
+
+
 @pytest.mark.parametrize(
     ("n", "accuracy", "c"),
     [

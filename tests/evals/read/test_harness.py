@@ -1,5 +1,7 @@
 """lm-evaluation-harness logs, made as the harness writes them."""
 
+import json
+
 import pytest
 from helpers.eval_logs import counts_by_problem, write_lines
 
@@ -138,6 +140,12 @@ def test_target_is_the_field(tmp_path):
         *(harness_record(i, "Blue", [" Blue", "blue", "target"], 1) for i in range(3)),
     )
     assert counts_by_problem(read_evals(path, answer="target"))["all"]["0"] == (3, 1)
+
+
+def test_an_array_of_documents(tmp_path):
+    records = [harness_record(i, "#### 7", ["#### 7", "#### 8"], 1.0) for i in range(2)]
+    (tmp_path / "samples_x.jsonl").write_text(json.dumps(records, indent=2))
+    assert counts_by_problem(read_evals(tmp_path / "samples_x.jsonl"))["all"] == {"0": (2, 1), "1": (2, 1)}
 
 
 def test_one_answer_a_document_is_marked_by_the_log(tmp_path):
