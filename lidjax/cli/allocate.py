@@ -59,7 +59,9 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--window", type=float, nargs=2, metavar=("K1", "K2"), help="window of k for β_eff")
     parser.add_argument(
-        "--exact", action="store_true", help="beside it the optimum of the store's model, without its seeds"
+        "--exact",
+        action="store_true",
+        help="beside it the optimum of the store's model, by the mean of L_gen over all training sets",
     )
     parser.add_argument(
         "--phase",

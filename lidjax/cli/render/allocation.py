@@ -29,6 +29,10 @@ FIELDS = (
     "n_upper",
     "limited",
 )
+NO_INTERVAL = (
+    "No interval for N: it needs several training sets, and for the mean β > 4, where L_gen has a finite variance. "
+    "Without --mean the median is used, which has an interval for every β."
+)
 EXACT_FIELDS = ("n", "k", "loss", "kind", "n_low", "n_high")
 
 
@@ -68,7 +72,7 @@ def print_allocation(rows: list[dict[str, Any]], figures: list[str], statistic: 
     exact = "exact" in rows[0]
     title = f"L_tot = R L_gen + L_inf, {statistic} over training sets"
     table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for head in ("C", "R", "N", "95 %", *(["exact N"] if exact else []), "k", "L_tot", "kind"):
+    for head in ("C", "R", "N", "95 %", *(["N, exact mean"] if exact else []), "k", "L_tot", "kind"):
         table.add_column(head, justify="left" if head == "kind" else "right", no_wrap=True)
     for row in rows:
         no_interval = math.isnan(row["n_lower"])
@@ -97,5 +101,13 @@ def print_allocation(rows: list[dict[str, Any]], figures: list[str], statistic: 
                 "the true optimum is beyond",
                 highlight=False,
             )
+    if exact and statistic == "median":
+        console.print(
+            "N is the best for the median training set, with its interval over seeds. "
+            "N, exact mean is the best for the mean of L_gen over training sets, and may lie outside that interval.",
+            highlight=False,
+        )
+    if statistic == "mean" and all(math.isnan(row["n_lower"]) for row in rows):
+        console.print(NO_INTERVAL, highlight=False)
     for path in figures:
         console.print(path, highlight=False, soft_wrap=True)
