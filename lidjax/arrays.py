@@ -89,9 +89,8 @@ def known_value(value: ArrayLike) -> np.ndarray | None:
     Under `grad` and `jvp` alone an argument has one.
     """
     if isinstance(value, Tracer):
-        value = jax.lax.stop_gradient(value)
-        if isinstance(value, Tracer):
-            return None
+        known: Any = jax.lax.stop_gradient(value)
+        return None if isinstance(known, Tracer) else np.asarray(known)
     return np.asarray(value)
 
 

@@ -47,7 +47,9 @@ _FIRST_KC = 1e-9  # the same for the slope at δ = 0, as k δ/σ
 _SMALLEST_SHARE = (
     0.9  # of the range of the exponents of a float, for vτ: the rest is for its square root, times δ/σ
 )
-_LARGEST_K = 0.8  # power of the largest float that k may reach: 6e30 in float32, where k Y would soon overflow
+_LARGEST_K = (
+    0.8  # power of the largest float that k may reach: 6e30 in float32, where k Y would soon overflow
+)
 _BATCH = 32  # values that are computed side by side; heuristic: enough to use the vector units
 
 
