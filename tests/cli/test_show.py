@@ -191,6 +191,8 @@ def test_facets_share_axes_and_have_what_varies_as_titles(store):
     ]
     left, right = figure.axes[4:]  # β_eff(N) below each other
     assert left.get_ylim() == right.get_ylim()
+    assert [bool(axes.get_ylabel()) for axes in figure.axes] == [True, False] * 3
     rows = scaling_facets(summary)  # a row for each cell
+    assert [bool(axes.get_xlabel()) for axes in rows.axes] == [False] * 9 + [True] * 3
     assert len(rows.axes) == 3 * 4
     assert rows.axes[9].get_title(loc="left") == r"$\beta$ = 4,  $\delta$ = 0.001"
