@@ -161,7 +161,7 @@ def needs_likelihood(findings: Sequence[Finding]) -> bool:
 def default_targets(group: Group) -> list[int]:
     """Powers of ten from 1 to about a hundred times the median number of attempts."""
     largest = max(2, int(np.ceil(np.log10(float(np.median(group.n))))) + 2)
-    return [10**power for power in range(largest + 1)]
+    return [10**power for power in range(largest + 1) if 10**power <= MOST_ATTEMPTS]
 
 
 def unbiased_pass_at_k(group: Group, k: Int[np.ndarray, " k"], *, biased: bool) -> Float[np.ndarray, " k"]:

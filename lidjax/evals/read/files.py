@@ -26,7 +26,7 @@ from lidjax.evals.read import (
 )
 from lidjax.evals.read.reader import FileStart, Reader, ReadOptions, look_at, unknown_format
 from lidjax.evals.read.text import COMPRESSED, UnknownFormat, plain_name
-from lidjax.evals.read.verdicts import ANSWER_KEYS
+from lidjax.evals.read.verdicts import ANSWER_KEYS, VERDICT_KEYS
 from lidjax.evals.table import MOST_ATTEMPTS, EvalData, FieldValue, Group, GroupFields, LeftAside, group_name
 
 READERS: tuple[Reader, ...] = (
@@ -35,8 +35,8 @@ READERS: tuple[Reader, ...] = (
     inspect_log.READER,
     bigcode.READER,
     multipl_e.READER,
+    trials.READER,  # before SWE-bench: it may have lists of resolved tasks too, beside the attempts themselves
     swe_bench.READER,
-    trials.READER,
     lighteval.READER,
     nemo_skills.READER,
     verdict_lists.READER,
@@ -166,7 +166,8 @@ def read_file(path: Path, options: ReadOptions) -> Part:
 
 def what_is_missing(start: FileStart) -> str:
     """Says that a file holds answers without verdicts, if it does."""
-    if any(key in (start.record or {}) for key in ANSWER_KEYS):
+    keys = {str(key).lower() for key in start.record or {}}
+    if not keys.isdisjoint(ANSWER_KEYS) and keys.isdisjoint(VERDICT_KEYS):
         return "answers without verdicts: mark them first, or read the results that were written beside them"
     return ""
 

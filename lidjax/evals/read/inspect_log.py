@@ -35,7 +35,7 @@ def matches(start: FileStart) -> bool:
         return False
     spec = start.record.get("eval")
     if start.syntax == "jsonl":
-        return isinstance(spec, dict) and "samples" in start.record
+        return isinstance(spec, dict) and ("samples" in start.record or {"task", "model"} <= set(spec))
     return isinstance(spec, dict)
 
 

@@ -40,7 +40,7 @@ VERDICTS: dict[str, bool | None] = {
 def matches(start: FileStart) -> bool:
     """A document with a list of the resolved instances."""
     record = start.record
-    if record is None or start.is_array:
+    if record is None or start.is_array or "results" in record:
         return False
     return is_ids(record.get("resolved_ids")) or (
         is_ids(record.get("resolved")) and any(name in VERDICTS for name in record if name != "resolved")

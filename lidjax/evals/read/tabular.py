@@ -380,7 +380,7 @@ def assign_columns(row: Mapping[str, Any], path: Path, options: ReadOptions, tal
     k = lower.get("k") if n is not None else None
     long = value if value and k else None
     used |= {*group.values(), *wide, long, k, *(lower.get(name) for name in LEFT_ASIDE_COLUMNS)}
-    skipped = [name for name in header if name not in used]
+    skipped = [name for name in header if name and name not in used]
     if skipped:
         tally.notes.append(f"{path.name}: columns left aside: {', '.join(skipped)} (--group uses them)")
     return Columns(problem, n, c, accuracy, verdicts, others, attempt, answer, group, wide, long, k)

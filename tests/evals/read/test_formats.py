@@ -163,3 +163,25 @@ def test_every_kind_of_file_may_be_gzip(tmp_path, suffix):
     path.write_bytes(gzip.compress(b""))
     with pytest.raises(InputError, match="is empty"):
         read_evals(path)
+
+
+def test_trials_count_before_lists_of_resolved_tasks(tmp_path):
+    results = [{"id": str(i), "task_id": "a", "is_resolved": i == 0} for i in range(3)]
+    document = {"id": "r", "results": results, "resolved_ids": ["a"], "unresolved_ids": [], "accuracy": 1 / 3}
+    assert counts_by_problem(read_evals(write_json(tmp_path / "results.json", document))) == {
+        "all": {"a": (3, 1)}
+    }
+
+
+def test_rows_of_agents_as_a_json_array(tmp_path):
+    rows = [
+        {"task_id": 0, "trial": i, "reward": float(i == 1), "info": {"a": 1}, "traj": [{}]} for i in range(4)
+    ]
+    assert counts_by_problem(read_evals(write_json(tmp_path / "a.json", rows))) == {"all": {"0": (4, 1)}}
+
+
+def test_attempts_without_a_problem_ask_for_its_column(tmp_path):
+    path = write_lines(tmp_path / "a.jsonl", {"input": "1 + 1", "output": "2", "score": 1.0})
+    with pytest.raises(InputError, match="no column for 'problem'"):
+        read_evals(path)
+    assert counts_by_problem(read_evals(path, columns={"problem": "input"})) == {"all": {"1 + 1": (1, 1)}}
