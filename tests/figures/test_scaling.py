@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from lidjax import run_sweep, summarise
 from lidjax.errors import InputError
 from lidjax.figures import save_figure, scaling_figure
+from lidjax.figures.curves import distinct_curves
+from lidjax.fitting import FitStatus
 from lidjax.sweep import Fit, Model, SyntheticGrid, SyntheticSpec
 
 
@@ -56,10 +58,37 @@ def test_the_panels_show_the_results_and_the_references(summary):
         assert axes.get_ylabel()
 
 
-def test_the_curves_shown_are_those_of_n_above_d(summary):
+def test_the_curves_shown_are_some_of_n_above_d_that_can_be_told_apart(summary):
     centre = scaling_figure(summary).axes[1]
     labels = [str(x.get_label()) for x in centre.get_lines() if "N=" in str(x.get_label())]
-    assert labels == [f"$N={n}$" for n in (20, 30, 40, 80, 160, 320)]
+    assert labels == [f"$N={n}$" for n in (20, 30, 40, 80, 320)]  # 160 looks like 320
+
+
+def test_curves_are_chosen_apart_and_at_round_n():
+    n = np.array([10, 13, 20, 27, 50, 70, 100, 140, 200])
+    curves = -np.log(n)[:, None] * np.linspace(1, 2, 4)
+    np.testing.assert_array_equal(n[distinct_curves(n, curves, 4)], [10, 20, 50, 200])
+    curves[n >= 50] = curves[n == 50]
+    np.testing.assert_array_equal(n[distinct_curves(n, curves, 4)], [10, 20, 200])
+    np.testing.assert_array_equal(distinct_curves(n, np.full((9, 4), np.nan), 4), [])
+
+
+@pytest.mark.parametrize("status", [FitStatus.NOT_IDENTIFIABLE, FitStatus.NOT_CONVERGED])
+def test_a_fit_that_is_not_determined_is_marked_or_not_drawn(summary, status):
+    changed = summary.assign(fit_status=int(status), identifiable=summary["identifiable"] & False)
+    right = scaling_figure(changed).axes[2]
+    (fit,) = (x for x in right.get_lines() if "Eq. 20" in str(x.get_label()))
+    assert r"\hat\beta" not in fit.get_label()
+    assert (len(fit.get_xdata()) > 0) == (status == FitStatus.NOT_IDENTIFIABLE)
+    assert fit.get_linestyle() != "-"
+
+
+def test_the_reference_of_real_features_ends_with_its_window(summary):
+    low, high = summary.attrs["window"]
+    names = ("beta", "alpha", "sigma_eta", "dim")
+    real = summary.drop_vars(names).assign_attrs(feature_dim=8, noise_variance=0.02)
+    k, _ = line(scaling_figure(real).axes[1], "slope at")
+    assert (k.min(), k.max()) == (pytest.approx(low), pytest.approx(high))
 
 
 def test_files_are_written_as_vector_and_raster(summary, tmp_path):
