@@ -14,6 +14,9 @@ from lidjax.errors import InputError, check_choice
 SIDE_BY_SIDE = ("plane", "success", "exponents", "protocols")
 """Figures of the shipped kinds that put the results of several sweeps side by side."""
 
+MOST_CELLS = 12
+"""Cells of a store that a figure of several sweeps shows side by side."""
+
 
 OF_ONE_STORE = ("default", "scaling", "cifar10h")
 """Figures of a summary, which is of one sweep."""
@@ -71,10 +74,18 @@ def plot_command(args: argparse.Namespace) -> int:
 
         paths = draw_cifar10h(results, folder, args)
     elif not alone:
+        if args.col or args.hue:
+            raise InputError(
+                f"--col and --hue are for the default figure; {args.figure} has a panel for each cell"
+            )
+        cells = [cell for data in results for cell in split_cells(data)]
+        if len(cells) > max(MOST_CELLS, len(results)):
+            raise InputError(
+                f"--figure {args.figure}: {len(cells)} cells do not fit one figure (at most {MOST_CELLS}); choose some "
+                "with --at"
+            )
         with console.status("drawing"):
-            cells = [cell for data in results for cell in split_cells(data)]
-            figure = comparison_figure(args.figure, cells, window=window)
-            paths = save_figure(figure, folder, args.figure)
+            paths = save_figure(comparison_figure(args.figure, cells, window=window), folder, args.figure)
     elif len(results) == 1:
         with console.status("drawing"):
             summary = summarise(results[0], window=window, from_n=args.from_n)

@@ -121,6 +121,13 @@ def facet_figure(
                 axes[0].set_title(title, loc="left" if not col else "center")
                 facets.append(axes)
         _share(facets)
+        for number, axes in enumerate(facets):  # what shared axes say, they say once
+            row, column = divmod(number, len(columns))
+            for panel in axes:
+                if column > 0:
+                    panel.set_ylabel("")
+                if not col and row < len(rows) - 1:
+                    panel.set_xlabel("")
         if hue:
             handles, labels = facets[0][0].get_legend_handles_labels()
             shared_legend(figure, handles, labels, columns=min(len(labels), 4))
