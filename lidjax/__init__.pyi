@@ -86,13 +86,17 @@ from .sweep import FrontierSpec as FrontierSpec
 from .sweep import SyntheticSpec as SyntheticSpec
 from .sweep import cell_failures as cell_failures
 from .sweep import comparison_figure as comparison_figure
+from .sweep import complete_part as complete_part
 from .sweep import load_spec as load_spec
 from .sweep import measure_sweep as measure_sweep
 from .sweep import open_results as open_results
 from .sweep import plan_sweep as plan_sweep
 from .sweep import run_sweep as run_sweep
+from .sweep import select_cells as select_cells
 from .sweep import spec_from_dict as spec_from_dict
+from .sweep import split_cells as split_cells
 from .sweep import summarise as summarise
+from .sweep import summary_overview as summary_overview
 from .sweep import summary_tables as summary_tables
 from .sweep import sweep_figures as sweep_figures
 

@@ -6,8 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from lidjax.cli.render.allocation import allocation_rows, print_allocation
-from lidjax.cli.render.output import to_json
+from lidjax.cli.output_options import add_output_options, write_files
+from lidjax.cli.render.allocation import allocation_rows, allocation_tables, print_allocation
+from lidjax.cli.render.output import print_json
+from lidjax.cli.selection import add_at, select_at
+from lidjax.cli.stores import add_strict, read_results
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 EXAMPLE = """\
 example, with a training instance as the unit of cost and an attempt at a tenth of it:
   lidjax allocate runs/figure1 --budget 1e3 1e4 1e5 --cost-train 1 --cost-infer 0.1 --weight 100
-With several values of a model axis in the store, choose one: --at beta=2.5 --at delta=5e-4
+With several values of a model axis in the store, choose one: --at beta=2.5 delta=5e-4
 """
 
 
@@ -50,9 +53,7 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--queries", default="1", metavar="Q", help="how many questions are asked, k attempts each"
     )
-    parser.add_argument(
-        "--at", action="append", default=[], metavar="AXIS=VALUE", help="choose one value of an axis"
-    )
+    add_at(parser)
     parser.add_argument("--mean", action="store_true", help="mean over training sets instead of their median")
     parser.add_argument(
         "--bootstrap", type=int, default=200, metavar="B", help="samples for the interval of N"
@@ -74,7 +75,8 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--out", type=Path, help="folder of the figures (default: STORE/figures)")
     parser.add_argument("--no-plot", action="store_true", help="no figures")
-    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    add_strict(parser)
+    add_output_options(parser)
     parser.set_defaults(handler=allocate_command)
 
 
@@ -82,7 +84,7 @@ def allocate_command(args: argparse.Namespace) -> int:
     """Allocate from the results of a run; print tables or JSON, and draw the figures."""
     import numpy as np
 
-    from lidjax import allocate, allocate_sweep, open_results
+    from lidjax import allocate, allocate_sweep
     from lidjax.allocation import surface_sweep, surface_weights, sweep_model, sweep_window
     from lidjax.runs import open_location
 
@@ -92,7 +94,7 @@ def allocate_command(args: argparse.Namespace) -> int:
         cost_infer=_numbers([args.cost_infer], "--cost-infer")[0],
         queries=_numbers([args.queries], "--queries")[0],
     )
-    data = _selected(open_results(args.store), args.at)
+    data = select_at(read_results(args.store, strict=args.strict), args.at)
     window = tuple(args.window) if args.window else sweep_window(data)
     statistic = "mean" if args.mean else "median"
     grid = np.array(budgets, dtype=object)[:, None]
@@ -129,9 +131,10 @@ def allocate_command(args: argparse.Namespace) -> int:
             "queries": float(prices["queries"]),
             "statistic": statistic,
         }
-        print(to_json({**about, "results": rows, "figures": figures}))
+        print_json("allocate", {**about, "results": rows, "figures": figures})
     else:
         print_allocation(rows, figures, statistic)
+    write_files(args, allocation_tables(rows, statistic))
     return 0
 
 
@@ -156,18 +159,6 @@ def _named(option: str) -> Generator[None, None, None]:
         yield
     except InputError as error:
         raise InputError(f"{option}{error}") from None
-
-
-def _selected(data: "xr.Dataset", choices: list[str]) -> "xr.Dataset":
-    """The results at the values chosen with --at."""
-    from lidjax.allocation import select
-
-    for choice in choices:
-        axis, _, word = choice.partition("=")
-        (value,) = _numbers([word], f"--at {axis}=")
-        with _named("--at "):
-            data = select(data, **{axis: value})
-    return data
 
 
 def _draw(

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lidjax.cli.output_options import add_output_options
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="files with the same problems are attempts of one run: add them up",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    add_output_options(parser)
 
 
 def whole_number(text: str) -> int:

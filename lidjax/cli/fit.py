@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lidjax.cli.eval_options import add_files, add_shared_options, read_logs, whole_number
+from lidjax.cli.output_options import write_files
 
 
 def register(commands: Any) -> None:
@@ -55,7 +56,7 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, fit, draw and print; returns the exit code."""
-    from lidjax.cli.render.evals import print_fits
+    from lidjax.cli.render.evals import fit_tables, print_fits
     from lidjax.evals import fit_evals, group_by_training_size, write_counts
     from lidjax.runs import show_progress
 
@@ -85,4 +86,5 @@ def run(args: argparse.Namespace) -> int:
         if training:
             figures += save_figure(training_figure(training, args.training), args.figure, "training")
     print_fits(fits, training, column=args.training, figures=figures, as_json=args.json)
+    write_files(args, fit_tables(fits, training, args.training))
     return 0

@@ -80,9 +80,19 @@ def run_command(args: argparse.Namespace) -> int:
     if not args.no_plot:
         folder = open_location(out).figures
         with console.status("drawing"):
-            for name, figure in sweep_figures(data, summary):
-                figures += save_figure(figure, folder, name)
-    print_summary(summary, args.json, {"out": out, "seconds": seconds, "figures": figures})
+            try:
+                for name, figure in sweep_figures(data, summary):
+                    figures += save_figure(figure, folder, name)
+            except InputError as error:
+                # the results are there: too many cells for one figure must not fail the run
+                console.print(f"no figure: {error}", style="yellow", highlight=False, soft_wrap=True)
+    print_summary(
+        summary,
+        command="run",
+        as_json=args.json,
+        about={"out": out, "seconds": seconds, "figures": figures},
+        store=out,
+    )
     return 1 if failed == data["status"].size else 0
 
 

@@ -15,6 +15,7 @@ from lidjax.distill.status import StudentStatus
 from lidjax.errors import InputError
 from lidjax.fitting import SaturationFit, effective_exponent, fit_saturation
 from lidjax.passk import failure_from_counts
+from lidjax.passk.instances import MIN_EFFECTIVE_SAMPLE_SIZE
 
 SATURATION_PARAMETERS = SaturationFit._fields[:4]
 """The parameters of Eq. 20 by name: beta, delta, c, nu."""
@@ -59,7 +60,9 @@ def summarise_distillation(
     Returns:
         A Dataset with the attributes of `data` and `window`. Over (target, n): `failure` (L_inf(k; N), also over k),
         `greedy_loss` and `beta_eff` (Eq. 55), and over n `lgen`, `train_loss`, `heldout_loss` in nats an answer, each
-        with the ends `_low` and `_high` of a 95 % interval; `beta_eff_seed`, also over seed. Over target:
+        with the ends `_low` and `_high` of a 95 % interval; `beta_eff_seed`, also over seed. `effective_sample_size`,
+        over (target, n, k), is the number of questions on which L_inf(k; N) rests; `low_ess` marks where these are
+        fewer than 30, and `beta_eff_low_ess` where that is so in the window of β_eff. Over target:
         `saturation` and `saturation_se`, the fit of Eq. 20 along `parameter`, with `identifiable` and `fit_status`.
         Over target and `quantile`: `reading`, trends over N along `quantity` (rise, early, late, bend, last,
         gamma_slope); `teacher_beta_eff`, the β_eff of a student that has become its teacher; `passk_slope`, the slope
@@ -125,6 +128,19 @@ def question_failures(data: xr.Dataset, k: Float[np.ndarray, " k"]) -> Float[np.
     return np.where(possible, values, np.nan)
 
 
+def question_sample_sizes(data: xr.Dataset, k: Float[np.ndarray, " k"]) -> Float[np.ndarray, "t n k"]:
+    """Number of questions on which L_inf(k; N) rests: Kish's (Σ c)² / Σ c² of their means c over seeds.
+
+    All seeds are asked the same questions, so they do not add to it.
+    """
+    values = question_failures(data, k)
+    known = np.isfinite(values)
+    asked = known.sum(axis=1)
+    terms = np.where(known, values, 0.0).sum(axis=1) / np.maximum(asked, 1)  # over n, target, question, k
+    squares = np.sum(terms**2, axis=2)
+    return (np.sum(terms, axis=2) ** 2 / np.where(squares > 0, squares, 1.0)).swapaxes(0, 1)
+
+
 def replicate_means(
     data: xr.Dataset, k: Float[np.ndarray, " k"], replicates: int, seed: int
 ) -> ReplicateMeans:
@@ -182,6 +198,12 @@ def _summarise(
         low, _, high = replicate_quantiles(values[1:])
         out[name] = (dims, values[0])
         out[f"{name}_low"], out[f"{name}_high"] = (dims, low), (dims, high)
+    sizes = question_sample_sizes(data, k)
+    low_ess = ~(sizes >= MIN_EFFECTIVE_SAMPLE_SIZE) & np.isfinite(means.failure[0])
+    out["effective_sample_size"] = ((*axes, "k"), sizes)
+    out["low_ess"] = ((*axes, "k"), low_ess)
+    inside = (k >= window[0]) & (k <= window[1])
+    out["beta_eff_low_ess"] = (axes, low_ess[..., inside].any(axis=-1))
     out["beta_eff_seed"] = (("seed", *axes), of_seeds)
     trends = trends_over_n(beta_eff, data["n"].values, means.losses["lgen"])
     out = out.assign_coords(quantity=list(TRENDS))

@@ -9,9 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lidjax.difficulty import mean_inverse_precision
+from lidjax.figures.facets import cell_title
 from lidjax.figures.lid_parameters import LidParameters, lid_parameters
 from lidjax.figures.style import new_figure, paper_style, sequential
 from lidjax.laws import intrinsic_failure, saturating_exponent
+from lidjax.sweep.select import varied_in_spec
 
 NUM_CURVES = 6  # values of N in the middle panel
 
@@ -58,6 +60,12 @@ def scaling_figure(summary: xr.Dataset) -> Figure:
         references = scaling_panels(panels, summary)
         fixed = [rf"$\beta={references.model['beta']:g}$"] if references.model else []
         fixed += [rf"$d={references.dim:.0f}$"]
+        others = [str(name) for name in summary.coords if name not in ("beta", "dim")]
+        fixed += [
+            cell_title({name: summary[name].item()})
+            for name in varied_in_spec(summary.attrs, others)
+            if summary[name].size == 1
+        ]
         figure.suptitle(f"{summary.attrs['spec']['name']}:  " + ",  ".join(fixed), fontsize=9)
     return figure
 
@@ -107,7 +115,11 @@ def _inference_panel(axes: Axes, summary: xr.Dataset, references: References) ->
     chosen = np.unique(np.linspace(above[0], above[-1], min(NUM_CURVES, len(above))).round().astype(int))
     for index, colour in zip(chosen, sequential(len(chosen)), strict=True):
         curve = summary["failure"].isel(n=index)
-        axes.plot(k, curve, color=colour, label=f"$N={int(summary['n'][index]):,}$".replace(",", "{,}"))
+        # what rests on fewer than 30 sampled instances (see `lidjax.summarise`) is faded
+        low = summary["low_ess"].isel(n=index).values if "low_ess" in summary else np.zeros(len(k), bool)
+        axes.plot(k, curve.where(low & (curve > 0)), ":", color=colour, alpha=0.4)
+        label = f"$N={int(summary['n'][index]):,}$".replace(",", "{,}")
+        axes.plot(k, curve.where(~low), color=colour, label=label)
     last = summary["failure"].isel(n=-1).values
     if references.model:
         with jax.enable_x64(True):
@@ -120,7 +132,11 @@ def _inference_panel(axes: Axes, summary: xr.Dataset, references: References) ->
         line = anchor * (k / np.sqrt(low * high)) ** -slope
         label = rf"$k^{{-{slope:.2f}}}$, slope at the largest $N$"
     shown = (line < 1) & (line > last.min() / 10)
-    axes.plot(k[shown], line[shown], "k--", lw=0.9, label=label)
+    if np.isfinite(line).all():  # no slope is fitted through points that rest on too few instances
+        axes.plot(k[shown], line[shown], "k--", lw=0.9, label=label)
+    if "low_ess" in summary and summary["low_ess"].any():
+        resolved = summary["failure"].where(~summary["low_ess"] & (summary["failure"] > 0)).min().item()
+        axes.set_ylim(bottom=resolved / 30 if np.isfinite(resolved) else None)
     axes.axvspan(*summary.attrs["window"], color="0.93", zorder=0, lw=0)
     axes.set(xscale="log", yscale="log", xlabel="attempts $k$", ylabel=r"$\mathcal{L}_{\rm inf}(k;N)$")
     axes.legend(loc="lower left")

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lidjax.errors import InputError
+from lidjax.figures.facets import cell_title
 from lidjax.figures.lid_parameters import LidParameters, lid_parameters
 from lidjax.figures.style import new_figure, paper_style, sequential
 from lidjax.fitting import effective_exponent
@@ -23,6 +24,7 @@ from lidjax.laws import (
     log_finite_n_tail,
 )
 from lidjax.passk import success_distribution
+from lidjax.sweep.select import varied_in_spec
 
 PRIORS = {"gamma": r"$\tau\sim$ Gamma, unbounded", "power": r"$\tau\leq 1$, power law"}
 SETTINGS = ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta")
@@ -44,6 +46,13 @@ class TypicalCurves(NamedTuple):
     lgen: Float[np.ndarray, " n"]
     log_failure: Float[np.ndarray, "n k"]
     model: LidParameters
+    cell: str
+    """The values of what varies in the sweep, for titles; empty if nothing but n, k and seed does."""
+
+    @property
+    def title(self) -> str:
+        """Title of a panel: the prior, and which cell of the sweep it is."""
+        return PRIORS[self.model["difficulty"]] + f"\n{self.cell}" * bool(self.cell)
 
 
 def typical(data: xr.Dataset) -> TypicalCurves:
@@ -62,7 +71,10 @@ def typical(data: xr.Dataset) -> TypicalCurves:
     with np.errstate(divide="ignore"):
         log_failure = np.log(one["failure"].median("seed").transpose("n", "k").values)
     lgen = one["lgen"].median("seed").values
-    return TypicalCurves(name, data["n"].values, data["k"].values, lgen, log_failure, lid_parameters(data))
+    cell = cell_title({axis: one[axis].item() for axis in varied_in_spec(data.attrs, SETTINGS)})
+    return TypicalCurves(
+        name, data["n"].values, data["k"].values, lgen, log_failure, lid_parameters(data), cell
+    )
 
 
 def local_exponent(
@@ -121,7 +133,7 @@ def plane_figure(results: Sequence[xr.Dataset]) -> Figure:
             axes.plot(sweep.n, inside, color="C3", lw=1.5, label="$k_c(N)$: tails equal")
             axes.set(xscale="log", yscale="log", xlabel="training instances $N$")
             axes.set(xlim=(sweep.n[0], sweep.n[-1]), ylim=(sweep.k[0], sweep.k[-1]))
-            axes.set_title(PRIORS[sweep.model["difficulty"]])
+            axes.set_title(sweep.title)
             axes.legend(loc="upper right", labelcolor="w")
         panels[0].set_ylabel("attempts $k$")
         figure.colorbar(
@@ -185,7 +197,7 @@ def success_figure(results: Sequence[xr.Dataset], *, curves: int = 5) -> Figure:
                 unbiased = np.exp(np.asarray(success_distribution(s, 1e-300, **sweep.model).log_cdf))
             axes.plot(s, unbiased, "k:", lw=1, label=r"$\mathcal{L}_{\rm gen}\to 0$: $s^\beta$")
             axes.set(xscale="log", yscale="log", xlabel="success of one trial $s$", ylim=(1e-12, 1.5))
-            axes.set_title(PRIORS[sweep.model["difficulty"]])
+            axes.set_title(sweep.title)
             axes.legend(loc="lower right", frameon=True, framealpha=0.85, edgecolor="none", borderpad=0.2)
         panels[0].set_ylabel(r"$P(S_N\leq s)$")
     return figure
@@ -232,7 +244,7 @@ def exponents_figure(results: Sequence[xr.Dataset]) -> Figure:
                 label = f"$k=10^{{{np.log10(low):.0f}}}$ to $10^{{{np.log10(high):.0f}}}$"
                 axes.plot(gamma, np.asarray(fit.beta_eff), "o", color=colour, ms=3, label=label)
             axes.set(xscale="log", xlabel=r"$\gamma(N)=\sigma_\eta^2/\mathcal{L}_{\rm gen}(N)$")
-            axes.set(title=PRIORS[sweep.model["difficulty"]], ylim=(0, sweep.model["beta"] * 1.2))
+            axes.set(title=sweep.title, ylim=(0, sweep.model["beta"] * 1.2))
         figure.legend(
             *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2 * len(panels)
         )
@@ -279,7 +291,7 @@ def protocols_figure(results: Sequence[xr.Dataset]) -> Figure:
         for data, sweep, colour in zip(results, sweeps, sequential(len(sweeps)), strict=True):
             shown = sweep.log_failure[-1] > log_floor
             curve = np.exp(sweep.log_failure[-1][shown])
-            axes.plot(sweep.k[shown], curve, "o-", ms=2.5, color=colour, label=_protocol(data))
+            axes.plot(sweep.k[shown], curve, "o-", ms=2.5, color=colour, label=_protocol(data, sweep.cell))
         first = sweeps[0]
         with jax.enable_x64(True):
             law = np.asarray(asymptotic_failure(first.k, first.lgen[-1], **first.model))
@@ -297,9 +309,10 @@ def _smallest_resolved(data: xr.Dataset) -> float:
     return 1e-30 if model["failure"] == "quadrature" else 30 / model["num_instances"]
 
 
-def _protocol(data: xr.Dataset) -> str:
+def _protocol(data: xr.Dataset, cell: str) -> str:
     model = data.attrs["spec"]["model"]
-    return PROTOCOLS[model["proposal"]] if model["failure"] == "proposals" else "target draws"
+    name = PROTOCOLS[model["proposal"]] if model["failure"] == "proposals" else "target draws"
+    return f"{name}, {cell}" if cell else name
 
 
 def _with_commas(n: int) -> str:

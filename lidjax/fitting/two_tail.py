@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from lidjax.fitting.criteria import information_criteria
 from lidjax.fitting.log_curves import LogCurve, log_curve, over_batch
-from lidjax.fitting.status import FitStatus, combined_status, describe_status
+from lidjax.fitting.status import FitStatus, combined_status, describe_result, describe_status
 from lidjax.fitting.two_parts import ErrorModel, TwoPartLaw, TwoPartsFit, error_model, fit_two_parts
 
 
@@ -65,6 +65,9 @@ class TwoTailFit(NamedTuple):
         """The status in words (see `describe_status`)."""
         return describe_status(self.status)
 
+    def __repr__(self) -> str:
+        return describe_result(self)
+
 
 class StretchedTwoTailFit(NamedTuple):
     """Estimates of L_inf(k) = c1 k^-β + c2 exp(-2√(log(k)/v)), with the leading axes (...) of the curves.
@@ -115,6 +118,9 @@ class StretchedTwoTailFit(NamedTuple):
     def message(self) -> str | list[str]:
         """The status in words (see `describe_status`)."""
         return describe_status(self.status)
+
+    def __repr__(self) -> str:
+        return describe_result(self)
 
 
 def fit_two_tail(

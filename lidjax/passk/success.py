@@ -69,7 +69,10 @@ def log_two_sided_tail(z: Float[Array, "..."]) -> Float[Array, "..."]:
 
 def log_fall_with_bias(a: Float[Array, "..."], h: Float[Array, "..."]) -> Float[Array, "..."]:
     """log(-∂s/∂a) = log[φ(a - h) - φ(a + h)] for s = Φ(a + h) - Φ(a - h)."""
-    return -0.5 * (a - h) ** 2 - _HALF_LOG_2PI + jnp.log(-jnp.expm1(-2 * a * h))
+    product = jnp.maximum(
+        2 * a * h, jnp.finfo(a.dtype).tiny
+    )  # in float32 it may be too small, and its slope NaN
+    return -0.5 * (a - h) ** 2 - _HALF_LOG_2PI + jnp.log(-jnp.expm1(-product))
 
 
 def log_rise_with_width(a: Float[Array, "..."], h: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -70,7 +70,7 @@ def upgraded(manifest: Manifest, schema: Schema) -> Manifest:
     return {
         **{key: value for key, value in manifest.items() if key not in ("k", "law")},
         "dims": {"k": manifest["k"]} if "k" in manifest else {},
-        "arrays": {v.name: former.get(v.name, v.name) for v in schema.variables},
+        "arrays": {v.name: former.get(v.name, v.name) for v in schema.variables if not v.optional},
         "identity": manifest.get("law", {}),
     }
 

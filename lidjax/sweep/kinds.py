@@ -48,6 +48,11 @@ def no_figures(data: "xr.Dataset", summary: "xr.Dataset") -> "Iterator[tuple[str
     return iter(())
 
 
+def nothing_derived(data: "xr.Dataset") -> "xr.Dataset":
+    """`derived` of a kind whose results are the stored variables."""
+    return data
+
+
 def same_paths(spec: Any, folder: Path) -> Any:
     """`resolve` of a kind whose spec names no file."""
     return spec
@@ -75,8 +80,17 @@ class Kind:
     """Tables of a summary, which `lidjax run` and `lidjax show` print."""
     figures: "Callable[[xr.Dataset, xr.Dataset], Iterator[tuple[str, Figure]]]" = no_figures
     """File names and figures of results and their summary, which `lidjax run` and `lidjax plot` write."""
+    overview: "Callable[[xr.Dataset], SummaryTable] | None" = None
+    """One table of all cells of a summary, a row each; None: `tables` are printed however many cells there are. Its
+    record has the axes that vary under `axes`, which are the first columns, and the rows as numbers under `rows`."""
+    facets: "Callable[[xr.Dataset, str | None, str | None], Iterator[tuple[str, Figure]]] | None" = None
+    """File names and figures of the several cells of a summary, with an axis along the columns and one as colours."""
+    along: tuple[str, ...] = ("n",)
+    """Axes that a table runs along. The other axes, but the seed, tell models apart: they are chosen with `--at`."""
     comparisons: "Mapping[str, Callable[[Sequence[xr.Dataset]], Figure]]" = field(default_factory=dict)
     """Figures that put several sweeps side by side, by the name that `lidjax plot --figure` knows."""
+    derived: "Callable[[xr.Dataset], xr.Dataset]" = nothing_derived
+    """Adds to opened results what follows from the stored variables, such as a mask."""
     resolve: Callable[[Any, Path], Any] = same_paths
     """Makes paths in a spec absolute, given the folder of its file."""
     not_identity: tuple[str, ...] = ()

@@ -22,7 +22,11 @@ def open_results(location: str | Path) -> "xr.Dataset":
         location: Folder, URL, or the `results.zarr` in it.
 
     Returns:
-        A labelled Dataset; see `run_sweep`.
+        A labelled Dataset; see `run_sweep`. Its attributes `tiles_done` and `tiles` say how much of the sweep is
+        computed; cells that are not have the status -1 (see `complete_part`). If L_inf(k) is a mean over sampled test
+        instances, there are two more variables, also over k: `effective_sample_size`, the number of instances on which
+        the mean rests, and the mask `low_ess`, True where these are fewer than 30: such values should be shown as
+        uncertain, or not at all.
 
     Raises:
         InputError: If there are no results, or a chunk is damaged.
@@ -42,10 +46,53 @@ def open_results(location: str | Path) -> "xr.Dataset":
     if not place.has_store():
         raise InputError(f"{location}: no results there; `lidjax run SPEC.toml --out {location}` makes them")
     _, manifest = open_group(place.zarr_store(), place.store_name)
+    if str(manifest.get("kind")).startswith("distill"):
+        raise InputError(
+            f"{location}: the results of `lidjax distill`, not of a sweep; lidjax.open_distillation, `lidjax show` and "
+            "`lidjax plot` read them"
+        )
     kind = kind_named(str(manifest.get("kind")))
     store = Store.open(place.zarr_store(), kind.schema, place.store_name)
     store.require_undamaged(str(location))
-    return store.dataset()
+    return kind.derived(store.dataset())
+
+
+def complete_part(data: "xr.Dataset") -> "xr.Dataset":
+    """The part of unfinished results that is complete: no cell in it is still to be computed.
+
+    Values are left out along the axes, first the one with the largest share of cells that are not computed, until every
+    cell of the rest is. Results that are complete are returned as they are.
+
+    Args:
+        data: Results of `open_results`.
+
+    Returns:
+        The results at the values that are left on each axis.
+
+    Raises:
+        InputError: If nothing is left.
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> import lidjax
+        >>> status = np.array([[0, 0, -1], [0, 0, -1]])  # over n, seed
+        >>> data = xr.Dataset({"status": (("n", "seed"), status)}, coords={"n": [10, 20], "seed": [0, 1, 2]})
+        >>> lidjax.complete_part(data)["seed"].values.tolist()
+        [0, 1]
+    """
+    import numpy as np
+
+    from lidjax.status import PENDING
+
+    pending = data["status"] == PENDING
+    while bool(pending.any()):
+        shares = {name: pending.mean([d for d in pending.dims if d != name]).values for name in pending.dims}
+        axis = max(shares, key=lambda name: shares[name].max())
+        keep = {axis: np.flatnonzero(shares[axis] < shares[axis].max())}
+        data, pending = data.isel(keep), pending.isel(keep)
+    if not pending.size:
+        raise InputError("no part of the sweep is complete yet: run it to the end first")
+    return data
 
 
 def summarise(
@@ -56,9 +103,11 @@ def summarise(
     For a sweep of the LID model or of real features it has, over the axes other than `seed`: `lgen_median` with a 95 %
     interval `lgen_low`, `lgen_high`, `lgen_mean` with its standard error `lgen_se`; `failure`, the median of L_inf(k)
     over training sets, and `failure_mean`; `beta_eff` (Eq. 55), the median slope, with a 95 % interval, and
-    `beta_eff_mean_curve`; `saturation` and `saturation_se`, the fit of Eq. 20 along `parameter`, with `identifiable`
-    and `fit_status`. For a sweep of Zipf draws it has the missed mass `mean` with `standard_error`, `exact`,
-    `asymptote`, and its `slope`.
+    `beta_eff_mean_curve`; `low_ess` (also over k) and `beta_eff_low_ess`, True where a sampled L_inf(k) rests on fewer
+    than 30 test instances, so that no slope is fitted; `saturation` and `saturation_se`, the fit of Eq. 20 along
+    `parameter`, with the ends of 95 % intervals `saturation_low` and `saturation_high`, `identifiable` and
+    `fit_status`. For a sweep of Zipf draws it has the missed mass `mean` with `standard_error`, `exact`, `asymptote`,
+    and its `slope`.
 
     Args:
         data: Results of `run_sweep` or `open_results`.
@@ -119,15 +168,48 @@ def summary_tables(summary: "xr.Dataset") -> list[SummaryTable]:
     return kind_of_results(summary).tables(summary)
 
 
-def sweep_figures(data: "xr.Dataset", summary: "xr.Dataset | None" = None) -> "Iterator[tuple[str, Figure]]":
+def summary_overview(summary: "xr.Dataset") -> SummaryTable | None:
+    """One table of all cells of a summary, which `lidjax show` prints where there are several.
+
+    Args:
+        summary: A summary made by `summarise`.
+
+    Returns:
+        A table with a row for each combination of the axes other than N: those that vary, and the main numbers. Its
+        `record` has the same as numbers under `rows`, and the axes that vary under `axes`. None if the kind of the
+        sweep has no overview.
+
+    Example:
+        >>> import lidjax
+        >>> data = lidjax.run_sweep({"frontier": {"vocabulary": 100}, "grid": {"samples": 10, "exponent": [1.5, 2]}})
+        >>> overview = lidjax.summary_overview(lidjax.summarise(data))
+        >>> [row["exponent"] for row in overview.record["rows"]]
+        [1.5, 2.0]
+    """
+    overview = kind_of_results(summary).overview
+    return None if overview is None else overview(summary)
+
+
+def sweep_figures(
+    data: "xr.Dataset",
+    summary: "xr.Dataset | None" = None,
+    *,
+    col: str | None = None,
+    hue: str | None = None,
+) -> "Iterator[tuple[str, Figure]]":
     """The figures that `lidjax run` and `lidjax plot` write, one by one.
 
     Args:
         data: Results of `run_sweep` or `open_results`.
         summary: Their summary, if it was made already.
+        col: Of results with several cells, the axis along the columns of the figure.
+        hue: The axis whose values share a panel as colours.
 
     Returns:
         Pairs of a file name without extension and a matplotlib Figure; `save_figure` writes one.
+
+    Raises:
+        InputError: If `col` or `hue` is not an axis with several values, or the sweep's figures have no facets.
 
     Example:
         >>> import lidjax
@@ -136,7 +218,12 @@ def sweep_figures(data: "xr.Dataset", summary: "xr.Dataset | None" = None) -> "I
         ['frontier']
     """
     summary = summarise(data) if summary is None else summary
-    return kind_of_results(data).figures(data, summary)
+    kind = kind_of_results(data)
+    if col is None and hue is None:
+        return kind.figures(data, summary)
+    if kind.facets is None:
+        raise InputError(f"the figures of a sweep of kind {kind.name!r} cannot be laid out by col or hue")
+    return kind.facets(summary, col, hue)
 
 
 def comparison_figure(name: str, results: "Sequence[xr.Dataset]") -> "Figure":

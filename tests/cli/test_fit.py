@@ -1,5 +1,6 @@
 """`lidjax fit` as a user types it."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -76,8 +77,18 @@ def test_fit_prints_a_report_for_people(table, tmp_path, capsys):
         assert word in printed
 
     many = write_counts(tmp_path / "many.csv", {(f"m{i}", i): [(20, 3), (20, 0), (20, 1)] for i in range(5)})
-    assert main(["fit", many]) == 0  # many groups: one line each
+    assert main(["fit", many, "--csv", "many.csv", "--latex", "many.tex"]) == 0  # many groups: one line each
     assert "tail index" in capsys.readouterr().out
+    forecasts, tails = (
+        list(csv.DictReader(Path(f"many{x}.csv").read_text().splitlines())) for x in ("", "-tail_index")
+    )
+    assert (
+        {row["group"] for row in forecasts}
+        == {row["group"] for row in tails}
+        == {f"m{i} tokens={i}" for i in range(5)}
+    )
+    assert all(0 <= float(row["prediction"]) <= 1 for row in forecasts)
+    assert Path("many.tex").read_text().count(r"\begin{tabular}") == 2
 
 
 EXTREME = {"none solved": 0, "all solved": 40}

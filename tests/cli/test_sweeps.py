@@ -76,6 +76,25 @@ def test_plan_runs_nothing(spec, tmp_path, capsys):
     assert "12 = 6 n x 2 seed" in capsys.readouterr().out
 
 
+def test_plan_knows_the_store_that_a_run_would_resume_extend_or_refuse(spec, capsys):
+    assert main(["run", spec, "--no-plot"]) == 0
+    capsys.readouterr()
+    assert main(["plan", spec]) == 0
+    printed = capsys.readouterr().out
+    assert "runs/small has 12 of these cells; none remain" in printed
+    assert "nothing to compute" in printed
+    assert main(["plan", spec, "--quick", "--json", "--grid.seed", "0", "1", "2"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["command"] == "plan"
+    assert plan["stored"] == {"computed": 12, "remaining": 6, "refused": None}
+    assert main(["plan", spec, "--grid.beta", "4"]) == 2
+    told = capsys.readouterr()
+    assert "18" not in told.out  # the plan of the spec by itself
+    assert "a run would be refused: runs/small/results.zarr: the store holds another sweep" in told.err
+    assert "grid.beta: the store has [3.0], the spec [4.0]" in told.err
+    assert main(["plan", spec, "--grid.beta", "4", "--out", "elsewhere", "--quick"]) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
