@@ -19,9 +19,11 @@ def register(commands: Any) -> None:
 
 def plan_command(args: argparse.Namespace) -> int:
     """Print the plan of the sweep."""
-    from lidjax import load_spec, measure_sweep, plan_sweep
+    from lidjax import check_fit, load_spec, measure_sweep, plan_sweep, show_progress
 
     spec = read_spec(args, load_spec)
+    check_fit(spec)
     plan = plan_sweep(spec, out=args.out or str(Path("runs") / spec.name))
-    print_plan(plan, None if args.quick else measure_sweep(spec), spec.name, args.json)
+    measured = None if args.quick else measure_sweep(spec, progress=show_progress)
+    print_plan(plan, measured, spec.name, args.json)
     return 0

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from lidjax.progress import Progress, no_progress
 from lidjax.sweep.compute import TileComputer
 from lidjax.sweep.plan import Plan
 from lidjax.sweep.source import Source
@@ -30,7 +31,7 @@ class Measurement(NamedTuple):
     """How many tiles were measured."""
 
 
-def measure(source: Source, plan: Plan) -> Measurement:
+def measure(source: Source, plan: Plan, progress: Progress = no_progress) -> Measurement:
     """Compute tiles spread over the grid, each twice, for some seconds, and extrapolate their mean to all tiles."""
     importlib.import_module("lidjax.runs.session")  # Zarr and xarray, which a run has in memory too
 
@@ -39,7 +40,7 @@ def measure(source: Source, plan: Plan) -> Measurement:
     middle_first = spread[len(spread) // 2 :: -1] + spread[len(spread) // 2 + 1 :]
     order = middle_first[::2] + middle_first[1::2]
     times, compiling = [], 0.0
-    for index in order:
+    for index in progress("tiles to measure", order):
         tile = plan.tile_at(index)
         first, second = _seconds(compute, tile), _seconds(compute, tile)
         times.append(second)
