@@ -196,10 +196,15 @@ def _exponent_panel(axes: Axes, summary: xr.Dataset, references: References) -> 
                 color=shade,
                 mfc=inside,
             )
-    if fitted.any():
+    if "beta_eff_low_ess" in summary and summary["beta_eff_low_ess"].any():
+        few = n[summary["beta_eff_low_ess"].values]
+        axes.plot(
+            few, np.zeros(len(few)), "|", color="0.4", ms=6, clip_on=False, label="fewer than 30 instances"
+        )
+    if np.isfinite(beta_eff).any():
         draw_saturation(
             axes,
-            n[fitted],
+            n[fitted] if fitted.any() else n,
             summary["saturation"].sel(parameter=list(PARAMETERS)).values,
             summary["identifiable"].sel(parameter=list(PARAMETERS)).values,
             status=int(summary["fit_status"].item()),
@@ -209,4 +214,5 @@ def _exponent_panel(axes: Axes, summary: xr.Dataset, references: References) -> 
         axes.axhline(references.model["beta"], color="k", ls=":", lw=0.9, label=r"$\beta$")
     axes.axvline(references.dim, **GUIDE, label="$N=d$")
     axes.set(xscale="log", xlabel=N_LABEL, ylabel=EXPONENT_LABEL)
+    axes.set_xlim(n.min() / 1.5, n.max() * 1.5)
     axes.set_ylim(bottom=min(0, axes.get_ylim()[0]) if (beta_eff < 0).any() else 0)

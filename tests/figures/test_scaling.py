@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.figure_results import sweep_summary
 from matplotlib.figure import Figure
 
 from lidjax import run_sweep, summarise
@@ -102,3 +103,19 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         save_figure(Figure(), tmp_path / "file" / "figures", "x")
+
+
+def test_values_that_rest_on_few_instances_are_faded_and_have_no_slope():
+    summary = sweep_summary(low_ess=True)
+    _, centre, right = scaling_figure(summary).axes
+    low_ess = summary["low_ess"].values
+    faded = [x for x in centre.get_lines() if x.get_linestyle() == ":" and np.isfinite(x.get_ydata()).any()]
+    full = [x for x in centre.get_lines() if str(x.get_label()).startswith("$N=")]
+    assert len(faded) == len(full) > 0
+    threshold = summary["failure"].where(low_ess).max().item()
+    assert all(np.nanmax(x.get_ydata()) <= threshold for x in faded)
+    assert all(np.nanmin(x.get_ydata()) > threshold for x in full)
+    n, _ = line(right, "fewer than 30")
+    np.testing.assert_array_equal(n, summary["n"][summary["beta_eff_low_ess"]])
+    fitted, _ = line(right, "Eq. 20")
+    assert fitted.max() < n.min()

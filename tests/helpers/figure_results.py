@@ -61,13 +61,14 @@ def sweep_results(name: str = "a_sweep", **model: str) -> xr.Dataset:
 def sweep_summary(*, status: int = 0, features: bool = False, low_ess: bool = False) -> xr.Dataset:
     """Summary of one cell of a sweep of the LID model, or of one on real features."""
     data = sweep_results().isel(seed=0, **dict.fromkeys(SETTINGS, 0))
-    beta_eff = 2.5 - 2 / (1 + (N / 1000) ** 2)
+    beta_eff = np.where((N > 999) & low_ess, np.nan, 2.5 - 2 / (1 + (N / 1000) ** 2))
     values = {f"lgen_{end}": data["lgen"] * factor for end, factor in LGEN_ENDS.items()}
     values |= {f"beta_eff{end}": ("n", beta_eff + shift) for end, shift in BETA_ENDS.items()}
     values |= {
         "failure": data["failure"],
         "low_ess": data["failure"] < (1e-3 if low_ess else 0),
-        "in_fit": ("n", N > 96),
+        "beta_eff_low_ess": ("n", (N > 999) & low_ess),
+        "in_fit": ("n", (N > 96) & ~((N > 999) & low_ess)),
         "saturation": ("parameter", [2.5, 2.0, 1e-6, 2.0]),
         "identifiable": ("parameter", [status == 0] * 4),
         "fit_status": status,
