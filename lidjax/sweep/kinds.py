@@ -94,6 +94,8 @@ class Kind:
     """Adds to opened results what follows from the stored variables, such as a mask."""
     resolve: Callable[[Any, Path], Any] = same_paths
     """Makes paths in a spec absolute, given the folder of its file."""
+    window_axis: str = "k"
+    """The key of [grid] of whose values `fit.window` must contain three; "" if a summary needs none."""
     not_identity: tuple[str, ...] = ()
     """Keys of the spec, such as "features.path", that do not decide the numbers of a cell."""
 
