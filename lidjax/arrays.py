@@ -76,7 +76,7 @@ class Range(NamedTuple):
 
 
 FINITE = Range("finite", lambda x: abs(x) < math.inf)
-WHOLE = Range("a whole number from 1 to 1e15", lambda x: (x >= 1) & (x <= 1e15) & (x % 1 == 0))
+WHOLE = Range("a whole number from 1 to 1e15", lambda x: (x >= 1) & (x <= 1e15) & (x.round() == x))
 POSITIVE = Range("greater than 0, and finite", lambda x: (x > 0) & (x < math.inf))
 NOT_NEGATIVE = Range("at least 0, and finite", lambda x: (x >= 0) & (x < math.inf))
 MEASURED_LOSS = Range("at least 0 and finite, or NaN", lambda x: ~(x < 0) & (x != math.inf))
