@@ -121,8 +121,8 @@ def facet_figure(
                 axes[0].set_title(title, loc="left" if not col else "center")
                 facets.append(axes)
         _share(facets)
-        for number, axes in enumerate(facets):  # what shared axes say, they say once
-            row, column = divmod(number, len(columns))
+        for position, axes in enumerate(facets):  # what shared axes say, they say once
+            row, column = divmod(position, len(columns))
             for panel in axes:
                 if column > 0:
                     panel.set_ylabel("")

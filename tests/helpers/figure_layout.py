@@ -99,26 +99,30 @@ def legend_problems(axes: Axes, figure: Figure) -> Iterator[str]:
 def label_problems(axes: Axes, figure: Figure) -> Iterator[str]:
     """Both axes have a label in words, with a unit where the quantity has one; a colour bar needs one label.
 
-    A panel may leave its horizontal axis to the panel below it that has the label for the whole column.
+    A panel may leave a label to another one that has it for the whole column or row: below it, or to its left.
     """
     if not axes.axison:
         return
-    labels = [axes.get_xlabel(), axes.get_ylabel()]
-    if hasattr(axes, "_colorbar"):
-        labels = [max(labels, key=len)]
-    elif not labels[0]:
-        labels = [*(other.get_xlabel() for other in figure.axes if is_below(other, axes)), labels[1]]
+    others = [other for other in figure.axes if other is not axes and other.axison]
+    x = axes.get_xlabel() or next((o.get_xlabel() for o in others if has_column_label(o, axes)), "")
+    y = axes.get_ylabel() or next((o.get_ylabel() for o in others if has_row_label(o, axes)), "")
+    labels = [max(x, y, key=len)] if hasattr(axes, "_colorbar") else [x, y]
     for label in labels:
         if not re.search(r"[a-zA-Z@]{3,}", re.sub(r"\$[^$]*\$", "", label)):
             yield f"the axis label {label!r} has no words"
         if any(name in label for name in NEED_UNITS) and not UNITS.search(label):
             yield f"the axis label {label!r} has no unit"
-    if len(labels) < 2 and not hasattr(axes, "_colorbar"):
-        yield "an axis has no label"
 
 
-def is_below(other: Axes, axes: Axes) -> bool:
+def has_column_label(other: Axes, axes: Axes) -> bool:
     """Whether a panel with a label stands below another, in the same column."""
     low, high = other.get_window_extent(), axes.get_window_extent()
     common = min(low.x1, high.x1) - max(low.x0, high.x0)
     return bool(other.get_xlabel()) and low.y1 < high.y0 and common > 0.8 * high.width
+
+
+def has_row_label(other: Axes, axes: Axes) -> bool:
+    """Whether a panel with a label stands to the left of another, in the same row."""
+    left, right = other.get_window_extent(), axes.get_window_extent()
+    common = min(left.y1, right.y1) - max(left.y0, right.y0)
+    return bool(other.get_ylabel()) and left.x1 < right.x0 and common > 0.8 * right.height
