@@ -23,7 +23,7 @@ def plan_command(args: argparse.Namespace) -> int:
 
     spec = read_spec(args, load_spec)
     check_fit(spec)
-    plan = plan_sweep(spec, out=args.out or str(Path("runs") / spec.name))
+    plan = plan_sweep(spec, out=str(Path("runs") / spec.name) if args.out is None else args.out)
     measured = None if args.quick else measure_sweep(spec, progress=show_progress)
     print_plan(plan, measured, spec.name, args.json)
     return 0

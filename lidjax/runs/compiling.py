@@ -17,7 +17,7 @@ class Programs:
         self.begun = 0
         self.compiled = 0
 
-    def on_event(self, event: str, seconds: float, **_: Any) -> None:
+    def on_event(self, event: str, duration_secs: float, **_: Any) -> None:
         """Listener of JAX's monitoring."""
         self.begun += event == LOWERED
         self.compiled += event == COMPILED
