@@ -112,6 +112,7 @@ from .evals import fit_evals as fit_evals
 from .evals import forecast_pass_at_k as forecast_pass_at_k
 from .evals import read_evals as read_evals
 from .evals import summarise_backtest as summarise_backtest
+from .evals import write_counts as write_counts
 
 # real features, and teachers with their students
 from .features import diagnostics_report as diagnostics_report

@@ -80,9 +80,8 @@ def run_command(args: argparse.Namespace) -> int:
             try:
                 for name, figure in sweep_figures(data, summary):
                     figures += save_figure(figure, folder, name)
-            except (
-                InputError
-            ) as error:  # the results are there: a figure of too many cells must not fail the run
+            except InputError as error:
+                # the results are there: too many cells for one figure must not fail the run
                 console.print(f"no figure: {error}", style="yellow", highlight=False, soft_wrap=True)
     print_summary(
         summary,

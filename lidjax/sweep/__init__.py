@@ -1,5 +1,6 @@
 """Sweeps: a spec goes in, one compiled program computes a whole grid, labelled results come out."""
 
+from lidjax.sweep.cost import Cost as Cost
 from lidjax.sweep.kinds import Kind as Kind
 from lidjax.sweep.kinds import SummaryTable as SummaryTable
 from lidjax.sweep.kinds import all_kinds as all_kinds
@@ -23,7 +24,6 @@ from lidjax.sweep.run import plan_sweep as plan_sweep
 from lidjax.sweep.run import run_sweep as run_sweep
 from lidjax.sweep.select import select_cells as select_cells
 from lidjax.sweep.select import split_cells as split_cells
-from lidjax.sweep.source import Cost as Cost
 from lidjax.sweep.source import Source as Source
 from lidjax.sweep.sources.features import Features as Features
 from lidjax.sweep.sources.features import FeaturesGrid as FeaturesGrid

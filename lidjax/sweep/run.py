@@ -10,7 +10,7 @@ import jax
 
 from lidjax.progress import Progress, no_progress
 from lidjax.runs.interrupt import StopRequest
-from lidjax.runs.location import open_location
+from lidjax.runs.location import Location, open_location
 from lidjax.runs.lock import Shard
 from lidjax.sweep.compute import TileComputer
 from lidjax.sweep.kinds import kind_of_spec
@@ -48,11 +48,12 @@ def precision_of(spec: Spec) -> Generator[None]:
 
 
 def plan_sweep(spec: SpecLike, *, out: str | Path | None = None) -> Plan:
-    """The plan of a sweep: cells, tiles, work, memory and a rough estimate of time. Computes no cell.
+    """The plan of a sweep: cells, tiles, work, memory and a rough estimate of time. Computes no cell, writes nothing.
 
     Args:
         spec: A spec, the path of a TOML file, or nested dicts.
-        out: Folder or URL of the results; if given, its free space is checked.
+        out: Folder or URL of the results. If it holds results, the plan is that of what remains to be computed, and
+            `stored` says how much that is, or why a run would be refused. Its free space is checked.
 
     Returns:
         The plan; see `Plan` for its fields.
@@ -68,8 +69,10 @@ def plan_sweep(spec: SpecLike, *, out: str | Path | None = None) -> Plan:
     """
     spec = as_spec(spec)
     with precision_of(spec):
-        plan = make_plan(open_source(spec), spec.run)
-        check_resources(plan, open_location(out) if out is not None else None)
+        location = open_location(out) if out is not None else None
+        plan = _plan_at(spec, open_source(spec), location)
+        if plan.stored is None or plan.stored.refused is None:
+            check_resources(plan, location)
         return plan
 
 
@@ -101,11 +104,29 @@ def check_fit(spec: SpecLike) -> None:
         check_window_on_grid(spec.fit.window, values, axis)
 
 
-def measure_sweep(spec: SpecLike, *, progress: Progress = no_progress) -> Measurement:
+def _plan_at(spec: Spec, source: Source, location: Location | None) -> Plan:
+    if location is None or not location.has_store():
+        return make_plan(source, spec.run)  # without xarray and Zarr, which take a second to import
+    from lidjax.sweep.job import SweepJob
+    from lidjax.sweep.stored import plan_at
+
+    return plan_at(SweepJob(spec, source), location)
+
+
+def measure_sweep(
+    spec: SpecLike,
+    *,
+    out: str | Path | None = None,
+    seconds: float | None = None,
+    progress: Progress = no_progress,
+) -> Measurement:
     """Time and memory that a sweep will take on this machine, measured on a few of its tiles.
 
     Args:
         spec: A spec, the path of a TOML file, or nested dicts.
+        out: Folder or URL of the results; if it holds some, the measurement is of what remains to be computed.
+        seconds: Time in seconds after which no further tile is measured, 10 by default. One is measured at least,
+            however long that takes.
         progress: Shows progress, such as `lidjax.show_progress`; by default nothing is shown.
 
     Returns:
@@ -123,7 +144,8 @@ def measure_sweep(spec: SpecLike, *, progress: Progress = no_progress) -> Measur
     spec = as_spec(spec)
     with precision_of(spec):
         source = open_source(spec)
-        return measure(source, make_plan(source, spec.run), progress)
+        location = open_location(out) if out is not None else None
+        return measure(source, _plan_at(spec, source, location), seconds, progress)
 
 
 def run_sweep(

@@ -82,8 +82,15 @@ def check_window_on_grid(window: Sequence[float], values: Sequence[float] | np.n
 
 
 def check_axis(grid: Any, name: str, allowed: Callable[[Any], bool], words: str) -> None:
-    """Raise InputError unless `grid.name` has finite, different values that are all `allowed`."""
-    values = getattr(grid, name)
+    """Raise InputError unless `grid.name` has finite, different values that are all `allowed`.
+
+    One number stands for an axis of one value, and a list or a NumPy array for a tuple: `grid.name` becomes a tuple.
+    """
+    given = getattr(grid, name)
+    values: tuple[Any, ...] = (
+        given if isinstance(given, tuple) else tuple(np.atleast_1d(given).ravel().tolist())
+    )
+    object.__setattr__(grid, name, values)  # the dataclass is frozen
     if not values:
         raise InputError(f"grid.{name} is empty: an axis needs at least one value")
     for value in values:

@@ -38,5 +38,6 @@ def write_results(out: Path, spec: SyntheticSpec, lgen: np.ndarray, failure: np.
         "lgen": np.broadcast_to(lgen, shape),
         "failure": np.broadcast_to(failure, (*shape, len(spec.grid.k))),
     }
-    Store.create(store_path(out), SCHEMA, contents).write({name: slice(None) for name in AXES}, values)
+    schema = SCHEMA.restricted(())  # exact failures rest on no sample
+    Store.create(store_path(out), schema, contents).write({name: slice(None) for name in AXES}, values)
     return str(out)

@@ -53,13 +53,13 @@ def write_tables(tables: Sequence[Table], *, csv_file: Path | None, latex_file: 
     """Write tables to the files that were asked for; returns their paths.
 
     A CSV file holds one table. The first goes to `csv_file`, each further one beside it, its name at the end. A LaTeX
-    file holds all that people are shown; a table without rows is for CSV alone.
+    file holds all that people are shown. A table without rows is for CSV alone, one without records for LaTeX.
     """
     written: list[str] = []
-    tables = [table for table in tables if table.records]
+    numbers = [table for table in tables if table.records]
     try:
         if csv_file is not None:
-            for i, table in enumerate(tables):
+            for i, table in enumerate(numbers):
                 path = (
                     csv_file
                     if i == 0

@@ -17,9 +17,10 @@ from lidjax.features.split import FeatureCell, feature_split
 from lidjax.ridge import DECOMPOSE_FROM
 from lidjax.runs.schema import CellValues, Schema
 from lidjax.sweep.batch import vmap_axes
+from lidjax.sweep.compiler import Effort, compiler_options, effort_for
+from lidjax.sweep.cost import Cost
 from lidjax.sweep.devices import TileSharding
 from lidjax.sweep.kinds import Kind
-from lidjax.sweep.source import Cost
 from lidjax.sweep.sources import lid_results
 from lidjax.sweep.sources.synthetic.source import SCHEMA as SYNTHETIC_SCHEMA
 from lidjax.sweep.spec import Fit, Positive, Run, check_axis, check_choices, check_name, require
@@ -118,7 +119,9 @@ class FeaturesSpec:
 
 
 @functools.lru_cache(maxsize=64)
-def compiled_tile(features: Features, lengths: tuple[tuple[str, int], ...]) -> Callable[..., FeatureCell]:
+def compiled_tile(
+    features: Features, lengths: tuple[tuple[str, int], ...], effort: Effort
+) -> Callable[..., FeatureCell]:
     """The jitted tile of a shape: every N and every label draw of one split."""
 
     solver = "eigh" if dict(lengths)["ridge"] >= DECOMPOSE_FROM else "cholesky"
@@ -142,7 +145,7 @@ def compiled_tile(features: Features, lengths: tuple[tuple[str, int], ...]) -> C
 
         return vmap_axes(cell, dict(lengths))(axes)
 
-    return jax.jit(tile)
+    return jax.jit(tile, compiler_options=compiler_options(effort))
 
 
 def split_key(root_key: int, split: int) -> jax.Array:
@@ -222,7 +225,9 @@ class FeaturesSource:
         lengths = tuple((name, len(coords[name])) for name in ("ridge", "delta", "scale"))
         axes = {name: coords[name].astype(self.dtype) for name, _ in lengths}
         key = split_key(self.spec.run.root_key, int(splits[0]))
-        tile = compiled_tile(dataclasses.replace(self.spec.features, path="any"), lengths)
+        tile = compiled_tile(
+            dataclasses.replace(self.spec.features, path="any"), lengths, effort_for(self.total_cost())
+        )
         n = jnp.asarray(coords["n"])  # of JAX's own integer width
         found = tile(axes, key, n, self.k, self.on_device)
         return {name: np.asarray(values) for name, values in found._asdict().items()}

@@ -13,12 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lidjax.errors import InputError
 from lidjax.frontier import first_seen, missed_mass
 from lidjax.runs.schema import CellValues, Schema, Variable
 from lidjax.sweep.batch import vmap_axes
+from lidjax.sweep.compiler import Effort, effort_for
+from lidjax.sweep.cost import Cost
 from lidjax.sweep.devices import TileSharding, on_mesh, part_lengths
 from lidjax.sweep.kinds import Kind, SummaryTable
-from lidjax.sweep.source import Cost
 from lidjax.sweep.spec import Fit, Positive, Run, check_axis, check_name, require
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class FrontierSpec:
 
 @functools.lru_cache(maxsize=64)
 def compiled_tile(
-    vocabulary: int, lengths: tuple[tuple[str, int], ...], sharding: TileSharding | None
+    vocabulary: int, lengths: tuple[tuple[str, int], ...], sharding: TileSharding | None, effort: Effort
 ) -> Callable[..., jax.Array]:
     """The jitted tile of a shape: every number of samples of its exponents and seeds."""
 
@@ -114,7 +116,7 @@ def compiled_tile(
 
         return vmap_axes(cell, part_lengths(dict(lengths), sharding))(axes)
 
-    return on_mesh(tile, sharding, (None, None, None), tuple(name for name, _ in lengths))
+    return on_mesh(tile, sharding, (None, None, None), tuple(name for name, _ in lengths), effort)
 
 
 class FrontierSource:
@@ -154,7 +156,8 @@ class FrontierSource:
         axes = {"exponent": coords["exponent"].astype(self.dtype), "seed": coords["seed"].astype(np.uint32)}
         attempts = np.concatenate([np.zeros(1, self.dtype), self.k])
         root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
-        program = compiled_tile(self.spec.frontier.vocabulary, lengths, sharding)
+        effort = effort_for(self.total_cost())
+        program = compiled_tile(self.spec.frontier.vocabulary, lengths, sharding, effort)
         missed = np.asarray(program(axes, coords["samples"].astype(np.int32), attempts, root))
         missed = np.moveaxis(missed, 2, 1)  # (exponent, samples, seed, k)
         return {"missed_mass": missed[..., 0], "failure": missed[..., 1:]}
@@ -177,8 +180,13 @@ class FrontierSource:
 def summarise(
     data: "xr.Dataset", window: tuple[float, float] | None = None, from_n: float | None = None
 ) -> "xr.Dataset":
-    """The drawn missed mass beside the exact law and its asymptote. `from_n` has no meaning here."""
+    """The drawn missed mass beside the exact law and its asymptote. InputError for `from_n`, which is of Eq. 20."""
     from lidjax.frontier.report import coverage_report
+
+    if from_n is not None:
+        raise InputError(
+            f"from_n = {from_n:g}: a sweep of Zipf draws has no fit of Eq. 20 that could begin there"
+        )
 
     return coverage_report(data, window=window)
 

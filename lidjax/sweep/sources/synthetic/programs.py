@@ -13,7 +13,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from lidjax.generalization import CellMethod, lgen_cell
+from lidjax.generalization import CellMethod
+from lidjax.generalization.cells import draw_lgen
+from lidjax.generalization.choice import Numbers
 from lidjax.model import power_law_spectrum, power_law_teacher
 from lidjax.passk import (
     draw_failure,
@@ -26,6 +28,7 @@ from lidjax.passk import (
 from lidjax.passk.instances import InstanceSample
 from lidjax.ridge import DECOMPOSE_FROM
 from lidjax.sweep.batch import vmap_axes
+from lidjax.sweep.compiler import Effort
 from lidjax.sweep.devices import TileSharding, on_mesh, part_lengths
 from lidjax.sweep.sources.synthetic.spec import Model
 
@@ -55,7 +58,12 @@ def cell_keys(root: jax.Array, dim: int, size: TrainingSize, seed: ArrayLike) ->
 
 @functools.lru_cache(maxsize=64)
 def lgen_program(
-    dim: int, method: CellMethod, model: Model, lengths: Lengths, sharding: TileSharding | None = None
+    dim: int,
+    method: CellMethod,
+    model: Model,
+    lengths: Lengths,
+    sharding: TileSharding | None = None,
+    effort: Effort = "quick",
 ) -> Callable[..., jax.Array]:
     """Jitted `(axes, root) -> L_gen` over the axes of `lengths`.
 
@@ -76,22 +84,20 @@ def lgen_program(
 
         def cell(args: Mapping[str, Any]) -> jax.Array:
             alpha = args["alpha"]
-            return lgen_cell(
-                cell_keys(root, dim, args["n"], args["seed"])[0],
-                args["n"].value,
+            numbers = Numbers(
+                n=args["n"].value,
                 eigenvalues=power_law_spectrum(dim, alpha),
                 theta=power_law_teacher(dim, jnp.asarray(model.teacher_decay, alpha.dtype)),
                 beta=args["beta"],
                 sigma_eta=args["sigma_eta"],
                 ridge=args["ridge"],
-                method=method,
-                difficulty=model.difficulty,
-                solver=solver,
             )
+            key = cell_keys(root, dim, args["n"], args["seed"])[0]
+            return draw_lgen(key, method, numbers, difficulty=model.difficulty, solver=solver)
 
         return vmap_axes(cell, part_lengths(dict(lengths), sharding), loops=loops)(axes)
 
-    return on_mesh(tile, sharding, (None,), tuple(name for name, _ in lengths))
+    return on_mesh(tile, sharding, (None,), tuple(name for name, _ in lengths), effort)
 
 
 def proposal_success(
@@ -109,7 +115,11 @@ def proposal_success(
 
 @functools.lru_cache(maxsize=64)
 def sampled_failure_program(
-    dim: int, model: Model, lengths: Lengths, sharding: TileSharding | None = None
+    dim: int,
+    model: Model,
+    lengths: Lengths,
+    sharding: TileSharding | None = None,
+    effort: Effort = "quick",
 ) -> Callable[..., tuple[jax.Array, jax.Array]]:
     """Jitted `(axes, lgen, k, root) -> (L_inf(k), effective sample size)`.
 
@@ -141,4 +151,4 @@ def sampled_failure_program(
 
     names = tuple(name for name, _ in lengths)
     without_delta = tuple(name for name in names if name != "delta")
-    return on_mesh(tile, sharding, (without_delta, None, None), names)
+    return on_mesh(tile, sharding, (without_delta, None, None), names, effort)
