@@ -85,6 +85,7 @@ from .sweep import FeaturesSpec as FeaturesSpec
 from .sweep import FrontierSpec as FrontierSpec
 from .sweep import SyntheticSpec as SyntheticSpec
 from .sweep import cell_failures as cell_failures
+from .sweep import check_fit as check_fit
 from .sweep import comparison_figure as comparison_figure
 from .sweep import complete_part as complete_part
 from .sweep import load_spec as load_spec

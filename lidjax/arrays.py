@@ -76,10 +76,19 @@ class Range(NamedTuple):
 
 
 FINITE = Range("finite", lambda x: abs(x) < math.inf)
-WHOLE = Range("a whole number from 1 to 1e15", lambda x: (x >= 1) & (x <= 1e15) & (x % 1 == 0))
+WHOLE = Range("a whole number from 1 to 1e15", lambda x: (x >= 1) & (x <= 1e15) & (x.round() == x))
 POSITIVE = Range("greater than 0, and finite", lambda x: (x > 0) & (x < math.inf))
 NOT_NEGATIVE = Range("at least 0, and finite", lambda x: (x >= 0) & (x < math.inf))
-MEASURED_LOSS = Range("at least 0 and finite, or NaN", lambda x: ~(x < 0) & (x != math.inf))
+TAIL_INDEX = Range("from 0.01 to 100", lambda x: (x >= 0.01) & (x <= 100))
+"""The β for which the quadrature of L_inf is fine enough; beyond 100 its value may be wrong."""
+
+
+def or_nan(allowed: Range) -> Range:
+    """What is `allowed`, or NaN: for estimates and measurements, where NaN says that there is none."""
+    return Range(f"{allowed.rule}, or NaN", lambda x: allowed.holds(x) | (x != x))
+
+
+MEASURED_LOSS = or_nan(NOT_NEGATIVE)
 """L_gen, which is NaN for a cell that failed."""
 
 
@@ -173,8 +182,15 @@ def broadcast_floats(*values: ArrayLike) -> list[Float[Array, "..."]]:
 
 
 def common_dtype(values: Iterable[ArrayLike]) -> np.dtype[Any]:
-    """The dtype of the floating arrays among `values`; without one JAX's default float."""
-    arrays = [value for value in values if isinstance(value, jax.Array | np.ndarray)]
+    """The dtype of the floating arrays among `values`; without one JAX's default float.
+
+    A Python number that became an array (under `jit`, or by `jnp.asarray`) has no dtype of its own: it is `weak_type`.
+    """
+    arrays = [
+        value
+        for value in values
+        if isinstance(value, jax.Array | np.ndarray) and not getattr(value, "weak_type", False)
+    ]
     dtypes = [array.dtype for array in arrays if jnp.issubdtype(array.dtype, jnp.floating)]
     return np.dtype(jax.dtypes.canonicalize_dtype(np.result_type(*dtypes) if dtypes else np.float64))
 

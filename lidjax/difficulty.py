@@ -17,7 +17,7 @@ from jax.scipy.special import gammainc, gammaln
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.arrays import as_float
+from lidjax.arrays import NOT_NEGATIVE, POSITIVE, as_float, checked
 from lidjax.errors import check_choice
 
 Difficulty = Literal["gamma", "power"]
@@ -44,15 +44,15 @@ def sample_precision(
 
     Args:
         key: JAX random key.
-        beta: tail index β > 0, scalar; the result has its dtype.
+        beta: tail index β > 0, finite, scalar; the result has its dtype.
         shape: shape of the result.
         difficulty: prior, "gamma" (Eq. 1) or "power" (bounded by 1).
 
     Returns:
-        Precisions of the given shape, ≥ 0.
+        Precisions of the given shape, ≥ 0; NaN where a traced `beta` is out of range.
 
     Raises:
-        InputError: if `difficulty` is not known.
+        InputError: if `difficulty` is not known, or beta is not a single number in its range.
 
     References:
         Definition 3.1, item 2; Eq. 1.
@@ -65,7 +65,7 @@ def sample_precision(
         1.25
     """
     check_difficulty(difficulty)
-    beta = as_float(beta)
+    beta = checked("beta", beta, POSITIVE, shape=())
     if difficulty == "gamma":
         return jnp.exp(jax.random.loggamma(key, beta / 2, shape, dtype=beta.dtype))
     return jnp.exp(-jax.random.exponential(key, shape, beta.dtype) * 2 / beta)
@@ -87,16 +87,17 @@ def sample_label_noise(
 
     Args:
         key: JAX random key.
-        beta: tail index β > 0, scalar; the result has its dtype.
-        sigma_eta: noise scale σ_η ≥ 0, in the unit of the labels, scalar.
+        beta: tail index β > 0, finite, scalar; the result has its dtype.
+        sigma_eta: noise scale σ_η ≥ 0, finite, in the unit of the labels, scalar.
         shape: shape of the result.
         difficulty: prior on τ, "gamma" (Eq. 1) or "power" (bounded by 1).
 
     Returns:
-        Noise of the given shape, in the unit of `sigma_eta`.
+        Noise of the given shape, in the unit of `sigma_eta`; infinite where it is larger than the largest float, which
+        takes β well below 1, and NaN where a traced argument is out of range.
 
     Raises:
-        InputError: if `difficulty` is not known.
+        InputError: if `difficulty` is not known, or beta or sigma_eta is not a single number in its range.
 
     References:
         Eq. 3; Bailey, Mathematics of Computation 62 (1994) 779. That the noise is Student-t was derived for this
@@ -111,15 +112,29 @@ def sample_label_noise(
         1.0
     """
     check_difficulty(difficulty)
-    beta = as_float(beta)
+    beta = checked("beta", beta, POSITIVE, shape=())
+    sigma_eta = checked("sigma_eta", sigma_eta, NOT_NEGATIVE, shape=(), dtype=beta.dtype)
+    return draw_label_noise(key, beta, sigma_eta, shape, difficulty)
+
+
+def draw_label_noise(
+    key: jax.Array,
+    beta: Float[Array, ""],
+    sigma_eta: Float[Array, ""],
+    shape: tuple[int, ...],
+    difficulty: Difficulty,
+) -> Float[Array, "..."]:
+    """`sample_label_noise` for kernels: arguments are of one dtype, and not checked."""
     tail_key, angle_key = jax.random.split(key)
     log_inverse_u = jax.random.exponential(tail_key, shape, beta.dtype)
     if difficulty == "gamma":
         angle = jax.random.uniform(angle_key, shape, beta.dtype, maxval=2 * jnp.pi)
         radius = jnp.sqrt(2 * jnp.expm1(2 / beta * log_inverse_u))
-        return jnp.multiply(sigma_eta, radius) * jnp.cos(angle)
-    scale = jnp.multiply(sigma_eta, jnp.exp(log_inverse_u / beta))
-    return scale * jax.random.normal(angle_key, shape, beta.dtype)
+        noise = jnp.multiply(sigma_eta, radius) * jnp.cos(angle)
+    else:
+        scale = jnp.multiply(sigma_eta, jnp.exp(log_inverse_u / beta))
+        noise = scale * jax.random.normal(angle_key, shape, beta.dtype)
+    return jnp.where(sigma_eta == 0, 0.0, noise)  # also where the noise of unit scale is infinite
 
 
 def mean_inverse_precision(beta: ArrayLike, difficulty: Difficulty = "gamma") -> Float[Array, "..."]:
@@ -128,14 +143,14 @@ def mean_inverse_precision(beta: ArrayLike, difficulty: Difficulty = "gamma") ->
     Times σ_η² it is the variance of the label noise, which is infinite for β ≤ 2.
 
     Args:
-        beta: tail index β > 0, of any shape.
+        beta: tail index β > 0, finite, of any shape.
         difficulty: prior on τ, "gamma" (Eq. 1) or "power" (bounded by 1).
 
     Returns:
-        Means of the shape of `beta`; infinite for β ≤ 2.
+        Means of the shape of `beta`; infinite for β ≤ 2, and NaN where a traced `beta` is out of range.
 
     Raises:
-        InputError: if `difficulty` is not known.
+        InputError: if `difficulty` is not known, or a value of beta is out of range.
 
     References:
         Eq. 4.
@@ -146,10 +161,10 @@ def mean_inverse_precision(beta: ArrayLike, difficulty: Difficulty = "gamma") ->
         (4.0, 5.0)
     """
     check_difficulty(difficulty)
-    beta = as_float(beta)
+    beta = checked("beta", beta, POSITIVE)
     numerator = jnp.full_like(beta, 2.0) if difficulty == "gamma" else beta
-    finite = beta > 2
-    return jnp.where(finite, numerator / jnp.where(finite, beta - 2, 1.0), jnp.inf)
+    infinite = beta <= 2  # false for NaN
+    return jnp.where(infinite, jnp.inf, numerator / jnp.where(infinite, 1.0, beta - 2))
 
 
 def log_precision_density(

@@ -7,9 +7,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.arrays import as_float
+from lidjax.arrays import FINITE, NOT_NEGATIVE, POSITIVE, check_whole, checked
 from lidjax.difficulty import Difficulty, sample_label_noise
-from lidjax.errors import InputError
 
 
 class TrainingSet(NamedTuple):
@@ -28,13 +27,13 @@ def power_law_spectrum(dim: int, alpha: ArrayLike) -> Float[Array, " d"]:
 
     Args:
         dim: number of features d ≥ 1, a Python int.
-        alpha: exponent α, scalar; α > 0 gives a summable spectrum. The result has its dtype.
+        alpha: exponent α, finite, scalar; α > 0 gives a summable spectrum. The result has its dtype.
 
     Returns:
-        Eigenvalues (dim,), largest first.
+        Eigenvalues (dim,), largest first for α > -1.
 
     Raises:
-        InputError: if `dim` is less than 1.
+        InputError: if `dim` is not a whole number of at least 1, or alpha is not a single finite number.
 
     References:
         Definition 3.1, item 1.
@@ -44,8 +43,8 @@ def power_law_spectrum(dim: int, alpha: ArrayLike) -> Float[Array, " d"]:
         >>> [round(float(x), 4) for x in lidjax.power_law_spectrum(3, 1.0)]
         [1.0, 0.25, 0.1111]
     """
-    _check_dim(dim)
-    alpha = as_float(alpha)
+    check_whole("dim", dim, 1)
+    alpha = checked("alpha", alpha, FINITE, shape=())
     return jnp.arange(1, dim + 1, dtype=alpha.dtype) ** -(1 + alpha)
 
 
@@ -57,14 +56,14 @@ def power_law_teacher(dim: int, decay: ArrayLike = 0.0) -> Float[Array, " d"]:
 
     Args:
         dim: number of features d ≥ 1, a Python int.
-        decay: scalar; 0 spreads the teacher evenly, larger values put it on the leading directions. The result has
-            its dtype.
+        decay: finite, scalar; 0 spreads the teacher evenly, larger values put it on the leading directions. The
+            result has its dtype.
 
     Returns:
         Coefficients (dim,).
 
     Raises:
-        InputError: if `dim` is less than 1.
+        InputError: if `dim` is not a whole number of at least 1, or decay is not a single finite number.
 
     References:
         The teacher of Definition 3.1, item 3; its decay is a choice of this library.
@@ -75,13 +74,13 @@ def power_law_teacher(dim: int, decay: ArrayLike = 0.0) -> Float[Array, " d"]:
         >>> round(float((theta**2).sum()), 4), round(float(theta[0] / theta[3]), 4)
         (1.0, 4.0)
     """
-    _check_dim(dim)
-    decay = as_float(decay)
+    check_whole("dim", dim, 1)
+    decay = checked("decay", decay, FINITE, shape=())
     theta = jnp.arange(1, dim + 1, dtype=decay.dtype) ** (-decay / 2)
     return theta / jnp.linalg.norm(theta)
 
 
-def sample_features(key: jax.Array, n: int, eigenvalues: Float[ArrayLike, " d"]) -> Float[Array, "n d"]:
+def sample_features(key: jax.Array, n: int, eigenvalues: ArrayLike) -> Float[Array, "n d"]:
     """Draw n feature vectors x ~ N(0, diag(eigenvalues)).
 
     Args:
@@ -90,7 +89,10 @@ def sample_features(key: jax.Array, n: int, eigenvalues: Float[ArrayLike, " d"])
         eigenvalues: variances of the features (d,), ≥ 0. The result has their dtype.
 
     Returns:
-        Features (n, d), one instance a row.
+        Features (n, d), one instance a row; NaN where a traced eigenvalue is negative.
+
+    Raises:
+        InputError: if n is not a whole number of at least 0, or eigenvalues have another shape or a negative value.
 
     References:
         Definition 3.1, item 1.
@@ -102,7 +104,8 @@ def sample_features(key: jax.Array, n: int, eigenvalues: Float[ArrayLike, " d"])
         >>> [round(float(v), 2) for v in x.var(axis=0)]
         [1.0, 0.25, 0.11]
     """
-    eigenvalues = as_float(eigenvalues)
+    check_whole("n", n, 0)
+    eigenvalues = checked("eigenvalues", eigenvalues, NOT_NEGATIVE, shape=("d",))
     z = jax.random.normal(key, (n, eigenvalues.shape[0]), eigenvalues.dtype)
     return z * jnp.sqrt(eigenvalues)[None, :]
 
@@ -111,8 +114,8 @@ def sample_training_set(
     key: jax.Array,
     n: int,
     *,
-    eigenvalues: Float[ArrayLike, " d"],
-    theta: Float[ArrayLike, " d"],
+    eigenvalues: ArrayLike,
+    theta: ArrayLike,
     beta: ArrayLike,
     sigma_eta: ArrayLike,
     difficulty: Difficulty = "gamma",
@@ -132,10 +135,10 @@ def sample_training_set(
         difficulty: prior on the precision, "gamma" (Eq. 1) or "power" (bounded).
 
     Returns:
-        `TrainingSet` with features x (N, d) and labels y (N,).
+        `TrainingSet` with features x (N, d) and labels y (N,); NaN where a traced argument is out of range.
 
     Raises:
-        InputError: if `difficulty` is not known.
+        InputError: if `difficulty` is not known, or an argument has another shape or a value out of its range.
 
     References:
         Definition 3.1; Eq. 3.
@@ -148,14 +151,10 @@ def sample_training_set(
         >>> data.x.shape, bool(abs(data.y - data.x @ model["theta"]).max() < 1e-12)
         ((50, 3), True)
     """
-    eigenvalues = as_float(eigenvalues)
+    eigenvalues = checked("eigenvalues", eigenvalues, NOT_NEGATIVE, shape=("d",))
+    theta = checked("theta", theta, FINITE, shape=eigenvalues.shape, dtype=eigenvalues.dtype)
     feature_key, noise_key = jax.random.split(key)
     x = sample_features(feature_key, n, eigenvalues)
-    beta = jnp.asarray(beta, eigenvalues.dtype)
+    beta = checked("beta", beta, POSITIVE, shape=(), dtype=eigenvalues.dtype)
     noise = sample_label_noise(noise_key, beta, sigma_eta, (n,), difficulty)
     return TrainingSet(x, jnp.matmul(x, theta, precision="highest") + noise)
-
-
-def _check_dim(dim: int) -> None:
-    if dim < 1:
-        raise InputError(f"dim = {dim}: must be at least 1")

@@ -11,6 +11,9 @@ from jax.scipy.linalg import cho_factor, cho_solve
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from lidjax.arrays import NOT_NEGATIVE, as_float, checked
+from lidjax.errors import InputError
+
 Solver = Literal["cholesky", "eigh"]
 """How a ridge system is solved: by one factor for each ridge value, or one eigendecomposition for all."""
 DECOMPOSE_FROM = 20
@@ -18,21 +21,22 @@ DECOMPOSE_FROM = 20
 d = 512 on two cores)."""
 
 
-def ridge_fit(
-    x: Float[ArrayLike, "n d"], y: Float[ArrayLike, "n *r"], ridge: ArrayLike
-) -> Float[Array, "d *r"]:
+def ridge_fit(x: ArrayLike, y: ArrayLike, ridge: ArrayLike) -> Float[Array, "d *r"]:
     """Ridge coefficients θ̂ = (XᵀX + Nρ I)⁻¹ Xᵀy.
 
     The columns of `y` share one factorisation. A Gram matrix that is not numerically positive definite gives NaN
     and never an exception, so that one bad problem does not stop the others under `vmap`.
 
     Args:
-        x: features (n, d), one instance a row.
+        x: features (n, d), one instance a row. The result has their dtype; integers become the default float.
         y: labels (n,), or (n, r) for r problems with the same features.
-        ridge: ρ ≥ 0, scalar: the penalty on the *mean* squared error, hence Nρ on the sum.
+        ridge: ρ ≥ 0, finite, scalar: the penalty on the *mean* squared error, hence Nρ on the sum.
 
     Returns:
-        Coefficients (d,) or (d, r).
+        Coefficients (d,) or (d, r); NaN where a traced ridge is out of range, or x or y is not finite.
+
+    Raises:
+        InputError: if a shape is another one, or the ridge is known and out of range.
 
     References:
         Eq. 5 and 6.
@@ -44,8 +48,16 @@ def ridge_fit(
         >>> [round(float(c), 4) for c in lidjax.ridge_fit(x, x @ jnp.array([2.0, -1.0]), 0.0)]
         [2.0, -1.0]
     """
-    x, y = jnp.asarray(x), jnp.asarray(y)
+    x = as_float(x)
+    y = jnp.asarray(y).astype(x.dtype)
+    if x.ndim != 2 or 0 in x.shape:
+        raise InputError(f"x of shape {x.shape}: must have shape (n, d)")
     n, d = x.shape
+    if y.ndim not in (1, 2) or len(y) != n:
+        raise InputError(
+            f"y of shape {y.shape}: must have shape ({n},) or ({n}, r), a label for each row of x"
+        )
+    ridge = checked("ridge", ridge, NOT_NEGATIVE, shape=(), dtype=x.dtype)
     return primal_ridge(x, y, ridge) if n >= d else dual_ridge(x, y, ridge)
 
 

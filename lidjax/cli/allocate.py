@@ -119,7 +119,7 @@ def allocate_command(args: argparse.Namespace) -> int:
         surface = surface_sweep(
             data, budgets[0], weight=surface_weights(weights), statistic=statistic, window=window, **prices
         )
-        figures += _draw(folder, surface, found, budgets, weights[0], prices["cost_train"])
+        figures += _draw(folder, data.attrs["spec"]["name"], surface, found, budgets, weights, prices)
         if args.phase is not None:
             with _named(f"--phase {args.phase}: "):
                 figures += _draw_phase_map(folder, data, budgets, weights, prices, args.phase)
@@ -163,23 +163,25 @@ def _named(option: str) -> Generator[None, None, None]:
 
 def _draw(
     folder: Path,
+    name: str,
     surface: "AllocationSurface",
     found: "SweepAllocation",
     budgets: Sequence[float],
-    weight: float,
-    cost_train: float,
+    weights: Sequence[float],
+    prices: Prices,
 ) -> list[str]:
     """Figure 2 at the first budget, and the regret of the rules at the first weight if there are several budgets."""
     from lidjax import save_figure
     from lidjax.figures import allocation_figure, regret_figure
 
-    paths = save_figure(allocation_figure(surface), folder, "allocation")
+    of_several = "" if len(budgets) == 1 else f", the first of {len(budgets)} budgets"
+    figure = allocation_figure(surface, name=name + of_several, weights=[float(weight) for weight in weights])
+    paths = save_figure(figure, folder, "allocation")
     if len(budgets) > 2:
-        units = [float(budget) / float(cost_train) for budget in budgets]
+        units = [float(budget) / float(prices["cost_train"]) for budget in budgets]
         regret = {rule: values[:, 0] for rule, values in found.regret.items()}
-        paths += save_figure(
-            regret_figure(units, regret, title=f"$R={float(weight):g}$"), folder, "allocation_regret"
-        )
+        title = f"{name}, weight R = {float(weights[0]):g}"
+        paths += save_figure(regret_figure(units, regret, title=title), folder, "allocation_regret")
     return paths
 
 
@@ -201,6 +203,6 @@ def _draw_phase_map(
     map_budgets, map_weights = phase_axes(budgets, weight=weights, side=side, **prices)
     found = phase_map(map_budgets, weight=map_weights, progress=show_progress, **model, **prices)
     units = found.budget / float(prices["cost_train"])
-    title = f"$d={data['dim'].item()}$"
+    title = f"{data.attrs['spec']['name']}, d = {data['dim'].item()}"
     figure = phase_figure(units, found.weight, found.kind, found.training_share, title=title)
     return save_figure(figure, folder, "allocation_phase")

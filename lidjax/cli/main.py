@@ -1,6 +1,7 @@
 """`lidjax COMMAND ...`: settings of the process, choice of the command, and errors for people.
 
-Exit codes: 0 done, 1 failed, 2 bad input. Bad input gives one message and no traceback.
+Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM). Bad input gives one
+message and no traceback.
 """
 
 import argparse
@@ -9,11 +10,13 @@ import importlib
 import importlib.util
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from lidjax import __version__
+from lidjax.cli.interrupted import RESUMABLE, Terminated, end_at_once, raise_on_signals, say_interrupted
 from lidjax.cli.render.output import print_in_any_encoding
 from lidjax.cli.stores import Unfinished
 from lidjax.errors import InputError
@@ -36,38 +39,34 @@ a first run:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     print_in_any_encoding()
-    parser = argparse.ArgumentParser(
-        prog="lidjax",
-        description="How training shapes what repeated sampling can buy: sweeps, and the laws fitted to them.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"lidjax {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in COMMAND_MODULES:
-        importlib.import_module(f"lidjax.cli.{name}").register(commands)
+    command: str | None = None
     try:
-        args, rest = parser.parse_known_args(argv)
-        if rest and not getattr(args, "takes_overrides", False):
-            parser.error(f"unrecognised arguments: {' '.join(rest)}")
-        args.overrides = rest
-        _show_log()
-        _prepare_jax()
-        return args.handler(args)
+        with end_at_once():
+            args = _parsed(argv)
+            command = args.command
+            _show_log()
+            _prepare_jax()
+        with raise_on_signals():
+            return args.handler(args)
     except InputError as error:
         print(f"lidjax: {error}", file=sys.stderr)
         return 2
     except Unfinished:
         return 1
-    except KeyboardInterrupt:
-        print(
-            "lidjax: interrupted; completed work is kept, run the same command again to resume",
-            file=sys.stderr,
-        )
-        return 1
+    except KeyboardInterrupt as error:
+        return say_interrupted(command, signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except RuntimeError as error:
+        if "Unable to initialize backend" not in str(error):
+            raise
+        print(
+            f"lidjax: JAX_PLATFORMS = {os.environ.get('JAX_PLATFORMS', '')!r}: JAX cannot start on it: "
+            f"{str(error).splitlines()[0]}\nunset it, or set it to what this machine has, such as cpu",
+            file=sys.stderr,
+        )
+        return 2
     except OSError as error:
         words = {
             errno.ENOSPC: "the disk is full",
@@ -79,8 +78,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         if words is None:
             raise
         print(f"lidjax: {words} ({error.filename or 'no file named'})", file=sys.stderr)
-        print("lidjax: completed work is kept; fix this and run the same command again", file=sys.stderr)
+        if command in RESUMABLE:
+            print("lidjax: completed work is kept; fix this and run the same command again", file=sys.stderr)
         return 1
+
+
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="lidjax",
+        description="How training shapes what repeated sampling can buy: sweeps, and the laws fitted to them.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"lidjax {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMAND_MODULES:
+        importlib.import_module(f"lidjax.cli.{name}").register(commands)
+    args, rest = parser.parse_known_args(argv)
+    if rest and not getattr(args, "takes_overrides", False):
+        parser.error(f"unrecognised arguments: {' '.join(rest)}")
+    args.overrides = rest
+    return args
 
 
 class _StandardError(logging.Handler):

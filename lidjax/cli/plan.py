@@ -28,16 +28,17 @@ def register(commands: Any) -> None:
 
 def plan_command(args: argparse.Namespace) -> int:
     """Print the plan of the sweep; 2 if a run would be refused."""
-    from lidjax import load_spec, measure_sweep, plan_sweep
+    from lidjax import check_fit, load_spec, measure_sweep, plan_sweep, show_progress
 
     spec = read_spec(args, load_spec)
+    check_fit(spec)
     out = args.out or str(Path("runs") / spec.name)
     plan = plan_sweep(spec, out=out)
     refused = plan.stored.refused if plan.stored else None
     nothing_left = plan.tiles_to_run == 0
     measured = None
     if not (refused or nothing_left or args.quick) and (args.measure or plan.measuring_pays):
-        measured = measure_sweep(spec, out=out, seconds=plan.measuring_seconds)
+        measured = measure_sweep(spec, out=out, seconds=plan.measuring_seconds, progress=show_progress)
     print_plan(plan, measured, spec.name, out, args.json)
     if refused:
         print(f"lidjax: a run would be refused: {refused}", file=sys.stderr)

@@ -18,6 +18,10 @@ MOST_CELLS = 12
 """Cells of a store that a figure of several sweeps shows side by side."""
 
 
+OF_ONE_STORE = ("default", "scaling", "cifar10h")
+"""Figures of a summary, which is of one sweep."""
+
+
 def register(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("plot", help="the figures of a run, as PDF and PNG")
@@ -38,10 +42,10 @@ def register(commands: Any) -> None:
         "--figure",
         metavar="NAME",
         default="default",
-        help="default: the figures of one STORE, such as Figure 1. cifar10h: Figures 3 and 4, of one STORE and "
-        "--data-dir. For several STOREs side by side: plane, the local exponent over (N, k) with the crossover; "
-        "success, the law of the success of one trial; exponents, slopes against min(β, γ); protocols, L_inf(k) by the "
-        "way trials are drawn",
+        help="default: the figures of one STORE. scaling: Figure 1 of one STORE. cifar10h: Figures 3 and 4, of one "
+        "STORE and --data-dir. For several STOREs side by side: plane, the local exponent over (N, k) with the "
+        "crossover; success, the law of the success of one trial; exponents, slopes against min(β, γ), over --window "
+        "if it is given; protocols, L_inf(k) by the way trials are drawn",
     )
     parser.add_argument(
         "--data-dir", type=Path, help="CIFAR-10H as TensorFlow Datasets writes it, for its images"
@@ -56,17 +60,20 @@ def plot_command(args: argparse.Namespace) -> int:
     from lidjax import comparison_figure, save_figure, split_cells, summarise, sweep_figures
     from lidjax.runs import open_location
 
+    alone = args.figure in OF_ONE_STORE
+    _check_options(args, alone=alone)
     if len(args.store) == 1 and is_distillation(args.store[0]):
         return _plot_distillation(args)
     results = [select_at(read_results(store, strict=args.strict), args.at) for store in args.store]
     folder = args.out or open_location(args.store[0]).figures
+    window = tuple(args.window) if args.window else None
     console = Console(stderr=True)
     paths: list[str] = []
     if args.figure == "cifar10h":
         from lidjax.cli.features import draw_cifar10h
 
         paths = draw_cifar10h(results, folder, args)
-    elif args.figure not in ("default", "scaling"):
+    elif not alone:
         if args.col or args.hue:
             raise InputError(
                 f"--col and --hue are for the default figure; {args.figure} has a panel for each cell"
@@ -78,13 +85,15 @@ def plot_command(args: argparse.Namespace) -> int:
                 "with --at"
             )
         with console.status("drawing"):
-            paths = save_figure(comparison_figure(args.figure, cells), folder, args.figure)
+            paths = save_figure(comparison_figure(args.figure, cells, window=window), folder, args.figure)
     elif len(results) == 1:
-        window = tuple(args.window) if args.window else None
         with console.status("drawing"):
             summary = summarise(results[0], window=window, from_n=args.from_n)
             for name, figure in sweep_figures(results[0], summary, col=args.col, hue=args.hue):
-                paths += save_figure(figure, folder, name)
+                if args.figure == "default" or name.startswith(args.figure):
+                    paths += save_figure(figure, folder, name)
+        if not paths:
+            raise InputError(f"{args.store[0]}: this kind of sweep has no figure {args.figure!r}")
     else:
         raise InputError(
             f"plot of {len(results)} STOREs: --figure must name a figure that takes several; allowed: "
@@ -120,3 +129,18 @@ def _plot_distillation(args: argparse.Namespace) -> int:
     else:
         print_paths(paths)
     return 0
+
+
+def _check_options(args: argparse.Namespace, *, alone: bool) -> None:
+    """Raise InputError for an option that the figure does not use."""
+    if args.from_n is not None and not alone:
+        raise InputError(
+            f"--from-n: the figure {args.figure!r} draws no fit of Eq. 20; leave the option out, or draw one of "
+            f"{', '.join(OF_ONE_STORE)}"
+        )
+    if args.data_dir is not None and args.figure != "cifar10h":
+        raise InputError(f"--data-dir: the figure {args.figure!r} shows no images; only cifar10h does")
+    if (args.col or args.hue) and args.figure not in ("default", "scaling"):
+        raise InputError(
+            f"--col and --hue are for the default figure; {args.figure} has a panel for each cell"
+        )

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from lidjax.distill.spec import DistillSpec
 from lidjax.distill.status import StudentStatus
 from lidjax.errors import InputError
 from lidjax.fitting import SaturationFit, effective_exponent, fit_saturation
@@ -101,19 +102,47 @@ def summarise_distillation(
     if not (data["status"].values == StudentStatus.OK).any():
         raise InputError("no student has results yet, or the training of all diverged: nothing to summarise")
     k = values_of_k(data)
+    _check_window((low, high), k)
+    with jax.enable_x64(True):
+        return _summarise(data, k, (low, high), count, seed)
+
+
+def check_distill_fit(spec: DistillSpec) -> None:
+    """Check that the window of a spec contains values of k, before anything is computed.
+
+    Args:
+        spec: The spec of an experiment.
+
+    Raises:
+        InputError: If it contains fewer than three; k goes from 1 to `evaluation.attempts`.
+
+    Example:
+        >>> import lidjax
+        >>> from lidjax.distill import check_distill_fit
+        >>> attempts = {"questions": 3, "attempts": 8, "teacher_attempts": 4}
+        >>> table = {"embedded": {}, "grid": {"n": 4, "seed": 0}, "evaluation": attempts, "fit": {"window": [1, 8]}}
+        >>> check_distill_fit(lidjax.distill_spec_from_dict(table))
+    """
+    _check_window(spec.fit.window, k_up_to(spec.evaluation.attempts))
+
+
+def _check_window(window: tuple[float, float], k: Float[np.ndarray, " k"]) -> None:
+    low, high = window
     inside = (k >= low) & (k <= high)
     if inside.sum() < MIN_POINTS_IN_WINDOW:
         raise InputError(
             f"fit.window = {[low, high]}: contains {inside.sum()} values of k (they go from 1 to {k.max():g}); a slope "
             f"needs at least {MIN_POINTS_IN_WINDOW}"
         )
-    with jax.enable_x64(True):
-        return _summarise(data, k, (low, high), count, seed)
 
 
 def values_of_k(data: xr.Dataset) -> Float[np.ndarray, " k"]:
     """Whole, log-spaced values of k from 1 to the number of a student's attempts."""
-    most = int(data["attempts"].isel(target=0).max())
+    return k_up_to(int(data["attempts"].isel(target=0).max()))
+
+
+def k_up_to(most: int) -> Float[np.ndarray, " k"]:
+    """Whole, log-spaced values of k from 1 to `most`."""
     return np.unique(np.rint(np.geomspace(1, max(most, 2), POINTS_IN_K)))
 
 

@@ -13,7 +13,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lidjax.errors import InputError, check_choice
-from lidjax.figures.style import Colour, paper_style, sequential
+from lidjax.figures.style import (
+    PAGE,
+    Colour,
+    legends_below,
+    new_figure,
+    number,
+    paper_style,
+    readable_ticks,
+    sequential,
+    shared_legend,
+)
 
 SYMBOLS = {
     "beta": r"$\beta$",
@@ -39,7 +49,7 @@ DrawLine = Callable[[list[Axes], xr.Dataset, Colour, str], object]
 
 def cell_title(values: Mapping[str, float]) -> str:
     """Values of axes as mathematics, such as $β$ = 2.5, $d$ = 32."""
-    return ",  ".join(f"{SYMBOLS.get(name, name)} = {value:g}" for name, value in values.items())
+    return ", ".join(f"{SYMBOLS.get(name, name)} = ${number(value)}$" for name, value in values.items())
 
 
 def facet_figure(
@@ -92,8 +102,9 @@ def facet_figure(
     with paper_style():
         # axes of the figure: (row, column, panel)
         down, across = (panels, len(columns)) if col else (1, panels)
-        figure = Figure(figsize=(2.5 * across, 2.3 * down * len(rows)), layout="constrained")
-        grid = figure.subplots(down * len(rows), across, squeeze=False)
+        width = min(PAGE, 2.4 * across)
+        figure, in_order = new_figure(across, rows=down * len(rows), width=width)
+        grid = np.array(in_order, dtype=object).reshape(down * len(rows), across)
         facets: list[list[Axes]] = []
         for i, row in enumerate(rows):
             block = grid[down * i : down * (i + 1)]
@@ -110,8 +121,8 @@ def facet_figure(
                 axes[0].set_title(title, loc="left" if not col else "center")
                 facets.append(axes)
         _share(facets)
-        for number, axes in enumerate(facets):  # what shared axes say, they say once
-            row, column = divmod(number, len(columns))
+        for position, axes in enumerate(facets):  # what shared axes say, they say once
+            row, column = divmod(position, len(columns))
             for panel in axes:
                 if column > 0:
                     panel.set_ylabel("")
@@ -119,7 +130,11 @@ def facet_figure(
                     panel.set_xlabel("")
         if hue:
             handles, labels = facets[0][0].get_legend_handles_labels()
-            figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 6))
+            shared_legend(figure, handles, labels, columns=min(len(labels), 4))
+        else:
+            for of_row in grid:
+                legends_below([*of_row], columns=2 if across <= 3 else 1)
+        readable_ticks(figure)
     return figure
 
 

@@ -7,7 +7,17 @@ from matplotlib.figure import Figure
 
 from lidjax.figures.facets import cell_title, facet_figure
 from lidjax.figures.scaling import scaling_panels
-from lidjax.figures.style import Colour, paper_style
+from lidjax.figures.style import (
+    EXPONENT_LABEL,
+    K_LABEL,
+    LGEN_LABEL,
+    N_LABEL,
+    SPAN,
+    Colour,
+    number,
+    paper_style,
+    set_title,
+)
 from lidjax.sweep.select import varied_in_spec
 
 CURVE_AXES = ("n", "k", "parameter")
@@ -47,9 +57,9 @@ def scaling_facets(summary: xr.Dataset, *, col: str | None = None, hue: str | No
         one_each, varying, panels=3, draw=scaling_panels, draw_line=_draw_line, col=col, hue=hue
     )
     chosen = [name for name in varied_in_spec(summary.attrs, dims) if name not in varying]
-    title = cell_title({name: one_each[name].item() for name in chosen})
     with paper_style():
-        figure.suptitle(f"{summary.attrs['spec']['name']}{':  ' * bool(title)}{title}", fontsize=9)
+        facts = [cell_title({name: one_each[name].item()}) for name in chosen]
+        set_title(figure, summary.attrs["spec"]["name"], facts)
     return figure
 
 
@@ -57,18 +67,22 @@ def _draw_line(panels: list[Axes], part: xr.Dataset, colour: Colour, label: str)
     left, centre, right = panels
     n, beta_eff = part["n"].values, part["beta_eff"].values
     left.plot(n, part["lgen_median"], "o-", color=colour, label=label)
-    left.set(
-        xscale="log", yscale="log", xlabel="training instances $N$", ylabel=r"$\mathcal{L}_{\rm gen}(N)$"
-    )
+    left.set(xscale="log", yscale="log", xlabel=N_LABEL, ylabel=LGEN_LABEL)
     last = part.isel(n=int(part["n"].argmax("n")))
-    centre.plot(part["k"], last["failure"], color=colour, label=label)
-    centre.axvspan(*part.attrs["window"], color="0.93", zorder=0, lw=0)
-    centre.set(xscale="log", yscale="log", xlabel="attempts $k$")
-    centre.set_ylabel(rf"$\mathcal{{L}}_{{\rm inf}}(k)$ at $N={int(last['n'])}$")
+    curve = last["failure"].where(last["failure"] > 0)
+    if "low_ess" in last:  # what rests on fewer than 30 sampled instances
+        centre.plot(part["k"], curve.where(last["low_ess"]), ":", color=colour, alpha=0.4)
+        curve = curve.where(~last["low_ess"])
+    centre.plot(part["k"], curve, color=colour, label=label)
+    centre.axvspan(*part.attrs["window"], **SPAN)
+    centre.set(xscale="log", yscale="log", xlabel=K_LABEL)
+    centre.set_ylabel(rf"failure rate at $N={number(last['n'].item())}$")
+    if np.isfinite(curve).any():
+        centre.set_ylim(bottom=min(centre.get_ylim()[1] / 10, curve.min().item() / 3))
     errors = np.nan_to_num(
         np.stack([beta_eff - part["beta_eff_low"].values, part["beta_eff_high"].values - beta_eff])
     )
     right.errorbar(
         n, beta_eff, np.maximum(errors, 0), color=colour, label=label, fmt="o-", lw=0.8, capsize=1.5
     )
-    right.set(xscale="log", xlabel="training instances $N$", ylabel=r"$\hat\beta_{\rm eff}(N)$")
+    right.set(xscale="log", xlabel=N_LABEL, ylabel=EXPONENT_LABEL)

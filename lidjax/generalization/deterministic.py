@@ -16,6 +16,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from lidjax.arrays import FINITE, NOT_NEGATIVE, POSITIVE, Range, checked
+
 MAX_STEPS = 100
 """Enough to bisect any bracket of floats; Newton's method usually takes about ten."""
 
@@ -26,11 +28,11 @@ NewtonState = tuple[Array, Array, Array, Array, int | Array]
 def deterministic_lgen(
     n: ArrayLike,
     *,
-    eigenvalues: Float[ArrayLike, "*b d"],
-    theta: Float[ArrayLike, "*c d"],
+    eigenvalues: ArrayLike,
+    theta: ArrayLike,
     noise_variance: ArrayLike,
     ridge: ArrayLike,
-    multiplicity: Float[ArrayLike, "*m d"] | None = None,
+    multiplicity: ArrayLike | None = None,
 ) -> Float[Array, "..."]:
     """Mean of L_gen over training sets of `n` instances, to leading order in large d and N.
 
@@ -40,18 +42,22 @@ def deterministic_lgen(
     differentiated in every argument to any order.
 
     Args:
-        n: training sizes N > 0, real.
-        eigenvalues: variances of the features λ > 0, (..., d). The result has their dtype.
-        theta: teacher θ* in the eigenbasis of the features, (..., d).
-        noise_variance: variance of the label noise, σ_η² E[1/τ] ≥ 0 (see `mean_inverse_precision`).
-        ridge: ρ ≥ 0, the penalty on the mean squared error.
-        multiplicity: number of equal modes that each of the d modes stands for, (..., d), > 0; one by default. Then
-            `theta` is the coefficient of each of them.
+        n: training sizes N > 0, finite, real.
+        eigenvalues: variances of the features λ ≥ 0, finite, (..., d). The result has their dtype; integers become the
+            default float. A direction of variance 0 has no effect and does not count as one of the d.
+        theta: teacher θ* in the eigenbasis of the features, finite, (..., d).
+        noise_variance: variance of the label noise, σ_η² E[1/τ] ≥ 0 (see `mean_inverse_precision`); it may be infinite.
+        ridge: ρ ≥ 0, finite, the penalty on the mean squared error.
+        multiplicity: number of equal modes that each of the d modes stands for, (..., d), > 0, finite; one by default.
+            Then `theta` is the coefficient of each of them.
 
     Returns:
         Mean of L_gen, in squared units of the labels. Its shape is that of `n`, `noise_variance`, `ridge` and the
         leading axes of `eigenvalues`, `theta` and `multiplicity`, which broadcast. At n = d with ridge = 0 the value
-        is +inf, or 0 without noise.
+        is +inf, or 0 without noise. It is NaN where a traced argument is out of its range.
+
+    Raises:
+        InputError: if a shape does not fit, or a value is known and out of its range.
 
     References:
         Eq. 9, 10 and 38-40. The form without cancellation was derived for this project; it is checked against mpmath
@@ -65,10 +71,18 @@ def deterministic_lgen(
         >>> round(float(lgen[1]), 4)  # least squares: 0.1 d/(n-d)
         0.025
     """
-    eigenvalues = jnp.asarray(eigenvalues)
-    multiplicity = jnp.ones_like(eigenvalues) if multiplicity is None else multiplicity
-    scalars = [jnp.asarray(a).astype(eigenvalues.dtype) for a in (n, noise_variance, ridge)]
-    vectors = [jnp.asarray(a).astype(eigenvalues.dtype) for a in (eigenvalues, theta, multiplicity)]
+    eigenvalues = checked("eigenvalues", eigenvalues, NOT_NEGATIVE, shape=("...", "d"))
+    last, dtype = ("...", eigenvalues.shape[-1]), eigenvalues.dtype
+    if multiplicity is None:
+        multiplicity = jnp.ones_like(eigenvalues)
+    theta = checked("theta", theta, FINITE, shape=last, dtype=dtype)
+    multiplicity = checked("multiplicity", multiplicity, POSITIVE, shape=last, dtype=dtype)
+    vectors = [eigenvalues, theta, multiplicity]
+    scalars = [
+        checked("n", n, POSITIVE, dtype=dtype),
+        checked("noise_variance", noise_variance, Range("at least 0", lambda x: x >= 0), dtype=dtype),
+        checked("ridge", ridge, NOT_NEGATIVE, dtype=dtype),
+    ]
     batch = jnp.broadcast_shapes(*(a.shape for a in scalars), *(a.shape[:-1] for a in vectors))
     scalars = [jnp.broadcast_to(a, batch) for a in scalars]
     leading = [(1,) * (len(batch) - a.ndim + 1) for a in vectors]
@@ -80,6 +94,10 @@ def deterministic_lgen(
 def _batched(
     n: Array, noise_variance: Array, ridge: Array, eigenvalues: Array, theta: Array, multiplicity: Array
 ) -> Array:
+    invalid = jnp.isnan(n + noise_variance + ridge) | jnp.any(jnp.isnan(eigenvalues + theta + multiplicity))
+    multiplicity = jnp.where(eigenvalues > 0, multiplicity, 0.0)  # a direction without variance is none
+    eigenvalues = jnp.where(eigenvalues > 0, eigenvalues, 1.0)
+    ridge = jnp.minimum(ridge, largest_ridge(eigenvalues))
     kappa = effective_ridge(n, eigenvalues, multiplicity, ridge)
     kept = eigenvalues / (eigenvalues + kappa)
     df2 = jnp.sum(multiplicity * jnp.square(kept))
@@ -87,7 +105,14 @@ def _batched(
     numerator = n * bias + noise_variance * df2
     denominator = _spare_dimensions(n, eigenvalues, multiplicity, ridge, kappa)
     value = numerator / jnp.where(denominator > 0, denominator, 1.0)
-    return jnp.where(denominator > 0, value, jnp.where(numerator > 0, jnp.inf, 0.0))
+    value = jnp.where(denominator > 0, value, jnp.where(numerator > 0, jnp.inf, 0.0))
+    return jnp.where(invalid, jnp.nan, value)
+
+
+def largest_ridge(eigenvalues: Float[Array, " d"]) -> Float[Array, ""]:
+    """A ridge beyond which L_gen is that of θ̂ = 0 to the last digit. Larger ones are replaced by it: their products
+    with N and with 1/λ may overflow."""
+    return jnp.max(eigenvalues) * (1e4 / float(jnp.finfo(eigenvalues.dtype).eps))
 
 
 @jax.custom_jvp
@@ -126,7 +151,7 @@ def effective_ridge(
         resolution = 2 * jnp.finfo(dtype).eps * jnp.maximum(jnp.abs(t), 1.0)
         return (moved > resolution) & (high - low > resolution) & (count < MAX_STEPS)
 
-    lower = jnp.maximum(ridge, jnp.min(eigenvalues) * deficit / dim)
+    lower = jnp.maximum(ridge, jnp.min(eigenvalues) * deficit / jnp.where(dim > 0, dim, 1.0))
     low = jnp.log(jnp.maximum(lower, jnp.finfo(dtype).tiny)) - 1e-3
     high = jnp.log(ridge + jnp.sum(multiplicity * eigenvalues) / n) + 1e-3
     state = jax.lax.while_loop(unfinished, step, (low, high, high, jnp.full_like(high, jnp.inf), 0))

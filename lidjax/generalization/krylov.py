@@ -22,11 +22,12 @@ them scatter as little as with one Bartlett factor for both (measured).
 
 import math
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Bool, Float
 
@@ -60,18 +61,19 @@ class WishartSolution(NamedTuple):
     """The rows r_j of the Bartlett factor, scaled: (W/scale) x = imagesᵀ(images x) for the rows x of `solution`."""
 
 
-def krylov_steps(n: float, eigenvalues: Float[ArrayLike, " d"], ridge: float) -> float:
-    """Steps that conjugate gradients need at most in float64, on the host; infinite where df₁(ridge) ≥ n.
+def krylov_steps(n: ArrayLike, eigenvalues: Float[ArrayLike, " d"], ridge: ArrayLike) -> Any:
+    """Steps that conjugate gradients need at most in float64; infinite where df₁(ridge) ≥ n.
 
     It is the bound for an infinitely large problem, whose spectrum has sharp edges, plus two. In 320 random cases for
     which `resolve_method` chooses "krylov" (d from 64 to 1024, 60 draws each) no draw took more. In float64 they took
-    0.5 to 1.2 times the bound without the two: 3 to 37 steps.
+    0.5 to 1.2 times the bound without the two: 3 to 37 steps. NumPy arguments give a NumPy number.
     """
-    eigenvalues = np.asarray(eigenvalues, float)
-    directions_per_instance = float((eigenvalues / (eigenvalues + ridge)).sum()) / n
-    if directions_per_instance >= 1:
-        return math.inf
-    return 2 + math.log(2 / TOLERANCE["float64"]) / (0.5 * math.log(1 / directions_per_instance))
+    xp = jnp if any(isinstance(value, jax.Array) for value in (n, eigenvalues, ridge)) else np
+    n, eigenvalues, ridge = (xp.asarray(value) for value in (n, eigenvalues, ridge))
+    directions_per_instance = xp.sum(eigenvalues / (eigenvalues + ridge)) / n
+    few = directions_per_instance < 1
+    rate = 0.5 * xp.log(1 / xp.where(few, directions_per_instance, 0.5))
+    return xp.where(few, 2 + math.log(2 / TOLERANCE["float64"]) / rate, xp.inf)
 
 
 def krylov_quadratic(
@@ -81,23 +83,67 @@ def krylov_quadratic(
     eigenvalues: Float[Array, " d"],
     theta: Float[Array, " d"],
     ridge: Float[Array, ""],
+    stages: tuple[int, ...] = STAGES,
 ) -> NoiseQuadratic:
     """L_gen as a quadratic in the noise, for any N (which may be traced) and ridge > 0.
 
     It needs `krylov_steps` ≤ `MAX_STEPS`: the result is NaN where the residual has not fallen to `TOLERANCE` after that
-    many steps. Forward derivatives only.
+    many steps. Derivatives in `n` and `ridge` exist in both modes, those in `eigenvalues` and `theta` in forward mode.
     """
+    return _quadratic(stages, key, n, eigenvalues, theta, ridge)
+
+
+def _solve(
+    stages: tuple[int, ...],
+    key: jax.Array,
+    n: Float[Array, ""],
+    eigenvalues: Float[Array, " d"],
+    theta: Float[Array, " d"],
+    ridge: Float[Array, ""],
+) -> NoiseQuadratic:
     direction_key, rows_key = jax.random.split(key)
     b = jax.random.normal(direction_key, eigenvalues.shape, eigenvalues.dtype) / jnp.sqrt(n)
     teacher = ridge * theta / jnp.sqrt(eigenvalues)
     # Conjugate gradients cannot start from a teacher of zeros: another system is solved and its solution dropped.
     present = jnp.any(teacher != 0)
     rhs = jnp.stack([b, jnp.where(present, teacher, 1.0)])
-    x, converged, _, _ = wishart_solve(rows_key, n - 1, rhs, ridge / eigenvalues, scale=n)
+    x, converged, _, _ = wishart_solve(rows_key, n - 1, rhs, ridge / eigenvalues, scale=n, stages=stages)
     noise, shrinkage = x[0], jnp.where(present, x[1], 0.0)
     # z_0 z_0ᵀ/N, which W lacks, is added by the Sherman-Morrison formula
     noise = jnp.where(converged, noise / (1 + jnp.sum(b * noise)), jnp.nan)
     return noise_quadratic(noise, shrinkage - noise * jnp.sum(b * shrinkage))
+
+
+_quadratic = jax.custom_jvp(_solve, nondiff_argnums=(0,))
+
+
+@partial(_quadratic.defjvp, symbolic_zeros=True)
+def _quadratic_jvp(
+    stages: tuple[int, ...], primals: tuple[Array, ...], tangents: tuple[Any, ...]
+) -> tuple[NoiseQuadratic, NoiseQuadratic]:
+    """Slopes in the two scalars are computed forward, which leaves a product for reverse mode to transpose.
+
+    A loop whose length is not static has no reverse mode, so the vectors are differentiated through it.
+    """
+    key, *values = primals
+    moving = {i: dot for i, dot in enumerate(tangents[1:]) if not isinstance(dot, SymbolicZero)}
+    if 1 in moving or 2 in moving:
+        dots = [moving.get(i, jnp.zeros_like(value)) for i, value in enumerate(values)]
+        return jax.jvp(partial(_solve, stages, key), tuple(values), tuple(dots))
+
+    def along(i: int, value: Array) -> NoiseQuadratic:
+        moved = [*values]
+        moved[i] = value
+        return _solve(stages, key, *moved)
+
+    total, change = None, None
+    for i, dot in moving.items():
+        total, slope = jax.jvp(partial(along, i), (values[i],), (jnp.ones_like(values[i]),))
+        part = NoiseQuadratic(*(entry * dot for entry in slope))
+        change = part if change is None else NoiseQuadratic(*map(jnp.add, change, part))
+    assert total is not None
+    assert change is not None  # JAX asks for a derivative only where something moves
+    return total, change
 
 
 def wishart_solve(
@@ -107,6 +153,7 @@ def wishart_solve(
     shift: Float[Array, " d"],
     *,
     scale: Float[Array, ""],
+    stages: tuple[int, ...] = STAGES,
 ) -> WishartSolution:
     """Solve (W/scale + diag(shift)) x = b for one W ~ Wishart_d(dof) and both rows b of `rhs`, neither of them zero."""
     dim, dtype = rhs.shape[1], rhs.dtype
@@ -152,7 +199,7 @@ def wishart_solve(
 
     nothing = jnp.zeros((0, dim), dtype)
     state = (jnp.int32(0), nothing, nothing, jnp.zeros_like(rhs), rhs, descent, descent, size)
-    for last in STAGES:
+    for last in stages:
         basis, images = (jnp.pad(a, ((0, 2 * last - a.shape[0]), (0, 0))) for a in state[1:3])
         state = jax.lax.while_loop(partial(unfinished, last), step, (state[0], basis, images, *state[3:]))
     return WishartSolution(state[3], jnp.all(state[-1] <= goal), state[1], state[2])

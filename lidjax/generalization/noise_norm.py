@@ -9,13 +9,19 @@ Up to `EXACT_LABELS` labels it is summed directly. Above, there is a threshold t
 - the other N - K labels are independent and at most t. Their sum is a normal variable that is corrected for its third
   to sixth cumulants (Cornish-Fisher), which follow from the closed-form truncated moments.
 
+- where β is large (`LIGHT_TAIL`) the labels above a threshold are too few to matter, and the sum of all N is the
+  corrected normal variable. There the truncated moments would lose their digits (gamma), or count a Pareto tail that
+  the labels do not have at that threshold (power).
+
 Error: the Kolmogorov distance to the exact distribution, by inversion of characteristic functions, is at most 2.2e-6
-for 0.2 ≤ β ≤ 50 and both priors (N = 1024), and 3e-7 from β = 2.5 on. It is no larger at N = 1e5 (gamma: β ≥ 0.7) and
+for β ≥ 0.2 and both priors (N = 1024), and 3e-7 from β = 2.5 on. It is no larger at N = 1e5 (gamma: β ≥ 0.7) and
 1e9 (power), where the inversion resolves it. Exceedances past the 14th are counted among the rest, which adds 9e-7 at
 most. Without cumulants past the fourth the distance is 2e-5, past the second 8e-3. Variates have the 24 digits of
 float32, which is finer than that. Γ_1 is cut off at 2^-37 (with probability 7e-12), normal variates at 5.4 (7e-8). All
 moments that exist are kept.
 """
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -23,9 +29,11 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.difficulty import Difficulty, check_difficulty, sample_label_noise
+from lidjax.difficulty import Difficulty, check_difficulty, draw_label_noise
 from lidjax.generalization.truncated_moments import (
     SERIES_END,
+    full_gamma_moments,
+    full_power_moments,
     gamma_moments,
     log_absolute_moment,
     log_beta_half,
@@ -39,6 +47,9 @@ PROPOSALS = 14
 """Largest number of labels above the threshold that are drawn one by one; its effect is in "Error" above."""
 BLOCK = 256
 """Labels drawn at once where they are summed one by one."""
+LIGHT_TAIL: dict[Difficulty, float] = {"gamma": 100.0, "power": 25.0}
+"""a = β/2 from which no label is drawn one by one. At N = 1024, the smallest N, the least threshold has probability
+4^-100 (gamma) or 1e-10 (power) there; for the power prior 1.6e-9 is counted at a = 25, and 6e-7 would be at a = 40."""
 # Partial sums as a matrix product, because `cumsum` is a tree of operations and slower to compile.
 _RUNNING_SUM = np.triu(np.ones((PROPOSALS, PROPOSALS), np.float32))
 
@@ -54,7 +65,10 @@ def noise_norm_squared(
     """One draw of ‖η‖² for `n` labels drawn as in `sample_label_noise`; 1 ≤ n ≤ 1e15 may be traced, beta > 0.
 
     Cost and memory do not grow with n past `EXACT_LABELS`. One key gives the same uniforms for every beta. The sum is
-    of order n^(2/β) for β < 2 and must fit the dtype: β ≥ 0.75 for float32 and 0.1 for float64 at n = 1e15.
+    of order n^(2/β) for β < 2, and infinite where that is larger than the largest float: at n = 1e15 it always fits
+    float32 for β ≥ 0.75, and float64 for β ≥ 0.1. It is 0 for σ_η = 0.
+
+    Derivatives in `beta` and `sigma_eta` are those of the draw at fixed uniforms, in forward and reverse mode.
     """
     check_difficulty(difficulty)
     beta = jnp.asarray(beta)
@@ -62,9 +76,11 @@ def noise_norm_squared(
     few = n <= EXACT_LABELS
     small = direct_norm_squared(key, jnp.where(few, n, 0.0), beta, difficulty)
     large = tail_and_bulk_norm_squared(key, jnp.maximum(n, 1.0 * EXACT_LABELS), beta, difficulty)
-    return jnp.square(sigma_eta) * jnp.where(few, small, large)
+    norm = jnp.where(few, small, large)
+    return jnp.where(sigma_eta == 0, 0.0, jnp.square(sigma_eta) * norm)  # not 0 · ∞
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(3, 4))
 def direct_norm_squared(
     key: jax.Array,
     n: Float[Array, ""],
@@ -72,11 +88,34 @@ def direct_norm_squared(
     difficulty: Difficulty = "gamma",
     block: int = BLOCK,
 ) -> Float[Array, ""]:
-    """Σ_{i ≤ n} η_i² at σ_η = 1, summed over blocks of draws: exact in distribution, cost O(n), memory O(block)."""
+    """Σ_{i ≤ n} η_i² at σ_η = 1, summed over blocks of draws: exact in distribution, cost O(n), memory O(block).
+
+    Its derivative in beta is summed in the same loop. A loop whose length is not static has no other in reverse mode.
+    """
+    return _sum_of_squares(key, n, beta, difficulty, block)
+
+
+@direct_norm_squared.defjvp
+def _direct_norm_squared_jvp(
+    difficulty: Difficulty,
+    block: int,
+    primals: tuple[Array, Array, Array],
+    tangents: tuple[Array, Array, Array],
+) -> tuple[Array, Array]:
+    key, n, beta = primals
+    total, slope = jax.jvp(
+        lambda beta: _sum_of_squares(key, n, beta, difficulty, block), (beta,), (jnp.ones_like(beta),)
+    )
+    return total, slope * tangents[2]
+
+
+def _sum_of_squares(
+    key: jax.Array, n: Float[Array, ""], beta: Float[Array, ""], difficulty: Difficulty, block: int
+) -> Float[Array, ""]:
     unit = jnp.ones((), beta.dtype)
 
     def add_block(i: Array, total: Array) -> Array:
-        noise = sample_label_noise(jax.random.fold_in(key, i), beta, unit, (block,), difficulty)
+        noise = draw_label_noise(jax.random.fold_in(key, i), beta, unit, (block,), difficulty)
         row = i.astype(beta.dtype) * block + jnp.arange(block, dtype=beta.dtype)
         return total + jnp.sum(jnp.where(row < n, jnp.square(noise), 0.0))
 
@@ -88,7 +127,10 @@ def tail_and_bulk_norm_squared(
 ) -> Float[Array, ""]:
     """Σ_{i ≤ n} η_i² at σ_η = 1 from its largest terms and the sum of the rest; for n ≥ `EXACT_LABELS`, cost O(1)."""
     dtype = beta.dtype
-    a = beta / 2
+    light = beta / 2 >= LIGHT_TAIL[difficulty]
+    a = jnp.minimum(
+        beta / 2, LIGHT_TAIL[difficulty]
+    )  # where all labels are summed as one, their own moments serve
     # Variates that depend on the key alone are float32; what depends on beta and n is of `dtype`.
     wide, narrow = paired_uniforms(key, (PROPOSALS + 1,))
     z_bulk, z_count = standard_normal(jnp.stack([wide[0], narrow[0]])).astype(dtype)
@@ -112,6 +154,7 @@ def tail_and_bulk_norm_squared(
         above = (log_ratio < 0) & (thinning * (1 - 1 / inverse_y) < 1 - x)
         excess = jnp.where(above, 2 * (inverse_y - 1), 0.0)
         scale, moments = 2 * (1 / x - 1), gamma_moments(a, log_x)
+        whole_scale, whole = 4 / beta, full_gamma_moments(beta / 2)
     else:
         log_tail = log_absolute_moment(a)
         log_t = jnp.maximum((log_tail + jnp.log(n / exceedances)) / a, jnp.log(power_floor(n)))
@@ -119,8 +162,12 @@ def tail_and_bulk_norm_squared(
         above = log_ratio < 0
         excess = jnp.where(above, jnp.exp(log_t + jnp.maximum(-log_ratio, 0.0) / a), 0.0)
         scale, moments = jnp.exp(log_t), power_moments(a, log_t)
-    below = n - jnp.sum(above.astype(dtype))
-    return scale * sum_of_many(z_bulk, below, moments) + jnp.sum(excess)
+        whole_scale, whole = jnp.ones_like(beta), full_power_moments(beta / 2)
+    below = jnp.where(light, n, n - jnp.sum(above.astype(dtype)))
+    scale, moments = jnp.where(light, whole_scale, scale), jnp.where(light, whole, moments)
+    largest = jnp.where(light, 0.0, jnp.sum(excess))
+    total = scale * sum_of_many(z_bulk, below, moments) + largest
+    return jnp.where(jnp.isinf(scale) | jnp.isinf(largest), jnp.inf, total)  # not ∞ - ∞
 
 
 def mean_exceedances(a: Float[Array, ""]) -> Float[Array, ""]:

@@ -3,11 +3,12 @@
 Exact in distribution and free of matrices, because with ρ = 0 the spectrum and the teacher drop out.
 """
 
-import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from lidjax.generalization.chi_square import draw_chi_square
@@ -25,24 +26,36 @@ def ols_noise_gain(key: jax.Array, n: Float[Array, ""], dim: int) -> Float[Array
 
 
 def ridgeless_shift(
-    n: float,
+    n: ArrayLike,
     *,
-    eigenvalues: Float[np.ndarray, " d"],
-    theta: Float[np.ndarray, " d"],
-    noise_variance: float,
-    ridge: float,
-) -> float:
-    """Relative error of the mean of L_gen from leaving out a small `ridge`, for n > d + 1; on the host.
+    eigenvalues: Float[ArrayLike, " d"],
+    theta: Float[ArrayLike, " d"],
+    noise_variance: ArrayLike,
+    ridge: ArrayLike,
+) -> Any:
+    """Bound of the relative error of the mean of L_gen from leaving out a small `ridge`; infinite for n < d + 4.
 
-    To leading order, with κ = ρN/(N-d-1) (see `deterministic`), a ridge lowers the variance by
-    2κN Σλ⁻¹ / (d(N-d-1)) and adds the bias Nκ² Σθ*²/λ, over σ²_noise d. The sum of the two is returned, and
-    each of them overstates.
+    A ridge ρ lowers the variance of the estimate and adds a bias. With W ~ Wishart_d(N), to first and second order in
+    ρ, relative to the mean σ²_noise d/(N-d-1) without a ridge,
+
+        2ρ N² (N-d-1) Σλ⁻¹ E[W⁻²]/d    and    ρ² N³ (N-d-1) Σ(θ*²/λ) E[W⁻²]/(d σ²_noise),
+
+    where E[W⁻²] = (N-1)/((N-d)(N-d-1)(N-d-3)) times the identity is exact. It is infinite for N = d + 2 and d + 3: the
+    mean does exist there, but it is not linear in a small ridge. The next orders have the opposite signs, so each of
+    the two overstates, and their sum bounds the change in either direction. NumPy arguments give a NumPy number.
     """
+    arguments = (n, eigenvalues, theta, noise_variance, ridge)
+    xp = jnp if any(isinstance(value, jax.Array) for value in arguments) else np
+    n, eigenvalues, theta, noise_variance, ridge = (xp.asarray(value) for value in arguments)
     dim = eigenvalues.shape[0]
-    spare = n - dim - 1
-    kappa = ridge * n / spare
-    variance = 2 * kappa * n * float((1 / eigenvalues).sum()) / (dim * spare)
-    bias = n * kappa**2 * float((theta**2 / eigenvalues).sum())
-    if bias > 0:
-        bias = bias / (noise_variance * dim) if noise_variance > 0 else math.inf
-    return variance + bias
+    n = n * 1.0  # whole numbers overflow
+    ridge = xp.minimum(
+        ridge, 1e9 * xp.max(eigenvalues)
+    )  # where it is not small in any sense, so that nothing overflows
+    far = n > dim + 3
+    strength = ridge * n * (n - 1) / xp.where(far, (n - dim) * (n - dim - 3), 1.0)
+    variance = 2 * strength * xp.mean(1 / eigenvalues)
+    bias = ridge * n * strength * xp.mean(theta**2 / eigenvalues)
+    noisy = noise_variance > 0
+    bias = xp.where(noisy, bias / xp.where(noisy, noise_variance, 1.0), xp.where(bias > 0, xp.inf, 0.0))
+    return xp.where(far, variance + bias, xp.inf)

@@ -7,10 +7,11 @@ depend on N.
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.linalg import solve_triangular
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.difficulty import Difficulty, sample_label_noise
+from lidjax.difficulty import Difficulty, draw_label_noise
 from lidjax.ridge import solve_shifted
 
 BLOCK = 256
@@ -40,7 +41,7 @@ def simulate_primal(
         # instances are columns, because z zᵀ is the faster product
         z = jax.random.normal(feature_key, (dim, BLOCK), dtype)
         z = jnp.where((row < n)[None, :], z, 0.0)
-        noise = sample_label_noise(noise_key, beta, sigma_eta, (BLOCK,), difficulty)
+        noise = draw_label_noise(noise_key, beta, sigma_eta, (BLOCK,), difficulty)
         labels = jnp.matmul(root * theta, z, precision="highest") + noise
         gram += jnp.matmul(z, z.T, precision="highest")
         return gram, moment + jnp.matmul(z, labels, precision="highest")
@@ -63,16 +64,20 @@ def simulate_dual(
     ridge: Float[Array, ""],
     difficulty: Difficulty = "gamma",
 ) -> Float[Array, ""]:
-    """L_gen for n ≤ d: Xᵀ(XXᵀ + Nρ I)⁻¹ y with X padded to d rows that have no effect. O(d³)."""
+    """L_gen for n ≤ d: Xᵀ(XXᵀ + Nρ I)⁻¹ y with X padded to d rows that have no effect. O(d³).
+
+    Solved by [Xᵀ; √(Nρ) I] = QR, since forming XXᵀ would square the condition number: for N near d and a tiny ridge its
+    Cholesky factor does not exist in floating point.
+    """
     dim, dtype = eigenvalues.shape[0], eigenvalues.dtype
     n = jnp.asarray(n, dtype)
     feature_key, noise_key = jax.random.split(key)
     present = jnp.arange(dim, dtype=dtype) < n
     x = jax.random.normal(feature_key, (dim, dim), dtype) * jnp.sqrt(eigenvalues)[None, :]
     x = jnp.where(present[:, None], x, 0.0)
-    noise = sample_label_noise(noise_key, beta, sigma_eta, (dim,), difficulty)
+    noise = draw_label_noise(noise_key, beta, sigma_eta, (dim,), difficulty)
     labels = jnp.matmul(x, theta, precision="highest") + jnp.where(present, noise, 0.0)
-    kernel = jnp.matmul(x, x.T, precision="highest") + jnp.diag((~present).astype(dtype))
-    weights = solve_shifted(kernel, labels, n * ridge)
-    estimate = jnp.matmul(x.T, weights, precision="highest")
+    penalty = jnp.where(present, jnp.sqrt(n * ridge), 1.0)
+    q, r = jnp.linalg.qr(jnp.concatenate([x.T, jnp.diag(penalty)]))
+    estimate = jnp.matmul(q[:dim], solve_triangular(r, labels, trans=1), precision="highest")
     return jnp.sum(eigenvalues * jnp.square(estimate - theta))

@@ -90,6 +90,26 @@ def power_moments(a: Float[Array, ""], log_t: Float[Array, ""]) -> Float[Array, 
     return a * jnp.where(small, limit, difference)
 
 
+def full_gamma_moments(a: Float[Array, ""]) -> Float[Array, "7"]:
+    """E[(aw)^r], r = 0..6, for w beta-prime(1/2, a) and a > 6; as a → ∞ those of z²/2."""
+    below = jnp.asarray(ORDERS[:-1], a.dtype)
+    return _products((below + 0.5) / (1 - (below + 1) / jnp.maximum(a, 7.0)))
+
+
+def full_power_moments(a: Float[Array, ""]) -> Float[Array, "7"]:
+    """E[w^r], r = 0..6, for w = z² U^(-1/a) and a > 6; as a → ∞ those of z²."""
+    order = jnp.asarray(ORDERS, a.dtype)
+    return _products(2 * order[:-1] + 1) / (1 - order / jnp.maximum(a, 7.0))
+
+
+def _products(factors: Float[Array, "6"]) -> Float[Array, "7"]:
+    """1 and the products of the first one, two, ... `factors`."""
+    upper = np.triu(
+        np.ones((len(ORDERS) - 1, len(ORDERS)), bool), 1
+    )  # a product over a mask compiles faster than cumprod
+    return jnp.prod(jnp.where(upper, factors[:, None], 1.0), axis=0)
+
+
 def log_absolute_moment(a: Float[Array, ""]) -> Float[Array, ""]:
     """log E|z|^(2a), z standard normal."""
     return a * float(np.log(2.0)) + gammaln(a + 0.5) - float(0.5 * np.log(np.pi))

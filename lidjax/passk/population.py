@@ -25,7 +25,7 @@ from jax.scipy.special import logsumexp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.arrays import MEASURED_LOSS, NOT_NEGATIVE, POSITIVE, Range, checked_floats
+from lidjax.arrays import MEASURED_LOSS, NOT_NEGATIVE, POSITIVE, TAIL_INDEX, checked_floats
 from lidjax.difficulty import Difficulty, check_difficulty
 from lidjax.passk.quadrature import (
     bias_range,
@@ -40,8 +40,6 @@ from lidjax.passk.success import log_two_sided_tail
 
 _HALF_LOG_2_OVER_PI = 0.5 * math.log(2 / math.pi)
 _LINEAR_V = 1e-12  # below this v what bias adds is proportional to v, to 1e-10 of itself
-TAIL_INDEX = Range("from 0.01 to 100", lambda x: (x >= 0.01) & (x <= 100))
-"""The β for which the rules below are fine enough: beyond 100 the value itself may be wrong."""
 _FIRST_K = 1e-12  # where the slope at k = 0 is taken: L_inf is linear in k up to there, to rounding
 _FIRST_KC = 1e-9  # the same for the slope at δ = 0, as k δ/σ
 _SMALLEST_SHARE = (

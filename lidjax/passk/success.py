@@ -20,7 +20,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from scipy.special import erfcx
 
-from lidjax.arrays import as_float
+from lidjax.arrays import FINITE, NOT_NEGATIVE, POSITIVE, checked_floats, or_nan
 
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 _HALF_LOG_2_OVER_PI = 0.5 * math.log(2 / math.pi)
@@ -121,6 +121,10 @@ def success_probability(
     Returns:
         s in [0, 1], or its logarithm, of the broadcast shape. It is 0 (log s = -inf) at τ = 0 or δ = 0.
 
+    Raises:
+        InputError: if an argument is not allowed, or if shapes do not broadcast. A traced argument that is not allowed
+            gives NaN.
+
     References:
         Eq. 12-14. The three forms in `lidjax.passk.success` were derived for this project and are compared with mpmath
         in tests/passk/test_success.py.
@@ -139,7 +143,12 @@ def success_probability(
 def scaled_bias_and_tolerance(
     bias: ArrayLike, tau: ArrayLike, delta: ArrayLike, sigma_eta: ArrayLike
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-    """a = |B|√τ/σ and h = δ√τ/σ; arguments broadcast."""
-    bias, tau, delta, sigma_eta = jnp.broadcast_arrays(*map(as_float, (bias, tau, delta, sigma_eta)))
+    """a = |B|√τ/σ and h = δ√τ/σ; arguments broadcast, and are refused where they are not allowed."""
+    bias, tau, delta, sigma_eta = checked_floats(
+        bias=(bias, or_nan(FINITE)),
+        tau=(tau, or_nan(NOT_NEGATIVE)),
+        delta=(delta, NOT_NEGATIVE),
+        sigma_eta=(sigma_eta, POSITIVE),
+    )
     root = jnp.sqrt(tau) / sigma_eta
     return jnp.abs(bias) * root, delta * root

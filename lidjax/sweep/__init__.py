@@ -18,6 +18,7 @@ from lidjax.sweep.results import summarise as summarise
 from lidjax.sweep.results import summary_overview as summary_overview
 from lidjax.sweep.results import summary_tables as summary_tables
 from lidjax.sweep.results import sweep_figures as sweep_figures
+from lidjax.sweep.run import check_fit as check_fit
 from lidjax.sweep.run import measure_sweep as measure_sweep
 from lidjax.sweep.run import plan_sweep as plan_sweep
 from lidjax.sweep.run import run_sweep as run_sweep

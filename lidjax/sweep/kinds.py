@@ -5,7 +5,7 @@ command and every function of the library finds all it needs to know of a sweep 
 computed, what its results are called, how they are summarised, printed and drawn.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -87,12 +87,15 @@ class Kind:
     """File names and figures of the several cells of a summary, with an axis along the columns and one as colours."""
     along: tuple[str, ...] = ("n",)
     """Axes that a table runs along. The other axes, but the seed, tell models apart: they are chosen with `--at`."""
-    comparisons: "Mapping[str, Callable[[Sequence[xr.Dataset]], Figure]]" = field(default_factory=dict)
-    """Figures that put several sweeps side by side, by the name that `lidjax plot --figure` knows."""
+    comparisons: "Mapping[str, Callable[..., Figure]]" = field(default_factory=dict)
+    """Figures that put several sweeps side by side, by the name that `lidjax plot --figure` knows. Each is called with
+    a sequence of results; one that measures slopes over k takes a keyword `window` too."""
     derived: "Callable[[xr.Dataset], xr.Dataset]" = nothing_derived
     """Adds to opened results what follows from the stored variables, such as a mask."""
     resolve: Callable[[Any, Path], Any] = same_paths
     """Makes paths in a spec absolute, given the folder of its file."""
+    window_axis: str = "k"
+    """The key of [grid] of whose values `fit.window` must contain three; "" if a summary needs none."""
     not_identity: tuple[str, ...] = ()
     """Keys of the spec, such as "features.path", that do not decide the numbers of a cell."""
 

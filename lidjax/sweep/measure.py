@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from lidjax.progress import Progress, no_progress
 from lidjax.sweep.compute import TileComputer
 from lidjax.sweep.plan import Plan
 from lidjax.sweep.source import Source
@@ -31,7 +32,9 @@ class Measurement(NamedTuple):
     """How many tiles were measured."""
 
 
-def measure(source: Source, plan: Plan, seconds: float | None = None) -> Measurement:
+def measure(
+    source: Source, plan: Plan, seconds: float | None = None, progress: Progress = no_progress
+) -> Measurement:
     """Compute tiles spread over the grid, each twice, and extrapolate their mean to all tiles that a run would compute.
 
     After `seconds` no further tile is started; one is measured at least.
@@ -45,7 +48,7 @@ def measure(source: Source, plan: Plan, seconds: float | None = None) -> Measure
     order = middle_first[::2] + middle_first[1::2]
     times: list[float] = []
     compiling, begin = 0.0, time.perf_counter()
-    for index in order:
+    for index in progress("tiles to measure", order):
         tile = plan.tile_at(index)
         first, second = _seconds(compute, tile), _seconds(compute, tile)
         times.append(second)

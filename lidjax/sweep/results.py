@@ -1,5 +1,6 @@
 """Reading the results of sweeps: opened, summarised, tabulated and drawn, each by the kind of the sweep."""
 
+import inspect
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -226,19 +227,23 @@ def sweep_figures(
     return kind.facets(summary, col, hue)
 
 
-def comparison_figure(name: str, results: "Sequence[xr.Dataset]") -> "Figure":
+def comparison_figure(
+    name: str, results: "Sequence[xr.Dataset]", *, window: Window | None = None
+) -> "Figure":
     """A figure that puts several sweeps side by side, as `lidjax plot A B --figure NAME` draws it.
 
     Args:
         name: plane, the local exponent over (N, k) with the crossover; success, the law of the success of one trial;
             exponents, slopes against min(β, γ); protocols, L_inf(k) by the way trials are drawn.
         results: Results of sweeps of one kind, one or more.
+        window: k1 and k2 between which the slopes of `exponents` are measured, instead of its three windows. Other
+            figures measure no slope and take no window.
 
     Returns:
         A matplotlib Figure; `save_figure` writes it.
 
     Raises:
-        InputError: If the kind of a sweep has no figure of this name.
+        InputError: If the kind of a sweep has no figure of this name, or the figure takes no window.
 
     Example:
         >>> import lidjax
@@ -254,4 +259,13 @@ def comparison_figure(name: str, results: "Sequence[xr.Dataset]") -> "Figure":
                 f"a sweep of kind {kind.name!r} has no figure of several sweeps, such as {name!r}"
             )
         check_choice(f"figure of a sweep of kind {kind.name!r}:", name, kind.comparisons)
-    return kind_of_results(results[0]).comparisons[name](results)
+    figures = kind_of_results(results[0]).comparisons
+    if window is None:
+        return figures[name](results)
+    takes_window = [one for one, draw in figures.items() if "window" in inspect.signature(draw).parameters]
+    if name not in takes_window:
+        raise InputError(
+            f"the figure {name!r} measures no slope, so it takes no window; figures that take one: "
+            f"{', '.join(takes_window) or 'none'}"
+        )
+    return figures[name](results, window=window)

@@ -6,7 +6,7 @@ defines those of its own kind. `spec_file` reads specs from TOML.
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args, get_origin
 
@@ -15,6 +15,8 @@ import numpy as np
 from lidjax.arrays import check_window
 from lidjax.errors import InputError, check_choice
 
+MIN_POINTS = 3
+"""Fewest points of a slope."""
 Positive = tuple[float, ...]
 
 
@@ -65,6 +67,18 @@ class Fit:
     def __post_init__(self) -> None:
         check_window(self.window, "fit.window")
         require(self.from_n >= 0, "fit.from_n", self.from_n, "at least 0")
+
+
+def check_window_on_grid(window: Sequence[float], values: Sequence[float] | np.ndarray, axis: str) -> None:
+    """Raise InputError unless `window` contains at least three of the values of an axis."""
+    low, high = check_window(window, "fit.window")
+    values = np.asarray(values, float)
+    inside = int(np.sum((values >= low) & (values <= high)))
+    if inside < MIN_POINTS:
+        raise InputError(
+            f"fit.window = [{low:g}, {high:g}]: contains {inside} of the sweep's values of {axis} (from "
+            f"{values.min():g} to {values.max():g}); a slope needs at least {MIN_POINTS}"
+        )
 
 
 def check_axis(grid: Any, name: str, allowed: Callable[[Any], bool], words: str) -> None:

@@ -57,6 +57,12 @@ def test_run_show_and_plot(spec, tmp_path, capsys):
         str(tmp_path / "drawn" / f"scaling.{x}") for x in ("pdf", "png")
     ]
 
+    command = ["plot", str(out), "--out", str(tmp_path / "drawn"), "--window", "1", "100", "--figure"]
+    assert main([*command, "exponents"]) == 0
+    assert (tmp_path / "drawn" / "exponents.pdf").exists()
+    assert main([*command, "plane"]) == 2
+    assert "'plane' measures no slope" in capsys.readouterr().err
+
 
 def test_overrides_change_the_spec_and_another_store_is_not_overwritten(spec, tmp_path, capsys):
     assert main(["run", spec, "--no-plot", "--json", "--grid.beta", "2.5", "4"]) == 0
@@ -102,6 +108,11 @@ def test_plan_knows_the_store_that_a_run_would_resume_extend_or_refuse(spec, cap
         (["plan", "missing.toml"], "no such file"),
         (["show", "nowhere"], "no results there"),
         (["plot", "nowhere"], "no results there"),
+        (
+            ["plot", "nowhere", "--figure", "plane", "--from-n", "5"],
+            "--from-n: the figure 'plane' draws no fit",
+        ),
+        (["plot", "nowhere", "--data-dir", "x"], "--data-dir: the figure 'default' shows no images"),
         (["run", "SPEC", "--out", "small.toml/x"], "cannot be written"),
     ],
 )

@@ -267,12 +267,15 @@ def test_starting_anew_makes_everything_again(spec_file, whole, copy):
 
 
 def test_work_that_another_spec_left_is_not_used(copy, monkeypatch):
-    """A run that starts anew is killed between the new store and the removal of the old weights."""
+    """A run of another spec is killed between the new store and the removal of the old weights."""
 
     def killed(self):
         raise Interrupted
 
     other = spec_with(lora={**spec_table()["lora"], "learning_rate": 1e-2})
+    with pytest.raises(InputError, match="--no-resume starts the same run anew and does not replace another"):
+        run_distillation(other, out=copy, resume=False)
+    shutil.rmtree(copy / "results.zarr")  # as the message says
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "clear", killed)
         with pytest.raises(Interrupted):

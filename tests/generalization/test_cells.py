@@ -20,6 +20,9 @@ def test_a_small_ridge_is_left_out_only_where_it_is_negligible():
     assert (
         resolve_method("exact", 10**15, DIM, 1e-9, **known) == "bartlett"
     )  # noise has averaged out, the bias has not
+    # at d + 2 and d + 3 no ridge is small enough, for the mean is not linear in it
+    methods = [resolve_method("exact", DIM + more, DIM, 1e-13, **known) for more in (2, 3, 4)]
+    assert methods == ["bartlett", "bartlett", "scalar"]
     assert resolve_method("exact", 1000, DIM, 1e-3, **known) == "bartlett"
     assert resolve_method("exact", 1000, DIM, 1e-9) == "bartlett"
     assert resolve_method("exact", 1000, DIM, 1e-9, **{**known, "sigma_eta": 0.0}) == "bartlett"

@@ -128,6 +128,22 @@ def test_forward_derivative():
     assert slope == pytest.approx(float(nearby(1.0001e-2) - nearby(0.9999e-2)) / 2e-6, rel=1e-5)
 
 
+def test_reverse_derivative_in_the_scalars():
+    """In n and the ridge it is the forward one; in the teacher JAX refuses a loop of unknown length."""
+
+    def variance(n, ridge, theta):
+        return krylov_quadratic(jax.random.key(0), n, eigenvalues=EIGENVALUES, theta=theta, ridge=ridge).bias
+
+    point = jnp.asarray(6400.0), jnp.asarray(1e-2), THETA
+    reverse = jax.jit(jax.grad(variance, (0, 1)))(*point)
+    _, forward = jax.jit(
+        lambda *x: jax.jvp(lambda n, r: variance(n, r, x[2]), x[:2], (jnp.ones(()), jnp.asarray(1e-3)))
+    )(*point)
+    assert float(reverse[0] + 1e-3 * reverse[1]) == pytest.approx(float(forward), rel=1e-9)
+    with pytest.raises(ValueError, match="while_loop"):
+        jax.grad(variance, 2)(*point)
+
+
 def test_nearby_ridges_share_their_randomness():
     """One key at two ridges: the difference of log L_gen scatters as with one Bartlett factor for both."""
     scatter = {}

@@ -52,3 +52,34 @@ def test_shift_of_the_mean_is_what_it_states():
         )
         measured = abs(float(mean(ridge) / mean(0.0)) - 1)
         assert 0.3 * stated < measured < 1.05 * stated
+
+
+def test_shift_near_the_least_size_is_bounded():
+    """d = 3, N = d + 4 and on: the relative loss of variance, with and without the ridge on the same W. From N = d + 6
+    on its spread is finite. At N = d + 2 the same form would promise less than what happens."""
+    dim, ridge, size, rng = 3, 3e-4, 200_000, np.random.default_rng(0)
+    eigenvalues, theta = np.array([1.0, 0.3, 0.1]), np.zeros(dim)
+    shifts = {}
+    for n in (5, 7, 9, 15):
+        z = rng.standard_normal((size, n, dim))
+        gram = np.einsum("sni,snj->sij", z, z) / n
+        held = np.linalg.inv(gram + ridge * np.diag(1 / eigenvalues))
+        without = np.trace(np.linalg.inv(gram), axis1=1, axis2=2)
+        lost = without - np.einsum("sij,sjk,ski->s", held, gram, held)
+        shifts[n] = lost.mean() / without.mean(), lost.std() / np.sqrt(size) / without.mean()
+        number = {"eigenvalues": eigenvalues, "theta": theta, "noise_variance": 1.0, "ridge": ridge}
+        stated = float(ridgeless_shift(n, **number))
+        assert shifts[n][0] <= stated
+        if n >= dim + 6:
+            assert shifts[n][0] > 0.9 * stated - 4 * shifts[n][1]  # false alarm 3e-5
+    assert shifts[5][0] > 2.5 * (2 * ridge * 25 * np.mean(1 / eigenvalues))  # what κ = ρN/(N-d-1) would state
+
+
+def test_inverse_square_of_a_wishart_matrix():
+    """E[W⁻²] = (N-1)/((N-d)(N-d-1)(N-d-3)) I, on which the bound rests; within 4 standard errors."""
+    n, dim, size = 20, 3, 200_000
+    z = np.random.default_rng(1).standard_normal((size, n, dim))
+    inverse = np.linalg.inv(np.einsum("sni,snj->sij", z, z))
+    squares = np.einsum("sij,sji->s", inverse, inverse) / dim
+    expected = (n - 1) / ((n - dim) * (n - dim - 1) * (n - dim - 3))
+    assert abs(squares.mean() - expected) < 4 * squares.std() / np.sqrt(size)

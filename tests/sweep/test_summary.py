@@ -98,7 +98,7 @@ def test_failed_cells_do_not_pass_for_numbers():
 
 
 def test_a_window_without_points_is_refused():
-    with pytest.raises(InputError, match=r"fit.window = \[2000.0, 3000.0\]: contains 0"):
+    with pytest.raises(InputError, match=r"fit.window = \[2000, 3000\]: contains 0"):
         summarise(made_results(), window=(2000.0, 3000.0))
 
 

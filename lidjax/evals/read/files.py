@@ -206,9 +206,9 @@ def join(parts: Sequence[Part], notes: Sequence[str] = (), *, pool: bool = False
     """One EvalData from several files.
 
     Groups with the same fields in different files are put together if `pool` says so, or if they have no problem in
-    common and are known to be of one model. Otherwise each file is a group of its own: two models must never become
-    one, nor one run be counted twice. Fields that have one value everywhere are dropped from the names of the groups,
-    but not from their fields.
+    common and are known to be of one model or are a file for each problem. Otherwise each file is a group of its own:
+    two models must never become one, nor one run be counted twice. Fields that have one value everywhere are dropped
+    from the names of the groups, but not from their fields.
     """
     found: dict[GroupFields, list[tuple[Path, Group, Reader]]] = {}
     for part in parts:
@@ -224,7 +224,7 @@ def join(parts: Sequence[Part], notes: Sequence[str] = (), *, pool: bool = False
             continue
         total = sum(len(group.problems) for _, group, _ in members)
         common = total - len({problem for _, group, _ in members for problem in group.problems})
-        one_run = members[0][2].parts
+        one_run = members[0][2].parts and all(len(group.problems) == 1 for _, group, _ in members)
         if common and one_run and not pool:
             raise InputError(twice(members))
         if pool or (not common and (one_run or "model" in dict(key))):
@@ -235,8 +235,7 @@ def join(parts: Sequence[Part], notes: Sequence[str] = (), *, pool: bool = False
         apart.add(key)
         for path, group, _ in members:
             groups.append(replace_fields(group, dict(key) | {"file": labels[path]}))
-        if common:
-            notes.append(offer(members))
+        notes.append(offer(members) if common else apart_note(members))
     left_aside = tuple(
         replace(value, fields=dict(value.fields) | {"file": labels[part.path]})
         if tuple(value.fields.items()) in apart
@@ -322,6 +321,15 @@ def offer(members: Sequence[tuple[Path, Group, Reader]]) -> str:
     return (
         f"{len(members)} files hold {what}{guess} ({some_names(names)}); each is a group of its own. If they are "
         "attempts of one model, --pool-files adds them up"
+    )
+
+
+def apart_note(members: Sequence[tuple[Path, Group, Reader]]) -> str:
+    """The note on files without a problem in common that do not say which model they are of."""
+    names = some_names([path.name for path, _, _ in members])
+    return (
+        f"{len(members)} files do not say which model they are of ({names}); each is a group of its own. If they are "
+        "parts of one run, --pool-files puts them together"
     )
 
 

@@ -122,7 +122,7 @@ def facets(summary: "xr.Dataset", col: str | None, hue: str | None) -> "Iterator
     yield "scaling", scaling_facets(summary, col=col, hue=hue)
 
 
-def _side_by_side(name: str) -> "Callable[[Sequence[xr.Dataset]], Figure]":
+def _side_by_side(name: str) -> "Callable[..., Figure]":
     def draw(results: "Sequence[xr.Dataset]") -> "Figure":
         from lidjax import figures
 
@@ -131,8 +131,15 @@ def _side_by_side(name: str) -> "Callable[[Sequence[xr.Dataset]], Figure]":
     return draw
 
 
-COMPARISONS: "Mapping[str, Callable[[Sequence[xr.Dataset]], Figure]]" = {
-    name: _side_by_side(name) for name in ("plane", "success", "exponents", "protocols")
+def _exponents(results: "Sequence[xr.Dataset]", *, window: Window | None = None) -> "Figure":
+    from lidjax.figures import exponents_figure
+
+    return exponents_figure(results, window=window)
+
+
+COMPARISONS: "Mapping[str, Callable[..., Figure]]" = {
+    **{name: _side_by_side(name) for name in ("plane", "success", "protocols")},
+    "exponents": _exponents,
 }
 """Figures that put the results of several sweeps side by side."""
 

@@ -5,11 +5,10 @@ import numpy as np
 import xarray as xr
 from jax.typing import ArrayLike
 
-from lidjax.arrays import check_window
-from lidjax.errors import InputError
 from lidjax.fitting import effective_exponent, fit_saturation, summarise_seeds
 from lidjax.passk.instances import MIN_EFFECTIVE_SAMPLE_SIZE
 from lidjax.status import OK
+from lidjax.sweep.spec import check_window_on_grid
 
 SATURATION = ("beta", "delta", "c", "nu")
 
@@ -49,7 +48,7 @@ def summarise_lid(
 def _summarise(data: xr.Dataset, window: tuple[float, float] | None, from_n: float | None) -> xr.Dataset:
     settings = data.attrs["spec"]["fit"]
     window = window or tuple(settings["window"])
-    _check_window(window, data["k"].values)
+    check_window_on_grid(window, data["k"].values, "k")
     failed = data["status"] != OK
     lgen = data["lgen"].where(~failed)
     curves = data["failure"].where(~failed)
@@ -146,16 +145,6 @@ def _low_ess(data: xr.Dataset, groups: xr.DataArray) -> tuple[xr.DataArray, xr.D
 
 def _where_not(mask: np.ndarray, values: ArrayLike) -> np.ndarray:
     return np.where(mask, np.nan, np.asarray(values))
-
-
-def _check_window(window: tuple[float, float], k: np.ndarray) -> None:
-    low, high = check_window(window, "fit.window")
-    inside = np.sum((k >= low) & (k <= high))
-    if inside < 3:
-        raise InputError(
-            f"fit.window = {list(window)}: contains {inside} of the sweep's values of k (from {k.min():g} to "
-            f"{k.max():g}); a slope needs at least 3"
-        )
 
 
 def _jackknife_error(groups: xr.DataArray, window: tuple[float, float]) -> np.ndarray:

@@ -50,9 +50,24 @@ def test_two_models_never_become_one(tmp_path):
         "file=large": {"p1": (10, 3)},
         "file=small": {"q1": (10, 1), "q2": (10, 0)},
     }
+    assert any("--pool-files puts them together" in note for note in data.notes)
+    assert counts_by_problem(read_evals(tmp_path, pool_files=True)) == {
+        "all": {"p1": (10, 3), "q1": (10, 1), "q2": (10, 0)}
+    }
     write_lines(tmp_path / "large.csv", "model,problem,n,c", "m,p1,10,3")  # parts of one model are joined
     write_lines(tmp_path / "small.csv", "model,problem,n,c", "m,q1,10,1")
     assert counts_by_problem(read_evals(tmp_path)) == {"m": {"p1": (10, 3), "q1": (10, 1)}}
+
+
+def test_lists_of_two_models_in_one_folder_stay_apart(tmp_path):
+    for name, mark in (("small", False), ("large", True)):
+        write_lines(
+            tmp_path / f"{name}.jsonl", *({"id": f"q{i}", "is_corrects": [mark, True]} for i in range(2))
+        )
+    assert counts_by_problem(read_evals(tmp_path)) == {
+        "file=large": {"q0": (2, 2), "q1": (2, 2)},
+        "file=small": {"q0": (2, 1), "q1": (2, 1)},
+    }
 
 
 def test_a_problem_in_two_files_of_a_run_is_not_added_up_unasked(tmp_path):

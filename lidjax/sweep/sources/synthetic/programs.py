@@ -13,7 +13,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from lidjax.generalization import CellMethod, lgen_cell
+from lidjax.generalization import CellMethod
+from lidjax.generalization.cells import draw_lgen
+from lidjax.generalization.choice import Numbers
 from lidjax.model import power_law_spectrum, power_law_teacher
 from lidjax.passk import (
     draw_failure,
@@ -82,18 +84,16 @@ def lgen_program(
 
         def cell(args: Mapping[str, Any]) -> jax.Array:
             alpha = args["alpha"]
-            return lgen_cell(
-                cell_keys(root, dim, args["n"], args["seed"])[0],
-                args["n"].value,
+            numbers = Numbers(
+                n=args["n"].value,
                 eigenvalues=power_law_spectrum(dim, alpha),
                 theta=power_law_teacher(dim, jnp.asarray(model.teacher_decay, alpha.dtype)),
                 beta=args["beta"],
                 sigma_eta=args["sigma_eta"],
                 ridge=args["ridge"],
-                method=method,
-                difficulty=model.difficulty,
-                solver=solver,
             )
+            key = cell_keys(root, dim, args["n"], args["seed"])[0]
+            return draw_lgen(key, method, numbers, difficulty=model.difficulty, solver=solver)
 
         return vmap_axes(cell, part_lengths(dict(lengths), sharding), loops=loops)(axes)
 
