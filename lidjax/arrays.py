@@ -47,9 +47,8 @@ def known_value(value: ArrayLike) -> np.ndarray | None:
     Under `grad` and `jvp` alone an argument has one.
     """
     if isinstance(value, Tracer):
-        value = jax.lax.stop_gradient(value)
-        if isinstance(value, Tracer):
-            return None
+        stopped: Any = jax.lax.stop_gradient(value)
+        return None if isinstance(stopped, Tracer) else np.asarray(stopped)
     return np.asarray(value)
 
 
