@@ -85,14 +85,19 @@ from .sweep import FeaturesSpec as FeaturesSpec
 from .sweep import FrontierSpec as FrontierSpec
 from .sweep import SyntheticSpec as SyntheticSpec
 from .sweep import cell_failures as cell_failures
+from .sweep import check_fit as check_fit
 from .sweep import comparison_figure as comparison_figure
+from .sweep import complete_part as complete_part
 from .sweep import load_spec as load_spec
 from .sweep import measure_sweep as measure_sweep
 from .sweep import open_results as open_results
 from .sweep import plan_sweep as plan_sweep
 from .sweep import run_sweep as run_sweep
+from .sweep import select_cells as select_cells
 from .sweep import spec_from_dict as spec_from_dict
+from .sweep import split_cells as split_cells
 from .sweep import summarise as summarise
+from .sweep import summary_overview as summary_overview
 from .sweep import summary_tables as summary_tables
 from .sweep import sweep_figures as sweep_figures
 
@@ -107,6 +112,7 @@ from .evals import fit_evals as fit_evals
 from .evals import forecast_pass_at_k as forecast_pass_at_k
 from .evals import read_evals as read_evals
 from .evals import summarise_backtest as summarise_backtest
+from .evals import write_counts as write_counts
 
 # real features, and teachers with their students
 from .features import diagnostics_report as diagnostics_report

@@ -7,7 +7,7 @@ there the result of the function is NaN.
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -20,10 +20,50 @@ from jaxtyping import Array, Float
 from lidjax.errors import InputError
 
 
-def as_float(x: ArrayLike) -> Array:
-    """`x` as an array; floating dtypes are kept, integers and Python numbers become the default float."""
-    x = jnp.asarray(x)
-    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
+def as_float(x: ArrayLike, name: str = "a value") -> Array:
+    """`x` as an array; floating dtypes are kept, integers and Python numbers become the default float.
+
+    They become floats before JAX sees them, because without x64 JAX would wrap a 64-bit integer to 32 bits. A finite
+    number that is too large for the dtype becomes NaN, not infinity.
+
+    Raises InputError, calling the value `name`, unless it is made of real numbers.
+    """
+    if isinstance(x, jax.Array):
+        return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
+    try:
+        host = np.asarray(x)
+    except jax.errors.TracerArrayConversionError:  # a list with traced numbers in it
+        return as_float(jnp.asarray(x), name)
+    except ValueError:
+        raise InputError(f"{name} must be a number or an array: its rows differ in length") from None
+    host = _host_float(host, name, jax.dtypes.canonicalize_dtype)
+    return jnp.asarray(host.item() if isinstance(x, bool | int | float) else host)
+
+
+def _host_float(host: np.ndarray, name: str, dtype_for: Callable[[Any], Any]) -> np.ndarray:
+    """A NumPy array as floats of the dtype `dtype_for` its own, if narrower; NaN where that cannot hold a number."""
+    if host.dtype.kind in "biuO":
+        try:
+            host = host.astype(np.float64)
+        except OverflowError:  # a Python integer beyond the largest float64
+            host = np.array([_float_or_nan(number) for number in host.ravel()]).reshape(host.shape)
+        except (TypeError, ValueError):
+            raise InputError(f"{name} must be made of real numbers") from None
+    if not jnp.issubdtype(host.dtype, jnp.floating):
+        raise InputError(f"{name} must be made of real numbers, not {host.dtype}")
+    dtype = np.dtype(dtype_for(host.dtype))
+    if dtype.itemsize < host.dtype.itemsize:
+        too_large = np.isfinite(host) & (np.abs(host) > float(jnp.finfo(dtype).max))
+        host = np.where(too_large, np.nan, host).astype(dtype)
+    return host
+
+
+def _float_or_nan(number: float) -> float:
+    """A Python number as a float; NaN where it is an integer beyond the largest float64."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.nan
 
 
 class Range(NamedTuple):
@@ -39,6 +79,17 @@ FINITE = Range("finite", lambda x: abs(x) < math.inf)
 WHOLE = Range("a whole number from 1 to 1e15", lambda x: (x >= 1) & (x <= 1e15) & (x.round() == x))
 POSITIVE = Range("greater than 0, and finite", lambda x: (x > 0) & (x < math.inf))
 NOT_NEGATIVE = Range("at least 0, and finite", lambda x: (x >= 0) & (x < math.inf))
+TAIL_INDEX = Range("from 0.01 to 100", lambda x: (x >= 0.01) & (x <= 100))
+"""The β for which the quadrature of L_inf is fine enough; beyond 100 its value may be wrong."""
+
+
+def or_nan(allowed: Range) -> Range:
+    """What is `allowed`, or NaN: for estimates and measurements, where NaN says that there is none."""
+    return Range(f"{allowed.rule}, or NaN", lambda x: allowed.holds(x) | (x != x))
+
+
+MEASURED_LOSS = or_nan(NOT_NEGATIVE)
+"""L_gen, which is NaN for a cell that failed."""
 
 
 def known_value(value: ArrayLike) -> np.ndarray | None:
@@ -47,8 +98,8 @@ def known_value(value: ArrayLike) -> np.ndarray | None:
     Under `grad` and `jvp` alone an argument has one.
     """
     if isinstance(value, Tracer):
-        stopped: Any = jax.lax.stop_gradient(value)
-        return None if isinstance(stopped, Tracer) else np.asarray(stopped)
+        known: Any = jax.lax.stop_gradient(value)
+        return None if isinstance(known, Tracer) else np.asarray(known)
     return np.asarray(value)
 
 
@@ -68,10 +119,8 @@ def checked(
     Raises InputError, calling the argument `name`, where the shape or a value that is known is not allowed. A traced
     array comes back with NaN in place of the values that are not allowed.
     """
-    array = jnp.asarray(value)
-    if jnp.issubdtype(array.dtype, jnp.complexfloating):
-        raise InputError(f"{name} of dtype {array.dtype}: must be real")
-    array = as_float(array) if dtype is None else array.astype(dtype)
+    array = as_float(value, name)
+    array = array if dtype is None else array.astype(dtype)
     if shape is not None:
         _check_shape(name, array.shape, shape)
     known = known_value(value)
@@ -112,15 +161,95 @@ def check_whole(name: str, value: int, least: int) -> None:
         raise InputError(f"{name} = {whole}: must be at least {least}")
 
 
+def nan_where_any_is_nan(result: Float[Array, "..."], *arguments: ArrayLike) -> Float[Array, "..."]:
+    """`result`, or NaN where one of the `arguments` has a NaN: for results that need not depend on all of them.
+
+    Only traced arguments are looked at, since `checked` has refused the others.
+    """
+    traced = [value for value in arguments if isinstance(value, Tracer)]
+    for value in traced:
+        result = jnp.where(jnp.any(jnp.isnan(value)), jnp.nan, result)
+    return result
+
+
 def broadcast_floats(*values: ArrayLike) -> list[Float[Array, "..."]]:
     """Broadcast to one shape and one dtype: that of the floating arrays among `values`, whatever the scalars are.
 
     Integer arrays and scalars take that dtype; without a floating array it is JAX's default float.
     """
-    arrays = [value for value in values if isinstance(value, jax.Array | np.ndarray)]
+    dtype = common_dtype(values)
+    return jnp.broadcast_arrays(*(as_float(value).astype(dtype) for value in values))
+
+
+def common_dtype(values: Iterable[ArrayLike]) -> np.dtype[Any]:
+    """The dtype of the floating arrays among `values`; without one JAX's default float.
+
+    A Python number that became an array (under `jit`, or by `jnp.asarray`) has no dtype of its own: it is `weak_type`.
+    """
+    arrays = [
+        value
+        for value in values
+        if isinstance(value, jax.Array | np.ndarray) and not getattr(value, "weak_type", False)
+    ]
     dtypes = [array.dtype for array in arrays if jnp.issubdtype(array.dtype, jnp.floating)]
-    dtype = np.result_type(*dtypes) if dtypes else jnp.asarray(0.0).dtype
-    return jnp.broadcast_arrays(*(jnp.asarray(value).astype(dtype) for value in values))
+    return np.dtype(jax.dtypes.canonicalize_dtype(np.result_type(*dtypes) if dtypes else np.float64))
+
+
+def checked_floats(**given: tuple[ArrayLike, Range]) -> list[Float[Array, "..."]]:
+    """The arguments, each with the numbers that it may be, as `broadcast_floats` makes them.
+
+    A traced value cannot be looked at: where one is not allowed, all arguments become NaN, and with them the result.
+    The same holds for a number that is allowed but that the dtype cannot hold (a large or tiny one in float32).
+
+    Raises InputError, naming the argument, its shape and what is allowed, for any other value that is not allowed, and
+    where the shapes do not broadcast.
+    """
+    try:
+        dtype = common_dtype(value for value, _ in given.values())
+        arrays = broadcast_floats(*(check_values(name, *pair, dtype) for name, pair in given.items()))
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        shapes = ", ".join(f"{name} {np.shape(value)}" for name, (value, _) in given.items())
+        raise InputError(f"shapes do not broadcast: {shapes}") from None
+    unseen = [
+        (array, allowed)
+        for array, (value, allowed) in zip(arrays, given.values(), strict=True)
+        if isinstance(value, Tracer)
+    ]
+    if unseen:
+        everywhere = jnp.stack([allowed.holds(array) for array, allowed in unseen]).all(axis=0)
+        arrays = [jnp.where(everywhere, array, jnp.nan) for array in arrays]
+    return arrays
+
+
+def check_values(name: str, value: ArrayLike, allowed: Range, dtype: Any = None) -> ArrayLike:
+    """`value` itself where it is traced or allowed, with NaN for allowed numbers that `dtype` (JAX's own) cannot hold.
+
+    Raises InputError, naming the argument, its shape and what is allowed, otherwise.
+    """
+    try:
+        host = known_value(value)
+    except (jax.errors.TracerArrayConversionError, ValueError):
+        return as_float(value, name)
+    if host is None:
+        return value
+    wide = host.astype(np.float64) if host.dtype.kind in "biu" else host
+    if wide.dtype.kind == "O" or not jnp.issubdtype(wide.dtype, jnp.floating):
+        return as_float(value, name)  # refused there, or a number beyond the largest float64
+    refused = ~allowed.holds(wide)
+    if refused.any():
+        where = tuple(int(i) for i in np.argwhere(refused)[0])
+        at = str(list(where)) if where else ""
+        more = "" if refused.sum() == 1 else f" ({refused.sum()} such entries)"
+        shape = "" if not where else f", shape {host.shape}"
+        raise InputError(f"{name}{at} = {wide[where]:.10g}: must be {allowed.rule}{shape}{more}")
+    narrow = _host_float(wide, name, lambda own: dtype or jax.dtypes.canonicalize_dtype(own))
+    moved = ~allowed.holds(narrow)
+    if not moved.any():
+        return value
+    spoiled = np.where(moved, np.nan, narrow)
+    return spoiled.item() if isinstance(value, bool | int | float) else spoiled
 
 
 def check_window(

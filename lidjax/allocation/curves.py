@@ -88,6 +88,11 @@ def read_curves(data: "xr.Dataset", window: tuple[float, float] | None = None) -
     )
 
 
+def mean_has_no_variance(data: "xr.Dataset") -> bool:
+    """Whether the variance of L_gen over training sets is infinite, which it is for β ≤ 4; False if β is not known."""
+    return "beta" in data.coords and bool((data["beta"] <= 4).all())
+
+
 class MeasuredLine:
     """The part of a budget line that a sweep covers, and the losses along it.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lidjax.allocation.budget import whole_split
 from lidjax.allocation.describe import end_slopes, flat_range, kind_of
-from lidjax.allocation.losses import ExactLosses, LossValues, stack_parameters, total_loss
+from lidjax.allocation.losses import ExactLosses, LossParameters, LossValues, stack_parameters, total_loss
 from lidjax.allocation.power_laws import exact_power_laws
 from lidjax.allocation.results import Allocation, RuleSplit
 from lidjax.allocation.rules import Rule, solve
@@ -106,20 +106,17 @@ def _rule_splits(
     """The whole counts that each rule chooses, cell by cell."""
     if not rules:
         return [[] for _ in cells]
-    distinct = {case.parameters for case in cases}
+    largest: dict[LossParameters, set[int]] = {}
+    for case in cases:
+        largest.setdefault(case.parameters, set()).add(case.budget.max_n)
     power_laws = {
-        parameters: exact_power_laws(
-            losses,
-            parameters,
-            max(case.budget.max_n for case in cases if case.parameters == parameters),
-            window,
-        )
-        for parameters in distinct
+        parameters: exact_power_laws(losses, parameters, sorted(sizes), window)
+        for parameters, sizes in largest.items()
     }
     out: list[list[Counts]] = []
     for case, log_weight in cells:
         budget, line, parameters = cases[case]
-        chosen = (solve(rule, power_laws[parameters], line, log_weight) for rule in rules)
+        chosen = (solve(rule, power_laws[parameters][budget.max_n], line, log_weight) for rule in rules)
         out.append([whole_split(budget, line.at(s)) for s in chosen])
     return out
 

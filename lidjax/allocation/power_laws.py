@@ -4,6 +4,7 @@ The paper's rules are conditions on these power laws. They are fitted to the exa
 """
 
 import math
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -14,6 +15,8 @@ from lidjax.allocation.curves import SweepCurves
 from lidjax.allocation.losses import ExactLosses, LossParameters
 from lidjax.errors import InputError
 from lidjax.fitting import effective_exponent
+
+SPACING = 1 / 32  # of the sizes in log N at which the exact exponent is taken; more of them lie around N = d
 
 
 class PowerLaws:
@@ -68,31 +71,40 @@ class PowerLaws:
 
 
 def exact_power_laws(
-    losses: ExactLosses, parameters: LossParameters, max_n: int, window: tuple[float, float]
-) -> PowerLaws:
-    """β_eff(N) and P̃(N) of the exact L_inf for N up to `max_n`: the line through its values at both ends of `window`.
+    losses: ExactLosses, parameters: LossParameters, largest: Sequence[int], window: tuple[float, float]
+) -> dict[int, PowerLaws]:
+    """β_eff(N) and P̃(N) of the exact L_inf up to each of the `largest` N, by lines through the ends of `window`.
+
+    The sizes do not depend on which N are asked for together: power laws up to one N are the same, whatever the others.
 
     L_gen is Eq. 10 for N ≫ d, that is γ = 1 and P_N = σ_η² E[1/τ] d. β and P̃ of a well-trained model are those at
     L_gen = 0.
     """
     away = np.geomspace(0.25, max(losses.dim / 2, 1), 16)
     near = np.log(np.concatenate([losses.dim + away, losses.dim - away[away < losses.dim - 1]]))
-    largest = math.log(max(max_n, 2))
-    log_n = np.unique(np.concatenate([np.linspace(0, largest, 96), near[near < largest]]))
+    spaced = np.arange(2 + math.ceil(math.log(max(largest)) / SPACING)) * SPACING
+    log_n = np.unique(np.concatenate([spaced, near[near < spaced[-1]]]))
     log_k = np.log(np.array(window))
     low, high = (losses.values(log_n, x, parameters).log_failure for x in log_k)
     beta_eff = (low - high) / (log_k[1] - log_k[0])
     free = losses.without_bias(log_k, parameters)
     beta = float(free[0] - free[1]) / (log_k[1] - log_k[0])
-    return PowerLaws(
-        log_n,
-        beta_eff,
-        low + beta_eff * log_k[0],
-        gamma=1.0,
-        log_p_n=math.log(parameters.noise_variance * losses.dim),
-        beta=beta,
-        log_prefactor=float(free[0]) + beta * log_k[0],
-    )
+
+    def up_to(n: int) -> PowerLaws:
+        end = 1 + int(
+            np.searchsorted(log_n, max(math.log(n), SPACING))
+        )  # the first size beyond N is the last
+        return PowerLaws(
+            log_n[:end],
+            beta_eff[:end],
+            (low + beta_eff * log_k[0])[:end],
+            gamma=1.0,
+            log_p_n=math.log(parameters.noise_variance * losses.dim),
+            beta=beta,
+            log_prefactor=float(free[0]) + beta * log_k[0],
+        )
+
+    return {n: up_to(n) for n in largest}
 
 
 def sweep_power_laws(curves: SweepCurves, log_lgen: np.ndarray, log_failure: np.ndarray) -> PowerLaws:

@@ -75,7 +75,8 @@ class SweepAllocation(NamedTuple):
     n_high: Any
     """The largest such N."""
     n_lower: Any
-    """Lower end of the percentile interval of n over bootstrap samples of the training sets; NaN without bootstrap."""
+    """Lower end of the percentile interval of n over bootstrap samples of training sets. NaN without bootstrap, with
+    one training set, and for the mean where β ≤ 4."""
     n_upper: Any
     """Upper end of that interval."""
     limited: Any

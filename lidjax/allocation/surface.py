@@ -140,7 +140,7 @@ def surface_exact(
     with jax.enable_x64(True):
         losses = ExactLosses(eigenvalues, theta, difficulty)
         parameters = LossParameters(noise, ridge, beta, delta, sigma_eta)
-        power_laws = exact_power_laws(losses, parameters, money.max_n, window)
+        power_laws = exact_power_laws(losses, parameters, [money.max_n], window)[money.max_n]
         line = BudgetLine(money)
         split = _evenly_in_n(line, line.low, line.high)
         values = losses.values(split.log_n, split.log_k, parameters)

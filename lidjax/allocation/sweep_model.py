@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, TypedDict
 
 import jax
-import numpy as np
 
 from lidjax.difficulty import Difficulty
 from lidjax.errors import InputError
@@ -50,15 +49,9 @@ def select(data: "xr.Dataset", **values: float) -> "xr.Dataset":
         >>> select(data, beta=4)["beta"].values
         array([4.])
     """
-    for axis, value in values.items():
-        if axis not in (allowed := model_axes(data)):
-            raise InputError(f"{axis}={value:g}: the store has no such axis; allowed: {', '.join(allowed)}")
-        there = data[axis].values
-        near = np.flatnonzero(np.isclose(there, value, rtol=1e-6, atol=0))
-        if not len(near):
-            raise InputError(f"{axis}={value:g}: the store has {axis} = {', '.join(f'{v:g}' for v in there)}")
-        data = data.isel({axis: near[:1]})
-    return data
+    from lidjax.sweep.select import select_cells  # sweeps import what this package needs
+
+    return select_cells(data, **values)
 
 
 class ModelArguments(TypedDict):

@@ -6,8 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from lidjax.cli.render.allocation import allocation_rows, print_allocation
-from lidjax.cli.render.output import to_json
+from lidjax.cli.output_options import add_output_options, write_files
+from lidjax.cli.render.allocation import allocation_rows, allocation_tables, print_allocation
+from lidjax.cli.render.output import print_json
+from lidjax.cli.selection import add_at, select_at
+from lidjax.cli.stores import add_strict, read_results
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 EXAMPLE = """\
 example, with a training instance as the unit of cost and an attempt at a tenth of it:
   lidjax allocate runs/figure1 --budget 1e3 1e4 1e5 --cost-train 1 --cost-infer 0.1 --weight 100
-With several values of a model axis in the store, choose one: --at beta=2.5 --at delta=5e-4
+With several values of a model axis in the store, choose one: --at beta=2.5 delta=5e-4
 """
 
 
@@ -50,16 +53,16 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--queries", default="1", metavar="Q", help="how many questions are asked, k attempts each"
     )
-    parser.add_argument(
-        "--at", action="append", default=[], metavar="AXIS=VALUE", help="choose one value of an axis"
-    )
+    add_at(parser)
     parser.add_argument("--mean", action="store_true", help="mean over training sets instead of their median")
     parser.add_argument(
         "--bootstrap", type=int, default=200, metavar="B", help="samples for the interval of N"
     )
     parser.add_argument("--window", type=float, nargs=2, metavar=("K1", "K2"), help="window of k for β_eff")
     parser.add_argument(
-        "--exact", action="store_true", help="beside it the optimum of the store's model, without its seeds"
+        "--exact",
+        action="store_true",
+        help="beside it the optimum of the store's model, by the mean of L_gen over all training sets",
     )
     parser.add_argument(
         "--phase",
@@ -72,7 +75,8 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--out", type=Path, help="folder of the figures (default: STORE/figures)")
     parser.add_argument("--no-plot", action="store_true", help="no figures")
-    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    add_strict(parser)
+    add_output_options(parser)
     parser.set_defaults(handler=allocate_command)
 
 
@@ -80,7 +84,7 @@ def allocate_command(args: argparse.Namespace) -> int:
     """Allocate from the results of a run; print tables or JSON, and draw the figures."""
     import numpy as np
 
-    from lidjax import allocate, allocate_sweep, open_results
+    from lidjax import allocate, allocate_sweep
     from lidjax.allocation import surface_sweep, surface_weights, sweep_model, sweep_window
     from lidjax.runs import open_location
 
@@ -90,7 +94,7 @@ def allocate_command(args: argparse.Namespace) -> int:
         cost_infer=_numbers([args.cost_infer], "--cost-infer")[0],
         queries=_numbers([args.queries], "--queries")[0],
     )
-    data = _selected(open_results(args.store), args.at)
+    data = select_at(read_results(args.store, strict=args.strict), args.at)
     window = tuple(args.window) if args.window else sweep_window(data)
     statistic = "mean" if args.mean else "median"
     grid = np.array(budgets, dtype=object)[:, None]
@@ -115,7 +119,7 @@ def allocate_command(args: argparse.Namespace) -> int:
         surface = surface_sweep(
             data, budgets[0], weight=surface_weights(weights), statistic=statistic, window=window, **prices
         )
-        figures += _draw(folder, surface, found, budgets, weights[0], prices["cost_train"])
+        figures += _draw(folder, data.attrs["spec"]["name"], surface, found, budgets, weights, prices)
         if args.phase is not None:
             with _named(f"--phase {args.phase}: "):
                 figures += _draw_phase_map(folder, data, budgets, weights, prices, args.phase)
@@ -127,9 +131,10 @@ def allocate_command(args: argparse.Namespace) -> int:
             "queries": float(prices["queries"]),
             "statistic": statistic,
         }
-        print(to_json({**about, "results": rows, "figures": figures}))
+        print_json("allocate", {**about, "results": rows, "figures": figures})
     else:
         print_allocation(rows, figures, statistic)
+    write_files(args, allocation_tables(rows, statistic))
     return 0
 
 
@@ -156,37 +161,27 @@ def _named(option: str) -> Generator[None, None, None]:
         raise InputError(f"{option}{error}") from None
 
 
-def _selected(data: "xr.Dataset", choices: list[str]) -> "xr.Dataset":
-    """The results at the values chosen with --at."""
-    from lidjax.allocation import select
-
-    for choice in choices:
-        axis, _, word = choice.partition("=")
-        (value,) = _numbers([word], f"--at {axis}=")
-        with _named("--at "):
-            data = select(data, **{axis: value})
-    return data
-
-
 def _draw(
     folder: Path,
+    name: str,
     surface: "AllocationSurface",
     found: "SweepAllocation",
     budgets: Sequence[float],
-    weight: float,
-    cost_train: float,
+    weights: Sequence[float],
+    prices: Prices,
 ) -> list[str]:
     """Figure 2 at the first budget, and the regret of the rules at the first weight if there are several budgets."""
     from lidjax import save_figure
     from lidjax.figures import allocation_figure, regret_figure
 
-    paths = save_figure(allocation_figure(surface), folder, "allocation")
+    of_several = "" if len(budgets) == 1 else f", the first of {len(budgets)} budgets"
+    figure = allocation_figure(surface, name=name + of_several, weights=[float(weight) for weight in weights])
+    paths = save_figure(figure, folder, "allocation")
     if len(budgets) > 2:
-        units = [float(budget) / float(cost_train) for budget in budgets]
+        units = [float(budget) / float(prices["cost_train"]) for budget in budgets]
         regret = {rule: values[:, 0] for rule, values in found.regret.items()}
-        paths += save_figure(
-            regret_figure(units, regret, title=f"$R={float(weight):g}$"), folder, "allocation_regret"
-        )
+        title = f"{name}, weight R = {float(weights[0]):g}"
+        paths += save_figure(regret_figure(units, regret, title=title), folder, "allocation_regret")
     return paths
 
 
@@ -208,6 +203,6 @@ def _draw_phase_map(
     map_budgets, map_weights = phase_axes(budgets, weight=weights, side=side, **prices)
     found = phase_map(map_budgets, weight=map_weights, progress=show_progress, **model, **prices)
     units = found.budget / float(prices["cost_train"])
-    title = f"$d={data['dim'].item()}$"
+    title = f"{data.attrs['spec']['name']}, d = {data['dim'].item()}"
     figure = phase_figure(units, found.weight, found.kind, found.training_share, title=title)
     return save_figure(figure, folder, "allocation_phase")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lidjax.cli.eval_options import add_files, add_shared_options, read_logs, whole_number
+from lidjax.cli.output_options import write_files
 
 
 def register(commands: Any) -> None:
@@ -36,7 +37,7 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, forecast, draw and print; returns the exit code."""
-    from lidjax.cli.render.evals import print_backtest
+    from lidjax.cli.render.evals import backtest_tables, print_backtest
     from lidjax.evals import backtest
     from lidjax.runs import show_progress
 
@@ -57,4 +58,5 @@ def run(args: argparse.Namespace) -> int:
 
         figures = save_figure(backtest_figure(result.forecasts), args.figure, "backtest")
     print_backtest(result, level=args.level, figures=figures, as_json=args.json)
+    write_files(args, backtest_tables(result, args.level))
     return 0

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lidjax.cli.interrupted import say_interrupted
 from lidjax.cli.render.distill import print_results
 from lidjax.cli.spec_options import add_spec_command, read_spec
 
@@ -52,17 +53,21 @@ def register(commands: Any) -> None:
 
 def distill_command(args: argparse.Namespace) -> int:
     """Run the experiment, write its counts and its figure, and print its summary."""
-    import shlex
-    import sys
-
     from rich.console import Console
 
     from lidjax import run_distillation, save_figure, stop_on_signals
-    from lidjax.distill import counts_csv, load_distill_spec, student_failures, summarise_distillation
+    from lidjax.distill import (
+        check_distill_fit,
+        counts_csv,
+        load_distill_spec,
+        student_failures,
+        summarise_distillation,
+    )
     from lidjax.figures import distill_figure
     from lidjax.runs import ConsoleProgress, Stopped, open_location
 
     spec = read_spec(args, load_distill_spec)
+    check_distill_fit(spec)
     # before the work starts, so that a file that cannot be read costs no time
     others = _read_others(args.beside)
     out = args.out or str(Path("runs") / spec.name)
@@ -73,14 +78,8 @@ def distill_command(args: argparse.Namespace) -> int:
         with stop_on_signals() as stop:
             progress = ConsoleProgress(console)
             data = run_distillation(spec, out=out, resume=not args.no_resume, progress=progress, stop=stop)
-    except Stopped:
-        command = shlex.join(
-            word for word in [Path(sys.argv[0]).name, *sys.argv[1:]] if word != "--no-resume"
-        )
-        console.print(
-            f"stopped after a complete step; to resume:\n  {command}", highlight=False, soft_wrap=True
-        )
-        return 1
+    except Stopped as stopped:
+        return say_interrupted(args.command, stopped.number, step="step")
     seconds = time.perf_counter() - start
     data.attrs["spec"] = data.attrs["spec"] | {"fit": vars(spec.fit) | {"window": list(spec.fit.window)}}
     console.print(f"{data['status'].size} students in {seconds:.1f} s; results in {out}", highlight=False)

@@ -4,10 +4,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lidjax.cli.output_options import add_output_options
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
     from lidjax.evals import EvalData
+
+
+LARGEST = 1 << 53  # float64 holds whole numbers up to here
+COLUMNS = ("problem", "n", "c", "accuracy", "correct", "attempt")
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:
@@ -24,25 +29,42 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="NAME=COLUMN",
-        help="columns of a table: problem=ID n=SAMPLES c=CORRECT",
+        help="columns of a table: problem=ID n=SAMPLES c=CORRECT, or accuracy= for c/n; where a row is one attempt, "
+        "correct= and attempt=",
     )
     parser.add_argument("--group", nargs="*", metavar="COLUMN", help="columns of a table that define groups")
-    parser.add_argument("--scorer", help="scorer of an Inspect log")
-    parser.add_argument("--threshold", type=float, help="scores of an Inspect log from here on are correct")
     parser.add_argument(
-        "--answer", help="how to find the answer in a harness log: a known marking or a regular expression"
+        "--scorer",
+        help="score, verdict, list or metric to count where a log has several; of EvalPlus base or plus",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    parser.add_argument("--threshold", type=float, help="scores from here on are correct")
+    parser.add_argument(
+        "--answer",
+        help="how to find the answer in a harness log: strict-number, last-number, boxed, whole-text, or target for a "
+        "text that must equal the field target",
+    )
+    parser.add_argument(
+        "--answer-pattern", metavar="REGEX", help="regular expression of the answer in a harness log"
+    )
+    parser.add_argument("--filter", help="filter of a harness log whose metric counts")
+    parser.add_argument(
+        "--pool-files",
+        action="store_true",
+        help="files with the same problems are attempts of one run: add them up",
+    )
+    add_output_options(parser)
 
 
 def whole_number(text: str) -> int:
-    """A whole number of 1 or more, such as 12 or 1e4; for `type=` of an argument."""
+    """A whole number from 1 to 2^53, such as 12 or 1e4; for `type=` of an argument."""
     try:
-        value = int(float(text))
+        value = int(text) if text.isdecimal() else int(float(text))
     except (ValueError, OverflowError):
         value = 0
-    if value < 1 or value != float(text):
+    if value < 1 or (not text.isdecimal() and value != float(text)):
         raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
+    if value > LARGEST:
+        raise argparse.ArgumentTypeError(f"{text} is too large; at most 2^53, about 9e15")
     return value
 
 
@@ -55,8 +77,8 @@ def read_logs(args: argparse.Namespace) -> "EvalData":
     columns: dict[str, str] = {}
     for pair in args.columns:
         name, separator, column = pair.partition("=")
-        if not separator or name not in ("problem", "n", "c"):
-            raise InputError(f"--columns {pair}: write problem=COLUMN, n=COLUMN or c=COLUMN")
+        if not separator or name not in COLUMNS:
+            raise InputError(f"--columns {pair}: write {', '.join(f'{name}=COLUMN' for name in COLUMNS)}")
         columns[name] = column
     return read_evals(
         args.files,
@@ -65,4 +87,7 @@ def read_logs(args: argparse.Namespace) -> "EvalData":
         scorer=args.scorer,
         threshold=args.threshold,
         answer=args.answer,
+        answer_pattern=args.answer_pattern,
+        filter=args.filter,
+        pool_files=args.pool_files,
     )

@@ -5,7 +5,9 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lidjax.cli.render.output import to_json
+from lidjax.cli.output_options import add_json
+from lidjax.cli.render.output import print_json
+from lidjax.cli.stores import add_strict, read_results
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def register(commands: Any) -> None:  # argparse has no public type for subparse
         type=_count,
         help="images a device at a time (default: 64)",
     )
-    make.add_argument("--json", action="store_true", help="print JSON for programs")
+    add_json(make)
     make.set_defaults(handler=cifar10h_command)
 
     report = forms.add_parser(
@@ -62,7 +64,8 @@ def register(commands: Any) -> None:  # argparse has no public type for subparse
                         help="window of k for β_eff; may be repeated")  # fmt: skip
     for name in SETTING_AXES:
         report.add_argument(f"--{name}", type=float, help=f"value of grid.{name} (default: its first)")
-    report.add_argument("--json", action="store_true", help="print JSON for programs")
+    add_strict(report)
+    add_json(report)
     report.set_defaults(handler=report_command)
 
 
@@ -88,7 +91,7 @@ def cifar10h_command(args: argparse.Namespace) -> int:
         progress=show_progress,
     )
     if args.json:
-        print(to_json({"out": str(args.out), **made._asdict()}))
+        print_json("features cifar10h", {"out": str(args.out), **made._asdict()})
     else:
         print_made(made, args.out)
     return 0
@@ -96,15 +99,14 @@ def cifar10h_command(args: argparse.Namespace) -> int:
 
 def report_command(args: argparse.Namespace) -> int:
     """The diagnostics of a sweep on real features."""
-    from lidjax import open_results
     from lidjax.cli.render.features import print_report
     from lidjax.features import WINDOWS, diagnostics_report
 
-    data = open_results(args.store)
+    data = read_results(args.store, strict=args.strict)
     chosen = {name: getattr(args, name) for name in SETTING_AXES if getattr(args, name) is not None}
     report = diagnostics_report(data, args.features, at=chosen, windows=args.window or WINDOWS)
     if args.json:
-        print(to_json(report))
+        print_json("features report", report)
     else:
         print_report(report, data.attrs["spec"])
     return 0

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lidjax.cli.eval_options import add_files, add_shared_options, read_logs, whole_number
+from lidjax.cli.output_options import write_files
 
 
 def register(commands: Any) -> None:
@@ -12,8 +13,9 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "fit",
         help="the hard tail of a model from its evaluation logs, and forecasts of pass@K",
-        description="Read evaluation logs (CSV, Parquet or JSONL of problem, n, c; Inspect; lm-evaluation-harness; "
-        "human-eval; is_corrects lists), check them, fit the distribution of success rates, forecast pass@K.",
+        description="Read evaluation logs (tables of problem, n, c or of attempts as CSV, JSONL, JSON or Parquet; "
+        "lists of verdicts; Inspect, lm-evaluation-harness, human-eval, EvalPlus, BigCode, MultiPL-E, NeMo-Skills, "
+        "lighteval, SWE-bench), check them, fit the distribution of success rates, forecast pass@K.",
     )
     add_files(parser)
     parser.add_argument(
@@ -41,6 +43,12 @@ def register(commands: Any) -> None:
         type=whole_number,
         help="further attempts whose worth is estimated (default: as many again)",
     )
+    parser.add_argument(
+        "--counts",
+        type=Path,
+        metavar="FILE.csv",
+        help="write what was understood of the logs as a table: groups, problem, n, c, attempts left aside",
+    )
     parser.add_argument("--figure", type=Path, metavar="DIR", help="write the figures into this folder")
     add_shared_options(parser)
     parser.set_defaults(handler=run)
@@ -48,11 +56,13 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, fit, draw and print; returns the exit code."""
-    from lidjax.cli.render.evals import print_fits
-    from lidjax.evals import fit_evals, group_by_training_size
+    from lidjax.cli.render.evals import fit_tables, print_fits
+    from lidjax.evals import fit_evals, group_by_training_size, write_counts
     from lidjax.runs import show_progress
 
     data = read_logs(args)
+    if args.counts:
+        write_counts(data, args.counts)
     if args.training:
         group_by_training_size(data.groups, args.training)  # a wrong column is an error before the fit
     fits = fit_evals(
@@ -76,4 +86,5 @@ def run(args: argparse.Namespace) -> int:
         if training:
             figures += save_figure(training_figure(training, args.training), args.figure, "training")
     print_fits(fits, training, column=args.training, figures=figures, as_json=args.json)
+    write_files(args, fit_tables(fits, training, args.training))
     return 0

@@ -1,6 +1,7 @@
 """`lidjax plan`: what a sweep will take, before it runs."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,35 @@ from lidjax.cli.spec_options import add_spec_command, read_spec
 def register(commands: Any) -> None:
     """Add the command to the parser."""
     parser = add_spec_command(commands, "plan", plan_command, "what a sweep will take, before it runs")
-    parser.add_argument("--out", help="folder or URL whose free space is checked (default: runs/NAME)")
     parser.add_argument(
-        "--quick", action="store_true", help="estimate, instead of measuring time and memory on a few tiles"
+        "--out",
+        help="folder or URL of the results, whose store and free space are looked at (default: runs/NAME)",
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--quick", action="store_true", help="estimate, and run no tile")
+    how.add_argument(
+        "--measure",
+        action="store_true",
+        help="run some tiles, however long one takes (default: only where one takes less than a tenth of the run and "
+        "less than ten seconds)",
     )
 
 
 def plan_command(args: argparse.Namespace) -> int:
-    """Print the plan of the sweep."""
-    from lidjax import load_spec, measure_sweep, plan_sweep
+    """Print the plan of the sweep; 2 if a run would be refused."""
+    from lidjax import check_fit, load_spec, measure_sweep, plan_sweep, show_progress
 
     spec = read_spec(args, load_spec)
-    plan = plan_sweep(spec, out=args.out or str(Path("runs") / spec.name))
-    print_plan(plan, None if args.quick else measure_sweep(spec), spec.name, args.json)
+    check_fit(spec)
+    out = args.out or str(Path("runs") / spec.name)
+    plan = plan_sweep(spec, out=out)
+    refused = plan.stored.refused if plan.stored else None
+    nothing_left = plan.tiles_to_run == 0
+    measured = None
+    if not (refused or nothing_left or args.quick) and (args.measure or plan.measuring_pays):
+        measured = measure_sweep(spec, out=out, seconds=plan.measuring_seconds, progress=show_progress)
+    print_plan(plan, measured, spec.name, out, args.json)
+    if refused:
+        print(f"lidjax: a run would be refused: {refused}", file=sys.stderr)
+        return 2
     return 0

@@ -1,12 +1,11 @@
 """`lidjax run`: run a sweep, or resume one."""
 
 import argparse
-import shlex
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lidjax.cli.interrupted import say_interrupted
 from lidjax.cli.render.sweeps import print_failures, print_summary
 from lidjax.cli.spec_options import add_spec_command, read_spec
 from lidjax.errors import InputError
@@ -40,11 +39,12 @@ def run_command(args: argparse.Namespace) -> int:
     """Run the sweep, draw its figures and print its summary."""
     from rich.console import Console
 
-    from lidjax import load_spec, run_sweep, save_figure, stop_on_signals, summarise, sweep_figures
+    from lidjax import check_fit, load_spec, run_sweep, save_figure, stop_on_signals, summarise, sweep_figures
     from lidjax.runs import ConsoleProgress, Stopped, open_location
     from lidjax.sweep import peak_memory
 
     spec = read_spec(args, load_spec)
+    check_fit(spec)  # before anything is computed
     shard, together = _shard(args)
     out = args.out or str(Path("runs") / spec.name)
     console = Console(stderr=True)
@@ -57,11 +57,8 @@ def run_command(args: argparse.Namespace) -> int:
             data = run_sweep(
                 spec, out=out, resume=not args.no_resume, progress=progress, stop=stop, shard=shard
             )
-    except Stopped:
-        console.print(
-            f"stopped after a complete tile; to resume:\n  {_command()}", highlight=False, soft_wrap=True
-        )
-        return 1
+    except Stopped as stopped:
+        return say_interrupted(args.command, stopped.number, step="tile")
     seconds = time.perf_counter() - start
     took = f"{seconds:.1f} s, peak memory {peak_memory() / 2**20:,.0f} MiB"
     if shard is None:
@@ -80,9 +77,19 @@ def run_command(args: argparse.Namespace) -> int:
     if not args.no_plot:
         folder = open_location(out).figures
         with console.status("drawing"):
-            for name, figure in sweep_figures(data, summary):
-                figures += save_figure(figure, folder, name)
-    print_summary(summary, args.json, {"out": out, "seconds": seconds, "figures": figures})
+            try:
+                for name, figure in sweep_figures(data, summary):
+                    figures += save_figure(figure, folder, name)
+            except InputError as error:
+                # the results are there: too many cells for one figure must not fail the run
+                console.print(f"no figure: {error}", style="yellow", highlight=False, soft_wrap=True)
+    print_summary(
+        summary,
+        command="run",
+        as_json=args.json,
+        about={"out": out, "seconds": seconds, "figures": figures},
+        store=out,
+    )
     return 1 if failed == data["status"].size else 0
 
 
@@ -117,9 +124,3 @@ def _shard(args: argparse.Namespace) -> "tuple[Shard | None, bool]":
         return None, False
     shard = array_shard()
     return (shard, False) if shard else (join_processes(), True)
-
-
-def _command() -> str:
-    """The command as it was typed, without what must not be repeated."""
-    words = [Path(sys.argv[0]).name, *sys.argv[1:]]
-    return shlex.join(word for word in words if word != "--no-resume")

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from lidjax.cli.output_options import add_json
+
 OVERRIDES = """\
 Any key of the spec can be set here, for this run:
   lidjax {command} {example}
@@ -32,7 +34,7 @@ def add_spec_command(
         add_help=False,
     )
     parser.add_argument("spec", nargs="?", metavar="SPEC.toml", help=what)
-    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    add_json(parser)
     parser.add_argument(
         "-h", "--help", action="store_true", help="this text; after SPEC.toml, every key of the spec"
     )

@@ -9,6 +9,7 @@ from lidjax.distill.spec import HuggingFaceSpec as HuggingFaceSpec
 from lidjax.distill.spec import distill_spec_from_dict as distill_spec_from_dict
 from lidjax.distill.spec import load_distill_spec as load_distill_spec
 from lidjax.distill.status import StudentStatus as StudentStatus
+from lidjax.distill.summary import check_distill_fit as check_distill_fit
 from lidjax.distill.summary import summarise_distillation as summarise_distillation
 from lidjax.distill.teacher_report import TeacherReport as TeacherReport
 from lidjax.distill.teacher_report import counts_csv as counts_csv

@@ -80,6 +80,11 @@ class DistillJob:
         self.axes = {name: np.asarray(getattr(spec.grid, name), np.int64) for name in ("n", "seed")}
         self.identity: dict[str, Any] = identity_of(spec)
 
+    @property
+    def name(self) -> str:
+        """The name of the spec."""
+        return self.spec.name
+
     def contents(self, tile: Mapping[str, int]) -> Contents:
         return Contents(
             axes=self.axes,

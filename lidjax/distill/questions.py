@@ -27,6 +27,7 @@ def write_questions(store: Store, questions: list[str], truth: np.ndarray, teach
         for name, (dims, long_name) in TABLES.items():
             store.write_table(name, dims, values[name], long_name)
     store.group.attrs[TEXTS] = list(questions)
+    store.consolidate()
 
 
 def has_questions(store: Store) -> bool:

@@ -84,7 +84,7 @@ def run_distillation(
         >>> bool((data.correct <= data.attempts).all())
         True
     """
-    from lidjax.runs.session import open_session
+    from lidjax.runs.session import open_session, remove_figures
 
     spec = load_distill_spec(spec_or_path) if isinstance(spec_or_path, str | Path) else spec_or_path
     location = open_location(out) if out is not None else None
@@ -102,6 +102,9 @@ def run_distillation(
         has_tables = has_questions(store) and not questions_are_damaged(store)
         tiles = session.pending_tiles()
         if len(tiles) or not has_tables:
+            if location is not None:
+                remove_figures(location)
+                location.remove(COUNTS)
             backend = open_backend(spec, checkpoints)
             teacher = backend.teacher(progress)
             session.check()

@@ -11,10 +11,12 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from lidjax.distill.spec import DistillSpec
 from lidjax.distill.status import StudentStatus
 from lidjax.errors import InputError
 from lidjax.fitting import SaturationFit, effective_exponent, fit_saturation
 from lidjax.passk import failure_from_counts
+from lidjax.passk.instances import MIN_EFFECTIVE_SAMPLE_SIZE
 
 SATURATION_PARAMETERS = SaturationFit._fields[:4]
 """The parameters of Eq. 20 by name: beta, delta, c, nu."""
@@ -59,7 +61,9 @@ def summarise_distillation(
     Returns:
         A Dataset with the attributes of `data` and `window`. Over (target, n): `failure` (L_inf(k; N), also over k),
         `greedy_loss` and `beta_eff` (Eq. 55), and over n `lgen`, `train_loss`, `heldout_loss` in nats an answer, each
-        with the ends `_low` and `_high` of a 95 % interval; `beta_eff_seed`, also over seed. Over target:
+        with the ends `_low` and `_high` of a 95 % interval; `beta_eff_seed`, also over seed. `effective_sample_size`,
+        over (target, n, k), is the number of questions on which L_inf(k; N) rests; `low_ess` marks where these are
+        fewer than 30, and `beta_eff_low_ess` where that is so in the window of β_eff. Over target:
         `saturation` and `saturation_se`, the fit of Eq. 20 along `parameter`, with `identifiable` and `fit_status`.
         Over target and `quantile`: `reading`, trends over N along `quantity` (rise, early, late, bend, last,
         gamma_slope); `teacher_beta_eff`, the β_eff of a student that has become its teacher; `passk_slope`, the slope
@@ -98,19 +102,47 @@ def summarise_distillation(
     if not (data["status"].values == StudentStatus.OK).any():
         raise InputError("no student has results yet, or the training of all diverged: nothing to summarise")
     k = values_of_k(data)
+    _check_window((low, high), k)
+    with jax.enable_x64(True):
+        return _summarise(data, k, (low, high), count, seed)
+
+
+def check_distill_fit(spec: DistillSpec) -> None:
+    """Check that the window of a spec contains values of k, before anything is computed.
+
+    Args:
+        spec: The spec of an experiment.
+
+    Raises:
+        InputError: If it contains fewer than three; k goes from 1 to `evaluation.attempts`.
+
+    Example:
+        >>> import lidjax
+        >>> from lidjax.distill import check_distill_fit
+        >>> attempts = {"questions": 3, "attempts": 8, "teacher_attempts": 4}
+        >>> table = {"embedded": {}, "grid": {"n": 4, "seed": 0}, "evaluation": attempts, "fit": {"window": [1, 8]}}
+        >>> check_distill_fit(lidjax.distill_spec_from_dict(table))
+    """
+    _check_window(spec.fit.window, k_up_to(spec.evaluation.attempts))
+
+
+def _check_window(window: tuple[float, float], k: Float[np.ndarray, " k"]) -> None:
+    low, high = window
     inside = (k >= low) & (k <= high)
     if inside.sum() < MIN_POINTS_IN_WINDOW:
         raise InputError(
             f"fit.window = {[low, high]}: contains {inside.sum()} values of k (they go from 1 to {k.max():g}); a slope "
             f"needs at least {MIN_POINTS_IN_WINDOW}"
         )
-    with jax.enable_x64(True):
-        return _summarise(data, k, (low, high), count, seed)
 
 
 def values_of_k(data: xr.Dataset) -> Float[np.ndarray, " k"]:
     """Whole, log-spaced values of k from 1 to the number of a student's attempts."""
-    most = int(data["attempts"].isel(target=0).max())
+    return k_up_to(int(data["attempts"].isel(target=0).max()))
+
+
+def k_up_to(most: int) -> Float[np.ndarray, " k"]:
+    """Whole, log-spaced values of k from 1 to `most`."""
     return np.unique(np.rint(np.geomspace(1, max(most, 2), POINTS_IN_K)))
 
 
@@ -123,6 +155,19 @@ def question_failures(data: xr.Dataset, k: Float[np.ndarray, " k"]) -> Float[np.
     possible = (n >= np.maximum(k, 1)) & (data["status"].values == StudentStatus.OK)[:, :, None, None, None]
     values = failure_from_counts(np.maximum(n, k), np.where(possible, c, 0), k)
     return np.where(possible, values, np.nan)
+
+
+def question_sample_sizes(data: xr.Dataset, k: Float[np.ndarray, " k"]) -> Float[np.ndarray, "t n k"]:
+    """Number of questions on which L_inf(k; N) rests: Kish's (Σ c)² / Σ c² of their means c over seeds.
+
+    All seeds are asked the same questions, so they do not add to it.
+    """
+    values = question_failures(data, k)
+    known = np.isfinite(values)
+    asked = known.sum(axis=1)
+    terms = np.where(known, values, 0.0).sum(axis=1) / np.maximum(asked, 1)  # over n, target, question, k
+    squares = np.sum(terms**2, axis=2)
+    return (np.sum(terms, axis=2) ** 2 / np.where(squares > 0, squares, 1.0)).swapaxes(0, 1)
 
 
 def replicate_means(
@@ -182,6 +227,12 @@ def _summarise(
         low, _, high = replicate_quantiles(values[1:])
         out[name] = (dims, values[0])
         out[f"{name}_low"], out[f"{name}_high"] = (dims, low), (dims, high)
+    sizes = question_sample_sizes(data, k)
+    low_ess = ~(sizes >= MIN_EFFECTIVE_SAMPLE_SIZE) & np.isfinite(means.failure[0])
+    out["effective_sample_size"] = ((*axes, "k"), sizes)
+    out["low_ess"] = ((*axes, "k"), low_ess)
+    inside = (k >= window[0]) & (k <= window[1])
+    out["beta_eff_low_ess"] = (axes, low_ess[..., inside].any(axis=-1))
     out["beta_eff_seed"] = (("seed", *axes), of_seeds)
     trends = trends_over_n(beta_eff, data["n"].values, means.losses["lgen"])
     out = out.assign_coords(quantity=list(TRENDS))

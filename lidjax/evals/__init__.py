@@ -14,6 +14,7 @@ from lidjax.evals.checks import batch_dispersion as batch_dispersion
 from lidjax.evals.checks import check_evals as check_evals
 from lidjax.evals.compare import ModelFit as ModelFit
 from lidjax.evals.compare import compare_models as compare_models
+from lidjax.evals.counts_file import write_counts as write_counts
 from lidjax.evals.fit import FEW_GROUPS as FEW_GROUPS
 from lidjax.evals.fit import fit_evals as fit_evals
 from lidjax.evals.forecast import PassAtKForecast as PassAtKForecast
@@ -24,6 +25,7 @@ from lidjax.evals.report import EvalFits as EvalFits
 from lidjax.evals.report import GroupFit as GroupFit
 from lidjax.evals.table import EvalData as EvalData
 from lidjax.evals.table import Group as Group
+from lidjax.evals.table import LeftAside as LeftAside
 from lidjax.evals.table import PublishedPassAtK as PublishedPassAtK
 from lidjax.evals.tail_index import TailIndexEstimate as TailIndexEstimate
 from lidjax.evals.tail_index import estimate_tail_indices as estimate_tail_indices

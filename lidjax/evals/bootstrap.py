@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from lidjax.errors import check_choice
-from lidjax.evals.curve import Counts
+from lidjax.errors import InputError, check_choice
+from lidjax.evals.curve import MANY_PROBLEMS, Counts
 from lidjax.evals.rates.families import BETA, Family
 from lidjax.evals.rates.likelihood import PaddedRows, fit_family, pad_rows, power_of_two, refit_padded
 from lidjax.evals.rates.quadrature import FINE_GRID, CountRows, count_rows
@@ -28,13 +28,15 @@ class BootstrapFits(NamedTuple):
     over: str
     """What was resampled: "problems" or "attempts"."""
     counts: list[tuple[Counts, Counts]]
-    """The (n, c) of each replicate."""
+    """The (n, c) of each replicate; of many problems, the distinct pairs."""
     params: Float[np.ndarray, "r p"]
     """The optimiser's parameters of each replicate (R, p)."""
     tail_index: float
     """Tail index of the family fitted to the data themselves."""
     converged: float
     """Share of the fits that converged."""
+    weights: list[Float[np.ndarray, " u"]] | None = None
+    """For each replicate, how many problems have each pair in `counts`; None where `counts` has each problem."""
 
 
 def is_mixed(n: Counts, c: Counts) -> bool:
@@ -57,7 +59,21 @@ def bootstrap_family(
     rows = count_rows(n, c)
     padded = pad_rows(rows)
     start = fit_family(family, rows).params
-    if over == "problems":
+    weights: list[np.ndarray] | None = None
+    if len(n) > MANY_PROBLEMS and over == "attempts":
+        raise InputError(
+            f"{len(n):,} problems in one group: attempts can be resampled for {MANY_PROBLEMS:,} at most; resample "
+            "problems instead"
+        )
+    if len(n) > MANY_PROBLEMS:  # the same distribution, without an array of all problems for each replicate
+        share = rows.multiplicity / rows.multiplicity.sum()
+        used = rng.multinomial(len(n), share, size=replicates)
+        weights = list(used.astype(float))
+        counts = [(rows.n, rows.c)] * replicates
+        resampled = padded._replace(
+            multiplicity=np.pad(used.astype(float), ((0, 0), (0, len(padded.multiplicity) - len(rows.n))))
+        )
+    elif over == "problems":
         picked = rng.integers(len(n), size=(replicates, len(n)))
         used = np.stack([np.bincount(rows.index[row], minlength=len(padded.multiplicity)) for row in picked])
         resampled = padded._replace(multiplicity=used.astype(float))
@@ -76,6 +92,7 @@ def bootstrap_family(
         np.asarray(fits.params),
         float(family.tail_index(start)),
         float(np.mean(np.asarray(fits.converged))),
+        weights,
     )
 
 

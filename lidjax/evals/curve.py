@@ -9,6 +9,10 @@ from lidjax.passk import pass_at_k_from_counts
 
 NUM_POINTS = 30  # number of k along a curve; heuristic
 
+MANY_PROBLEMS = 20_000
+"""Heuristic: groups with more problems are handled by their distinct pairs (n, c), because arrays over all problems and
+draws would take gigabytes."""
+
 Counts = Int[np.ndarray, " p"]
 
 

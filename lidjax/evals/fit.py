@@ -12,7 +12,7 @@ from lidjax.evals.bootstrap import KINDS, BootstrapFits, bootstrap_family, is_mi
 from lidjax.evals.checks import Finding, check_evals
 from lidjax.evals.compare import fit_models
 from lidjax.evals.curve import mean_pass_at_k
-from lidjax.evals.forecast import check_level, forecast_from_posterior
+from lidjax.evals.forecast import check_distinct, check_level, forecast_from_posterior
 from lidjax.evals.next_attempts import next_attempts
 from lidjax.evals.rates.pooling import pool_shapes
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
@@ -20,7 +20,7 @@ from lidjax.evals.rates.prior import NO_PREFERENCE, Prior
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, count_rows
 from lidjax.evals.read.files import as_eval_data
 from lidjax.evals.report import EvalFits, GroupFit
-from lidjax.evals.table import EvalData, Group
+from lidjax.evals.table import MOST_ATTEMPTS, EvalData, Group
 from lidjax.evals.tail_index import tail_indices
 from lidjax.progress import Progress, no_progress
 
@@ -88,11 +88,13 @@ def fit_evals(
         True
     """
     check_level(level)
-    if targets is not None and (not len(targets) or min(targets) < 1):
-        raise InputError(f"targets {list(targets)}: one or more numbers of attempts, each at least 1")
+    if targets is not None and (not len(targets) or min(targets) < 1 or max(targets) > MOST_ATTEMPTS):
+        raise InputError(
+            f"targets {list(targets)}: one or more numbers of attempts, each at least 1 and at most 2^53"
+        )
     for name, value in (("replicates", replicates), ("more", 1 if more is None else more)):
-        if value < 1:
-            raise InputError(f"{name} = {value}: must be at least 1")
+        if not 1 <= value <= MOST_ATTEMPTS:
+            raise InputError(f"{name} = {value}: must be at least 1 and at most 2^53")
     if bootstrap is not None:
         check_choice("bootstrap", bootstrap, (*KINDS, "none"))
     data = as_eval_data(data)
@@ -101,6 +103,8 @@ def fit_evals(
     with_models = few if models is None else models
     findings = check_evals(data)
     groups = data.groups
+    for group in groups:
+        check_distinct(group.n, group.c, f"group {group.name!r}")
     method = "pooled" if pool and len(groups) > 1 else "default"
     fits: list[GroupFit] = []
     with jax.enable_x64(True):
@@ -157,7 +161,7 @@ def needs_likelihood(findings: Sequence[Finding]) -> bool:
 def default_targets(group: Group) -> list[int]:
     """Powers of ten from 1 to about a hundred times the median number of attempts."""
     largest = max(2, int(np.ceil(np.log10(float(np.median(group.n))))) + 2)
-    return [10**power for power in range(largest + 1)]
+    return [10**power for power in range(largest + 1) if 10**power <= MOST_ATTEMPTS]
 
 
 def unbiased_pass_at_k(group: Group, k: Int[np.ndarray, " k"], *, biased: bool) -> Float[np.ndarray, " k"]:

@@ -19,17 +19,21 @@ from jaxtyping import Float, Int
 from scipy.special import expit
 
 from lidjax.errors import InputError
-from lidjax.evals.curve import Counts
+from lidjax.evals.curve import MANY_PROBLEMS, Counts
 from lidjax.evals.rates.families import bent_logistic_log_density
 from lidjax.evals.rates.likelihood import PaddedRows, pad_rows
 from lidjax.evals.rates.posterior import Posterior, draw_parameters, sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, LogitGrid, count_rows
-from lidjax.evals.table import check_count
+from lidjax.evals.table import MOST_ATTEMPTS, check_count
 from lidjax.passk import failure_from_counts
 
 DRAWS = 400  # posterior draws behind a forecast
 HALF_CELL_POINTS = 16  # points between two neighbouring nodes at which a rate can be drawn
 BATCH = 50  # draws handled at once, for memory
+MOST_PAIRS = 1 << 14
+"""Largest number of distinct pairs (n, c) in a group: the likelihood of each is held at a thousand points."""
+
+ROW_BATCH = 64  # rows handled at once in large groups, for memory
 
 
 class PassAtKForecast(NamedTuple):
@@ -134,7 +138,21 @@ def check_counts(n: ArrayLike | Sequence[int], c: ArrayLike | Sequence[int]) -> 
         )
     for i, pair in enumerate(zip(attempts.tolist(), correct.tolist(), strict=True)):
         check_count(*pair, f"problem at index {i}")
+    check_distinct(attempts, correct)
     return attempts, correct
+
+
+def check_distinct(n: Counts, c: Counts, group: str = "the group") -> None:
+    """Raise InputError if a group has more distinct pairs (n, c) than fit into memory."""
+    if len(n) <= MOST_PAIRS:
+        return
+    pairs = len(np.unique(np.column_stack([n, c]), axis=0))
+    if pairs > MOST_PAIRS:
+        raise InputError(
+            f"{group} has {pairs:,} distinct pairs (n, c) among {len(n):,} problems, and at most {MOST_PAIRS:,} can be "
+            "fitted; problems with equal n have fewer distinct pairs, and a random sample of the problems answers the "
+            "same questions"
+        )
 
 
 def whole_numbers(name: str, values: ArrayLike | Sequence[int]) -> Int[np.ndarray, "..."]:
@@ -142,6 +160,8 @@ def whole_numbers(name: str, values: ArrayLike | Sequence[int]) -> Int[np.ndarra
     array = np.asarray(values)
     if array.dtype.kind not in "iuf" or not np.all(np.isfinite(array) & (array == np.floor(array))):
         raise InputError(f"{name} must hold whole numbers")
+    if array.size and np.max(array) > MOST_ATTEMPTS:
+        raise InputError(f"{name} must be at most 2^53 = {MOST_ATTEMPTS:,}")
     return array.astype(np.int64)
 
 
@@ -157,6 +177,12 @@ def forecast_from_posterior(
     level: float,
 ) -> PassAtKForecast:
     """Forecast of one group from the posterior of its population. `total` as in `forecast_run`."""
+    if len(n) > MANY_PROBLEMS:
+        if total is not None:
+            raise InputError(
+                f"{len(n):,} problems in one group: a run of a given size can be forecast for {MANY_PROBLEMS:,} at most"
+            )
+        return forecast_sums(rng, draw_parameters(posterior, DRAWS, rng), rows, k, level=level)
     rates = draw_rates(rng, draw_parameters(posterior, DRAWS, rng), rows)
     return forecast_run(rng, rates, n, c, k, total, level=level)
 
@@ -194,6 +220,71 @@ def draw_rates(
         point = np.sum(weight < rng.random(node.shape)[..., None], axis=-1)
         rates.append(expit(points[node, np.minimum(point, 2 * HALF_CELL_POINTS - 1)]))
     return np.concatenate(rates)
+
+
+def forecast_sums(
+    rng: np.random.Generator,
+    params: Float[np.ndarray, "s 5"],
+    rows: CountRows,
+    k: Int[np.ndarray, " k"] | int,
+    *,
+    level: float,
+    grid: LogitGrid = COARSE_GRID,
+) -> PassAtKForecast:
+    """The forecast of `forecast_run` for a run of max(n, k) attempts at each of many problems.
+
+    Given the population, the rates of the problems are independent, so the mean over many of them is normal. Its mean
+    and variance are those of the distribution that `draw_rates` draws from, summed over the distinct pairs (n, c). With
+    K > n attempts a problem is solved or not: for certain if c > 0, else with probability 1 - (1-p)^(K-n).
+    """
+    targets = np.atleast_1d(np.asarray(k, dtype=np.int64))
+    shape = (len(params), len(targets))
+    latent, latent_variance, run, run_variance = np.zeros((4, *shape))
+    for start in range(0, len(rows.n), ROW_BATCH):
+        part = rows._replace(
+            n=rows.n[start : start + ROW_BATCH],
+            c=rows.c[start : start + ROW_BATCH],
+            likelihood=rows.likelihood[start : start + ROW_BATCH],
+            log_scale=rows.log_scale[start : start + ROW_BATCH],
+            multiplicity=rows.multiplicity[start : start + ROW_BATCH],
+        )
+        used = len(part.n)
+        near, points = points_near_nodes(part, np.asarray(grid.nodes))
+        near = np.diff(near, axis=-1, prepend=0.0)
+        log_miss = -np.logaddexp(0, points)
+        padded = pad_rows(part)
+        weight = np.concatenate(
+            [
+                np.asarray(cumulative_nodes(jnp.asarray(params[batch : batch + BATCH]), padded, grid))[
+                    :, :used
+                ]
+                for batch in range(0, len(params), BATCH)
+            ]
+        )
+        weight = np.diff(weight, axis=-1, prepend=0.0)  # (S, U, G)
+        for j, size in enumerate(targets.tolist()):
+            solved = -np.expm1(size * log_miss)
+            mean = np.einsum("sug,ug->su", weight, np.einsum("ugq,gq->ug", near, solved))
+            square = np.einsum("sug,ug->su", weight, np.einsum("ugq,gq->ug", near, solved**2))
+            latent[:, j] += mean @ part.multiplicity
+            latent_variance[:, j] += np.maximum(square - mean**2, 0.0) @ part.multiplicity
+            made = np.minimum(size, part.n)
+            known = np.where(size > part.n, part.c > 0, 1 - failure_from_counts(part.n, part.c, made))
+            run[:, j] += known @ part.multiplicity
+            for row in np.flatnonzero((size > part.n) & (part.c == 0)):
+                chance = weight[:, row] @ np.einsum(
+                    "gq,gq->g", near[row], -np.expm1((size - int(part.n[row])) * log_miss)
+                )
+                run[:, j] += part.multiplicity[row] * chance
+                run_variance[:, j] += part.multiplicity[row] * chance * (1 - chance)
+    count = rows.multiplicity.sum()
+    edges = [(1 - level) / 2, 0.5, (1 + level) / 2]
+    found: list[np.ndarray] = []
+    for mean, variance in ((run, run_variance), (latent, latent_variance)):
+        drawn = (mean + np.sqrt(variance) * rng.standard_normal(shape)) / count
+        found.extend(np.quantile(np.clip(drawn, 0.0, 1.0), edges, axis=0))
+    low, middle, high, latent_low, latent_middle, latent_high = found
+    return PassAtKForecast(targets, middle, low, high, latent_middle, latent_low, latent_high, level)
 
 
 def points_near_nodes(

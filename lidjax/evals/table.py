@@ -11,6 +11,9 @@ from jaxtyping import Int
 
 from lidjax.errors import InputError
 
+MOST_ATTEMPTS = 1 << 53
+"""Largest number of attempts at one problem: the fits compute with float64, which holds whole numbers up to here."""
+
 FieldValue = str | float
 GroupFields = tuple[tuple[str, FieldValue], ...]
 
@@ -60,6 +63,26 @@ class PublishedPassAtK:
 
 
 @dataclass(frozen=True)
+class LeftAside:
+    """Attempts at one problem that are in the files but not in the counts, because nothing says if they are correct.
+
+    Example:
+        >>> from lidjax.evals import LeftAside
+        >>> LeftAside({"model": "small"}, "p1", 2, "no verdict").count
+        2
+    """
+
+    fields: Mapping[str, FieldValue]
+    """Fields of the group."""
+    problem: str
+    """Name of the problem."""
+    count: int
+    """Number of attempts, at least 1."""
+    reason: str
+    """Why they are left aside."""
+
+
+@dataclass(frozen=True)
 class EvalData:
     """Everything that one call of `read_evals` read.
 
@@ -80,6 +103,8 @@ class EvalData:
     """Sentences for people: what the readers assumed and which records they skipped."""
     published: tuple[PublishedPassAtK, ...] = ()
     """Published values of pass@k that the files hold beside the counts."""
+    left_aside: tuple[LeftAside, ...] = ()
+    """Attempts that are not in the counts, because nothing says whether they are correct."""
 
 
 @dataclass
@@ -99,9 +124,32 @@ class Tally:
         default_factory=dict[GroupFields, dict[str, tuple[int, int]]]
     )
 
-    def add_attempts(self, fields: Mapping[str, FieldValue], problem: str, correct: Iterable[bool]) -> None:
-        """Append attempts at one problem, in the order in which they were made."""
-        self._attempts.setdefault(tuple(fields.items()), {}).setdefault(problem, bytearray()).extend(correct)
+    _left_aside: dict[tuple[GroupFields, str, str], int] = field(
+        default_factory=dict[tuple[GroupFields, str, str], int]
+    )
+
+    def add_attempts(
+        self,
+        fields: Mapping[str, FieldValue],
+        problem: str,
+        verdicts: Iterable[bool | None],
+        reason: str = "no verdict",
+    ) -> None:
+        """Append attempts at one problem, in the order in which they were made.
+
+        Those without a verdict are left aside, and `reason` says why there is none.
+        """
+        key = tuple(fields.items())
+        for verdict in verdicts:
+            if verdict is None:
+                self.leave_aside(fields, problem, 1, reason)
+            else:
+                self._attempts.setdefault(key, {}).setdefault(problem, bytearray()).append(verdict)
+
+    def leave_aside(self, fields: Mapping[str, FieldValue], problem: str, count: int, reason: str) -> None:
+        """Note attempts that do not count."""
+        key = (tuple(fields.items()), problem, reason)
+        self._left_aside[key] = self._left_aside.get(key, 0) + count
 
     def add_counts(self, fields: Mapping[str, FieldValue], problem: str, n: int, c: int, where: str) -> None:
         """Set the counts of one problem. InputError if the problem has counts already."""
@@ -126,7 +174,11 @@ class Tally:
         for key, counts in self._counts.items():
             n, c = np.array(list(counts.values()), dtype=np.int64).reshape(-1, 2).T
             groups.append(Group(group_name(dict(key)), dict(key), tuple(counts), n, c))
-        return EvalData(tuple(groups), self.format, tuple(self.notes), tuple(self.published))
+        left_aside = tuple(
+            LeftAside(dict(key), problem, count, reason)
+            for (key, problem, reason), count in self._left_aside.items()
+        )
+        return EvalData(tuple(groups), self.format, tuple(self.notes), tuple(self.published), left_aside)
 
 
 def format_field(value: FieldValue | None) -> str:
@@ -146,5 +198,9 @@ def check_count(n: int, c: int, where: str) -> None:
     """Raise InputError unless n ≥ 1 and 0 ≤ c ≤ n. `where` names the file and line."""
     if n < 1:
         raise InputError(f"{where}: n = {n} attempts; every problem needs at least one")
+    if n > MOST_ATTEMPTS:
+        raise InputError(
+            f"{where}: n = {n:.6g} attempts; at most 2^53 = {MOST_ATTEMPTS:,} can be counted exactly"
+        )
     if not 0 <= c <= n:
         raise InputError(f"{where}: c = {c} correct answers of n = {n} attempts; c must be between 0 and n")

@@ -16,10 +16,10 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from lidjax.evals.bootstrap import BootstrapFits, bootstrap_family, is_mixed
-from lidjax.evals.curve import Counts, fit_log_line, log_minus_log, unbiased_curve_points
+from lidjax.evals.curve import MANY_PROBLEMS, Counts, fit_log_line, log_minus_log, unbiased_curve_points
 from lidjax.evals.forecast import check_counts, check_level
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
 from lidjax.evals.rates.prior import NO_PREFERENCE
@@ -99,22 +99,35 @@ def estimate_tail_indices(
         return tail_indices(attempts, correct, posterior, fits, level=level)
 
 
-def log_failure_slope(n: Counts, c: Counts) -> float:
-    """Minus the slope of log(1 - pass@k) in log k over k from n/10 to n. Only values between 0 and 1 are used."""
+Weights = Float[np.ndarray, " p"]
+
+
+def log_failure_slope(n: Counts, c: Counts, weights: Weights | None = None) -> float:
+    """Minus the slope of log(1 - pass@k) in log k over k from n/10 to n. Only values between 0 and 1 are used.
+
+    `weights` says how many problems each pair (n, c) stands for; by default one.
+    """
     smallest = int(np.min(n))
     k = np.unique(np.round(np.geomspace(max(smallest / 10, 1), smallest, SLOPE_POINTS)).astype(np.int64))
-    failure = failure_from_counts(n[:, None], c[:, None], k[None, :]).mean(axis=0)
-    return -fit_log_line(k, failure, np.log)[0]
+    return -fit_log_line(k, mean_failure(n, c, k, weights), np.log)[0]
 
 
-def log_log_pass_slope(n: Counts, c: Counts) -> float:
+def log_log_pass_slope(n: Counts, c: Counts, weights: Weights | None = None) -> float:
     """b of -log pass@k = a k^-b. NaN where fewer than two points lie strictly between 0 and 1."""
     k = unbiased_curve_points(n)
-    passed = 1 - failure_from_counts(n[:, None], c[:, None], k[None, :]).mean(axis=0)
+    passed = 1 - mean_failure(n, c, k, weights)
     return -fit_log_line(k, passed, log_minus_log)[0]
 
 
-SLOPES: dict[str, Callable[[Counts, Counts], float]] = {
+def mean_failure(
+    n: Counts, c: Counts, k: Int[np.ndarray, " k"], weights: Weights | None
+) -> Float[np.ndarray, " k"]:
+    """Mean over problems of the unbiased 1 - pass@k."""
+    failure = failure_from_counts(n[:, None], c[:, None], k[None, :])
+    return failure.mean(axis=0) if weights is None else weights @ failure / weights.sum()
+
+
+SLOPES: dict[str, Callable[[Counts, Counts, Weights | None], float]] = {
     "slope-log-failure": log_failure_slope,
     "slope-log-log-pass": log_log_pass_slope,
 }
@@ -127,13 +140,20 @@ def tail_indices(
     found: list[TailIndexEstimate] = []
     edges = [(1 - level) / 2, (1 + level) / 2]
     interval = "none" if fits is None else f"bootstrap over {fits.over}"
+    own: Weights | None = None
+    if len(n) > MANY_PROBLEMS:
+        pairs, times = np.unique(np.column_stack([n, c]), axis=0, return_counts=True)
+        n, c, own = pairs[:, 0], pairs[:, 1], times.astype(float)
     for name, estimate in SLOPES.items():
         lower, upper = float("nan"), float("nan")
         if fits is not None:
-            replicates = np.array([estimate(*pair) for pair in fits.counts])
+            weights = fits.weights or [None] * len(fits.counts)
+            replicates = np.array(
+                [estimate(*pair, used) for pair, used in zip(fits.counts, weights, strict=True)]
+            )
             if np.isfinite(replicates).any():
                 lower, upper = np.nanquantile(replicates, edges).tolist()
-        found.append(TailIndexEstimate(name, estimate(n, c), lower, upper, interval))
+        found.append(TailIndexEstimate(name, estimate(n, c, own), lower, upper, interval))
     if fits is not None:
         lower, upper = np.quantile(np.exp(fits.params[:, 0]), edges).tolist()
         found.append(TailIndexEstimate("beta-binomial", fits.tail_index, lower, upper, interval))

@@ -47,6 +47,8 @@ class FeatureCell(NamedTuple):
     """L_gen(N) in rescaled units: times s² for those of the mean targets."""
     failure: Float[Array, "n labels k"]
     """L_inf(k; N), the mean probability that k attempts all fail."""
+    effective_sample_size: Float[Array, "n labels k"]
+    """Number of validation instances on which `failure` rests: Kish's (Σ c)² / Σ c² of their terms c."""
 
 
 def feature_split(
@@ -99,8 +101,9 @@ def feature_split(
         solver: "cholesky", or "eigh", which is cheaper under `vmap` over 20 or more ridge values at d = 512 (static).
 
     Returns:
-        A `FeatureCell`: `lgen` (n, labels), the mean of (ŷ - m/s)² over the validation set, and `failure`
-        (n, labels, k). Both are NaN for an N out of range or out of order, and where the system is singular.
+        A `FeatureCell`: `lgen` (n, labels), the mean of (ŷ - m/s)² over the validation set; `failure` (n, labels, k);
+        and `effective_sample_size` (n, labels, k), the number of validation instances on which `failure` rests. All are
+        NaN for an N out of range or out of order, and where the system is singular.
 
     Raises:
         InputError: if `num_labels`, `num_validation`, `failure` or `solver` is not allowed.
@@ -132,18 +135,19 @@ def feature_split(
     predictions = nested_predictions(split.x, split.targets, split.x_val, n, ridge, solver)
     precision = 1 / (split.variance_val + variance_floor)
 
-    def evaluate(cell: tuple[Array, Array]) -> tuple[Array, Array]:
+    def evaluate(cell: tuple[Array, Array]) -> FeatureCell:
         size, prediction = cell
         bias = prediction_bias(prediction, split.mean_val, scale)
         log_miss = log_miss_probability(bias, precision[:, None], delta=delta / scale, sigma_eta=1.0)
         if failure == "instances":
-            curves = mean_failure(k, log_miss)
+            curves, ess = mean_failure(k, log_miss)
         else:
             first = geometric_first_success(jax.random.fold_in(trial_key, size), log_miss)
             curves = jax.vmap(lambda index: failure_from_first_success(k, index).failure, 1)(first)
-        return jnp.mean(bias**2, axis=0), curves
+            ess = curves * num_validation  # every term is 0 or 1
+        return FeatureCell(jnp.mean(bias**2, axis=0), curves, ess)
 
-    return FeatureCell(*jax.lax.map(evaluate, (n, predictions)))
+    return jax.lax.map(evaluate, (n, predictions))
 
 
 def draw_split(
@@ -185,7 +189,18 @@ def prediction_bias(
     return prediction[:, :1] / scale + prediction[:, 1:] - (mean_val / scale)[:, None]
 
 
-def mean_failure(k: Float[Array, " k"], log_miss: Float[Array, "v labels"]) -> Float[Array, "labels k"]:
-    """Mean of (1 - s)^k over instances, one k at a time, so that memory does not grow with the number of k."""
-    curves = jax.lax.map(lambda k: jnp.mean(jnp.exp(k * log_miss), axis=0), k)
-    return curves.T
+def mean_failure(
+    k: Float[Array, " k"], log_miss: Float[Array, "v labels"]
+) -> tuple[Float[Array, "labels k"], Float[Array, "labels k"]]:
+    """Mean of (1 - s)^k over instances and its effective sample size, one k at a time to save memory."""
+    hardest = jnp.max(log_miss, axis=0, keepdims=True)
+    relative = log_miss - jnp.where(jnp.isneginf(hardest), jnp.zeros_like(hardest), hardest)
+
+    def one(k: Array) -> tuple[Array, Array]:
+        terms = jnp.exp(k * relative)  # relative to the hardest instance, so that squares do not underflow
+        square = jnp.sum(terms**2, axis=0)
+        ess = jnp.sum(terms, axis=0) ** 2 / jnp.where(square > 0, square, 1)
+        return jnp.mean(jnp.exp(k * log_miss), axis=0), ess
+
+    curves, ess = jax.lax.map(one, k)
+    return curves.T, ess.T

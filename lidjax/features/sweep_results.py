@@ -104,7 +104,8 @@ def grid_rows(data: "xr.Dataset", summaries: "Sequence[xr.Dataset]") -> list[dic
         cells = data.isel(setting)
         last_failure = float(cells["failure"].isel(n=-1, k=-1).mean())
         for row in exponent_rows([summary.isel(setting) for summary in summaries]):
-            lowest = int(np.argmin(row["beta_eff"]))
+            # NaN where L_inf(k) rests on too few instances for a slope
+            lowest = int(np.argmin(np.nan_to_num(row["beta_eff"], nan=np.inf)))
             rows.append(
                 {
                     **{name: cells[name].item() for name in SETTING_AXES},

@@ -11,6 +11,7 @@ from lidjax.figures.frontier import frontier_figure as frontier_figure
 from lidjax.figures.human_labels import cifar10h_figure as cifar10h_figure
 from lidjax.figures.human_labels import examples_figure as examples_figure
 from lidjax.figures.scaling import scaling_figure as scaling_figure
+from lidjax.figures.scaling_facets import scaling_facets as scaling_facets
 from lidjax.figures.style import save_figure as save_figure
 from lidjax.figures.tails import exponents_figure as exponents_figure
 from lidjax.figures.tails import plane_figure as plane_figure

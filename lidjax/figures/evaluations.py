@@ -1,39 +1,61 @@
 """Figures of evaluation logs: pass@k with its band, the density of success rates, the training axis, the back-test."""
 
+import math
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from scipy.special import expit
 
-from lidjax.evals.backtest import BacktestForecast
+from lidjax.evals.backtest import BacktestForecast, summarise_backtest
 from lidjax.evals.curve import pass_at_k_curve, unbiased_curve_points
 from lidjax.evals.fit import needs_likelihood
+from lidjax.evals.forecast import PassAtKForecast, forecast_from_posterior
 from lidjax.evals.rates.families import bent_logistic_log_density
 from lidjax.evals.rates.posterior import draw_parameters
-from lidjax.evals.rates.quadrature import COARSE_GRID
+from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 from lidjax.evals.report import GroupFit
-from lidjax.evals.training import TrainingSeries
-from lidjax.figures.style import new_figure, paper_style, sequential
-from lidjax.laws import saturating_exponent
+from lidjax.evals.training import SIGNIFICANT, TrainingSeries
+from lidjax.figures.fits import draw_saturation
+from lidjax.figures.style import (
+    COLUMN,
+    GUIDE,
+    K_LABEL,
+    PAGE,
+    legends_below,
+    new_figure,
+    paper_style,
+    plain_text,
+    readable_ticks,
+    series_style,
+    set_title,
+    shared_legend,
+)
 
 MOST_GROUPS = 6  # drawn in one panel
+SIDEWAYS = 0.04  # relative shift of the outermost series of `training_figure`
+FORECAST_POINTS = 25  # of a line of forecasts
 DRAWS = 200  # posterior draws behind a band
 
 
 def evaluation_figure(fits: Sequence[GroupFit]) -> Figure:
     """pass@k with forecasts, and the density of success rates, of up to six groups.
 
-    Of more groups six are drawn, evenly spaced in their order. Dots are the unbiased pass@k within the data, bands the
-    forecast of a run of k attempts.
+    Of more groups six are drawn, evenly spaced in their order. Points are the unbiased pass@k, as far as every problem
+    has k attempts. Beyond them, lines are the forecast of a run of k attempts up to the largest target of `fit_evals`,
+    with its interval as a band. The forecast is drawn at its own, closely spaced k: the targets need not be many.
 
     Args:
         fits: Results of `fit_evals`.
 
     Returns:
-        A figure with two panels, for `lidjax.figures.save`.
+        A figure with two panels, for `lidjax.save_figure`.
 
     Example:
         >>> import numpy as np
@@ -46,55 +68,90 @@ def evaluation_figure(fits: Sequence[GroupFit]) -> Figure:
         2
     """
     chosen = np.unique(np.linspace(0, len(fits) - 1, min(MOST_GROUPS, len(fits))).round().astype(int))
+    level = fits[0].forecast.level
     with paper_style():
-        figure, (left, right) = new_figure(2, width=3.2, height=2.6)
-        for colour, index in zip(sequential(len(chosen)), chosen.tolist(), strict=True):
+        figure, (left, right) = new_figure(2, height=2.2)
+        entries: list[Artist] = []
+        for position, index in enumerate(chosen.tolist()):
             fit = fits[index]
-            group, forecast = fit.group, fit.forecast
-            if not needs_likelihood(fit.findings):
-                k = unbiased_curve_points(group.n)
-                left.plot(k, pass_at_k_curve(group.n, group.c, k), "o", ms=2, color=colour)
-            left.plot(forecast.k, forecast.prediction, color=colour, label=group.name)
+            colour, marker = series_style(position)
+            known, forecast = pass_at_k_pieces(fit)
+            k = unbiased_curve_points(fit.group.n)[::2]
+            k = k[k <= known]
+            if len(k):
+                left.plot(k, pass_at_k_curve(fit.group.n, fit.group.c, k), marker, ms=2.2, color=colour)
+            left.plot(forecast.k, forecast.prediction, color=colour)
             left.fill_between(forecast.k, forecast.lower, forecast.upper, color=colour, alpha=0.2, lw=0)
             rate, low, middle, high = density_band(fit)
             right.plot(rate, middle, color=colour)
             right.fill_between(rate, low, high, color=colour, alpha=0.2, lw=0)
-        left.set(xscale="log", yscale="log", xlabel="attempts $k$", ylabel="pass@$k$")
-        left.set_ylim(top=1.1)
-        left.legend(loc="lower right", fontsize=6)
-        right.set(
-            xscale="log",
-            xlabel="success rate $p$ of a problem",
-            ylabel=r"density of $\log_{10}p$",
-            ylim=(0, None),
+            entries.append(Line2D([], [], color=colour, marker=marker, label=plain_text(fit.group.name)))
+        left.set(xscale="log", yscale="log", xlabel=K_LABEL, ylabel="success rate pass@$k$")
+        left.set_ylim(top=1.3)
+        right.set(xscale="log", xlabel="success rate $p$ of a problem", ylabel=r"density of $\log_{10}p$")
+        right.set_ylim(bottom=0)
+        entries.append(
+            Line2D([], [], ls="", marker="o", color="0.4", label="unbiased, from the attempts made")
         )
+        entries.append(Patch(color="0.4", alpha=0.3, lw=0, label=f"{100 * level:g} % interval"))
+        shared_legend(figure, entries, columns=2)
+        facts = ["attempts made and forecast"]
+        if len(chosen) < len(fits):
+            facts.append(f"{len(chosen)} of {len(fits)} groups")
+        set_title(figure, "pass@k", facts)
+        readable_ticks(figure)
     return figure
+
+
+def pass_at_k_pieces(fit: GroupFit) -> tuple[int, PassAtKForecast]:
+    """The largest k with an unbiased pass@k that is shown (0 if there is none), and the forecast from there on.
+
+    The forecast ends at the largest target, and is the one that `fit_evals` makes of the same posterior.
+    """
+    n, c = fit.group.n, fit.group.c
+    last = int(np.max(fit.forecast.k))
+    known = 0 if needs_likelihood(fit.findings) else int(n.min())
+    start = max(known, 1)
+    k = np.unique(np.rint(np.geomspace(start, max(last, start), FORECAST_POINTS)).astype(np.int64))
+    with jax.enable_x64(True):
+        rows = count_rows(n, c, COARSE_GRID)
+        rng = np.random.default_rng(0)
+        forecast = forecast_from_posterior(rng, fit.posterior, rows, n, c, k, level=fit.forecast.level)
+    return known, forecast
 
 
 Curve = Float[np.ndarray, " g"]
 
 
 def density_band(fit: GroupFit) -> tuple[Curve, Curve, Curve, Curve]:
-    """(p, 5 %, 50 %, 95 %) of the posterior density of log10 p, for p from 1e-9 to 0.99."""
+    """p from 1e-9 to 0.99, with the interval of the posterior density of log10 p and the median in it.
+
+    The order is p, lower end, median, upper end; the level is that of the forecasts.
+    """
     params = draw_parameters(fit.posterior, DRAWS, np.random.default_rng(0))
-    rate = 1 / (1 + np.exp(-np.asarray(COARSE_GRID.nodes)))
+    rate = expit(np.asarray(COARSE_GRID.nodes))
     with jax.enable_x64(True):
         log_density = [bent_logistic_log_density(jnp.asarray(draw), COARSE_GRID) for draw in params]
     density = np.exp(np.asarray(log_density)) * np.log(10) / (1 - rate)  # dx = d(log p)/(1-p)
     shown = (rate > 1e-9) & (rate < 0.99)
-    low, middle, high = np.quantile(density[:, shown], [0.05, 0.5, 0.95], axis=0)
+    level = fit.forecast.level
+    low, middle, high = np.quantile(density[:, shown], [(1 - level) / 2, 0.5, (1 + level) / 2], axis=0)
     return rate[shown], low, middle, high
 
 
 def training_figure(series: Sequence[TrainingSeries], column: str) -> Figure:
     """Tail index of the default model against training size, a line for each series, with Eq. 20 where it was fitted.
 
+    Bars are one standard error. Series are shifted sideways by up to 4 %, so that their bars do not hide each other.
+    Eq. 20 is drawn as far as the fit stands behind it: dashed and grey where a parameter is not determined, not at all
+    where the estimates should not be used or the index falls, which Eq. 20 does not describe.
+
     Args:
         series: `EvalFits.training(column)`, at least one series.
         column: Name of the column of training size, for the axis.
 
     Returns:
-        A figure with one panel, for `lidjax.figures.save`.
+        A figure with one panel, for `lidjax.figures.save_figure`.
 
     Example:
         >>> import numpy as np
@@ -105,40 +162,53 @@ def training_figure(series: Sequence[TrainingSeries], column: str) -> Figure:
         ...     "all", sizes, ("a", "b"), np.array([0.3, 0.4]), np.array([0.1, 0.1]), 0.9, 0.2, None, ""
         ... )
         >>> training_figure([one], "tokens").axes[0].get_xlabel()
-        'tokens'
+        'training size: tokens'
     """
     with paper_style():
-        figure, (axes,) = new_figure(1, width=4.0, height=3.0)
-        for colour, one in zip(sequential(len(series)), series, strict=True):
+        figure, (axes,) = new_figure(1, width=COLUMN + 0.6, height=2.5)
+        shifts = 1 + SIDEWAYS * np.linspace(-1, 1, len(series)) if len(series) > 1 else np.ones(1)
+        for index, (one, shift) in enumerate(zip(series, shifts, strict=True)):
+            colour, marker = series_style(index)
             axes.errorbar(
-                one.sizes,
+                one.sizes * shift,
                 one.index,
                 one.se,
-                fmt="o-",
-                ms=3,
+                fmt=f"{marker}-",
                 lw=0.8,
                 capsize=1.5,
                 color=colour,
-                label=one.series,
+                label=plain_text(f"{one.series} (± standard error)"),
             )
-            if one.saturation is not None and one.shows_saturation:
-                n = np.geomspace(one.sizes[0], one.sizes[-1], 100)
-                with jax.enable_x64(True):
-                    curve = saturating_exponent(n, *(float(value) for value in one.saturation[:4]))
-                axes.plot(n, np.asarray(curve), "--", lw=0.7, color=colour)
-        axes.set(xscale="log", xlabel=column, ylabel=r"$\beta_{\rm eff}$ (default model)", ylim=(0, None))
-        axes.legend(fontsize=6)
+            if one.saturation is not None and one.p_falls >= SIGNIFICANT:
+                draw_saturation(
+                    axes,
+                    one.sizes,
+                    np.array([float(value) for value in one.saturation[:4]]),
+                    np.asarray(one.saturation.identifiable),
+                    status=int(one.saturation.status),
+                    name=f"Eq. 20, {plain_text(one.series)}",
+                    ls="-.",
+                    lw=0.9,
+                    color=colour,
+                )
+        axes.set(xscale="log", xlabel=plain_text(f"training size: {column}"))
+        axes.set(ylabel=r"tail index (default model)", ylim=(0, None))
+        legends_below([axes])
+        readable_ticks(figure)
     return figure
 
 
 def backtest_figure(forecasts: Sequence[BacktestForecast]) -> Figure:
-    """Forecast against truth: the default method with its intervals, the published baselines as dots.
+    """Forecast against truth, a panel for each method.
+
+    A point is one group and seed, with its interval where the method has one. The titles have the mean absolute error
+    and the share of the intervals that hold the truth.
 
     Args:
         forecasts: The forecasts of `backtest`, at least one.
 
     Returns:
-        A figure with one panel, for `lidjax.figures.save`.
+        A figure with a panel for each method that made a forecast, for `lidjax.save_figure`.
 
     Example:
         >>> import lidjax.evals
@@ -147,21 +217,27 @@ def backtest_figure(forecasts: Sequence[BacktestForecast]) -> Figure:
         >>> backtest_figure([made]).axes[0].get_ylabel()
         'forecast from 10 attempts'
     """
+    scores = {score.method: score for score in summarise_backtest(forecasts)}
+    methods = [method for method in dict.fromkeys(one.method for one in forecasts) if method in scores]
+    columns = 2 if len(methods) == 4 else min(len(methods), 3)
+    rows = math.ceil(len(methods) / columns)
     with paper_style():
-        figure, (axes,) = new_figure(1, width=3.4, height=3.2)
-        for method, colour in (("least-squares", "C1"), ("beta-binomial", "C2"), ("discretised-beta", "C3")):
-            own = [forecast for forecast in forecasts if forecast.method == method]
-            truth, prediction = [f.truth for f in own], [f.prediction for f in own]
-            axes.plot(truth, prediction, ".", ms=3, color=colour, label=method)
-        own = [forecast for forecast in forecasts if forecast.method == "default"]
-        middle = np.array([f.prediction for f in own])
-        ends = np.abs(np.array([[f.lower for f in own], [f.upper for f in own]]) - middle)
-        truth = [f.truth for f in own]
-        axes.errorbar(truth, middle, ends, fmt="o", ms=3, lw=0.6, color="C0", label="default")
-        axes.plot([0, 1], [0, 1], "k:", lw=0.7)
-        axes.set(
-            xlabel=f"pass@{forecasts[0].target:,} of all attempts",
-            ylabel=f"forecast from {forecasts[0].budget:,} attempts",
-        )
-        axes.legend()
+        figure, panels = new_figure(columns, rows=rows, width=max(COLUMN, PAGE * columns / 3), height=2.3)
+        for axes in panels[len(methods) :]:
+            axes.remove()
+        for index, (axes, method) in enumerate(zip(panels, methods, strict=False)):
+            own = [one for one in forecasts if one.method == method and np.isfinite(one.prediction)]
+            truth, middle = np.array([one.truth for one in own]), np.array([one.prediction for one in own])
+            ends = np.array([[one.lower, one.upper] for one in own]).T
+            errors = np.nan_to_num(np.abs(ends - middle))
+            colour, marker = series_style(index)
+            axes.plot([0, 1], [0, 1], **GUIDE)
+            axes.errorbar(truth, middle, errors, fmt=marker, ms=3, lw=0.5, color=colour, alpha=0.7)
+            score = scores[method]
+            said = f"{method}: error {score.error:.3f}"
+            if np.isfinite(score.coverage):
+                said += f",\n{100 * score.coverage:.0f} % of intervals hold it"
+            axes.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), title=said, aspect="equal")
+            axes.set_xlabel(f"pass@{forecasts[0].target:,} of all attempts")
+            axes.set_ylabel(f"forecast from {forecasts[0].budget:,} attempts")
     return figure

@@ -1,15 +1,26 @@
 """Figures 3 and 4: a sweep on CIFAR-10H with one of its images, and images that people agree and disagree on."""
 
+import jax
 import numpy as np
 import xarray as xr
+from jax.scipy.stats import norm
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from lidjax.errors import InputError
 from lidjax.features import SETTING_AXES, HumanLabels
 from lidjax.features.cifar10h import CLASSES
-from lidjax.figures.scaling import scaling_panels
-from lidjax.figures.style import paper_style
+from lidjax.figures.scaling import scaling_panels, settings_of
+from lidjax.figures.style import (
+    GUIDE,
+    PAGE,
+    legends_below,
+    paper_style,
+    plain_text,
+    readable_ticks,
+    series_style,
+    set_title,
+)
 
 EXAMPLE_QUANTILES = (0.0, 0.6, 0.8, 0.9, 0.97, 1.0)
 """Quantiles of v in Figure 4, from an image that everybody agrees on to the one that divides people most."""
@@ -27,7 +38,7 @@ def cifar10h_figure(summary: xr.Dataset, labels: HumanLabels) -> Figure:
         labels: the data set, from `lidjax.features.read_cifar10h`.
 
     Returns:
-        A matplotlib figure; `lidjax.figures.save` writes it.
+        A matplotlib figure; `lidjax.save_figure` writes it.
 
     Raises:
         InputError: if the summary has several values of `scale`, `delta` or `ridge`.
@@ -45,7 +56,8 @@ def cifar10h_figure(summary: xr.Dataset, labels: HumanLabels) -> Figure:
         >>> slopes = {name: ("n", 0.3 - 1 / n) for name in ("beta_eff", "beta_eff_low", "beta_eff_high")}
         >>> summary = xr.Dataset(
         ...     lgen | slopes | {"failure": (("n", "k"), np.outer(1 + 1 / n, 0.8 * k**-0.3)), "in_fit": ("n", n > 0),
-        ...     "saturation": ("parameter", [0.3, 0.2, 1.0, 0.5])},
+        ...     "saturation": ("parameter", [0.3, 0.2, 1.0, 0.5]), "fit_status": 0,
+        ...     "identifiable": ("parameter", [True] * 4)},
         ...     coords={"n": n, "k": k, "parameter": ["beta", "delta", "c", "nu"], "scale": 32.0, "delta": 0.05},
         ...     attrs={"spec": {"name": "example", "features": {"variance_floor": 1e-6}}, "feature_dim": 50,
         ...     "noise_variance": 0.5, "window": [1.0, 100.0]},
@@ -63,18 +75,19 @@ def cifar10h_figure(summary: xr.Dataset, labels: HumanLabels) -> Figure:
         )
     summary = summary.squeeze([name for name in SETTING_AXES if name in summary.dims])
     with paper_style():
-        figure = Figure(figsize=(7.5, 4.4), layout="constrained")
-        top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.15, 1)).flat
-        scaling_panels(list(np.atleast_1d(top.subplots(1, 3))), summary)
+        figure = Figure(figsize=(PAGE, 4.4), layout="constrained")
+        top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.5, 1)).flat
+        upper = list(np.atleast_1d(top.subplots(1, 3)))
+        scaling_panels(upper, summary)
+        legends_below(upper, columns=2)
         scale, delta = (summary[name].item() for name in ("scale", "delta"))
         floor = summary.attrs["spec"]["features"]["variance_floor"]
         index = at_quantile(labels.variance, EXAMPLE_OF_FIGURE_3)
-        _draw_example(list(bottom.subplots(1, 3)), labels, index, scale=scale, delta=delta, floor=floor)
-        figure.suptitle(
-            f"{summary.attrs['spec']['name']}:  $s={scale:g}$,  $\\delta={delta:g}$,  "
-            f"$d={summary.attrs['feature_dim']:.0f}$",
-            fontsize=9,
-        )
+        panels = list(bottom.subplots(1, 3))
+        _draw_example(panels, labels, index, scale=scale, delta=delta, floor=floor)
+        legends_below(panels[2:])
+        set_title(figure, summary.attrs["spec"]["name"], settings_of(summary))
+        readable_ticks(figure)
     return figure
 
 
@@ -87,7 +100,7 @@ def examples_figure(labels: HumanLabels, *, scale: float = 1.0, floor: float = 1
         floor: ε_v ≥ 0 of Eq. 27, added to v.
 
     Returns:
-        A matplotlib figure of six rows; `lidjax.figures.save` writes it.
+        A matplotlib figure of six rows; `lidjax.save_figure` writes it.
 
     References:
         Figure 4 of the paper; Eq. 26 and 27 for the Gaussian.
@@ -104,8 +117,8 @@ def examples_figure(labels: HumanLabels, *, scale: float = 1.0, floor: float = 1
     """
     with paper_style():
         count = len(EXAMPLE_QUANTILES)
-        figure = Figure(figsize=(6.2, 1.15 * count), layout="constrained")
-        heights = [1.0] * (count - 1) + [1.35]  # the last row has the names of the classes below it
+        figure = Figure(figsize=(PAGE, 1.15 * count + 0.3), layout="constrained")
+        heights = [1.0] * (count - 1) + [1.55]  # the last row has the names of the classes below it
         rows = figure.subfigures(count, 1, squeeze=False, height_ratios=heights).flat
         for row, quantile in zip(rows, EXAMPLE_QUANTILES, strict=True):
             index = at_quantile(labels.variance, quantile)
@@ -136,28 +149,31 @@ def _draw_example(
     mean, variance = labels.mean[index], labels.variance[index]
     picture.imshow(labels.images[index], interpolation="nearest")
     picture.set_axis_off()
-    picture.set_title(f"{labels.ids[index].replace('_', ' ')}: {CLASSES[labels.label[index]]}", fontsize=7.5)
+    picture.set_title(plain_text(f"{labels.ids[index].replace('_', ' ')}: {CLASSES[labels.label[index]]}"))
 
-    histogram.bar(np.arange(10), labels.probabilities[index], color="C0", width=0.8)
-    histogram.axvline(mean, color="k", lw=0.8, ls="--")
-    histogram.set_xticks(np.arange(10), CLASSES, rotation=45, ha="right", fontsize=6, rotation_mode="anchor")
+    histogram.bar(np.arange(10), labels.probabilities[index], color=series_style(0).colour, width=0.8)
+    histogram.axvline(mean, **GUIDE)
+    histogram.set_xticks(np.arange(10), CLASSES, rotation=90, fontsize=6)
     histogram.tick_params(axis="x", length=0)
-    histogram.set(ylim=(0, 1.05))
-    histogram.set_ylabel("share of people", fontsize=7)
+    histogram.set(
+        ylim=(0, 1.05), xlabel="class", ylabel="share of people", title=f"mean $m={mean:.3g}$ (dotted)"
+    )
 
-    spread = np.sqrt(variance + floor)
+    spread, middle = float(np.sqrt(variance + floor)), mean / scale
     width = max(4 * spread, 0.02)
-    y = np.linspace(mean / scale - width, mean / scale + width, 401)
-    bell = np.exp(-0.5 * ((y - mean / scale) / spread) ** 2) / (spread * np.sqrt(2 * np.pi))
-    density.plot(y, bell, color="C1")
-    density.fill_between(y, bell, color="C1", alpha=0.2, lw=0)
-    label = rf"$m/s={mean / scale:.3g}$, $v={variance:.3g}$"
+    y = np.linspace(middle - width, middle + width, 401)
+    with jax.enable_x64(True):
+        bell = np.asarray(norm.pdf(y, middle, spread))
+    colour = series_style(1).colour
+    density.plot(y, bell, color=colour)
+    density.fill_between(y, bell, color=colour, alpha=0.2, lw=0)
     if delta is not None:
-        density.axvline(mean / scale, color="C3", lw=max(0.6, 120 * delta / scale / width))
-        label += "\n" + rf"$2\delta/s={2 * delta / scale:.2g}$ (line)"
-    density.set(ylim=(0, 1.25 * bell.max()), xlabel="label $y$")
-    density.set_ylabel("density", fontsize=7)
-    density.text(0.97, 0.93, label, transform=density.transAxes, ha="right", va="top", fontsize=6.5)
+        half, seen = delta / scale, width / 150  # a window that is too narrow to see is drawn as a line
+        label = rf"tolerance window, $2\delta/s={2 * half:.2g}$" + (" (drawn wider)" if half < seen else "")
+        half = max(half, seen)
+        density.axvspan(middle - half, middle + half, color="0.3", alpha=0.6, lw=0, label=label)
+    density.set(ylim=(0, 1.1 * bell.max()), xlabel="label $y$ (in units of $s$ classes)", ylabel="density")
+    density.set_title(rf"$m/s={middle:.3g}$, $v={variance:.3g}$")
 
 
 def _remove_labels(row: SubFigure) -> None:

@@ -9,11 +9,32 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lidjax.difficulty import mean_inverse_precision
+from lidjax.figures.curves import distinct_curves
+from lidjax.figures.facets import SYMBOLS, cell_title
+from lidjax.figures.fits import draw_saturation
 from lidjax.figures.lid_parameters import LidParameters, lid_parameters
-from lidjax.figures.style import new_figure, paper_style, sequential
-from lidjax.laws import intrinsic_failure, saturating_exponent
+from lidjax.figures.style import (
+    EXPONENT_LABEL,
+    FAILURE_LABEL,
+    GUIDE,
+    K_LABEL,
+    LGEN_LABEL,
+    N_LABEL,
+    REFERENCE,
+    SPAN,
+    legends_below,
+    new_figure,
+    number,
+    paper_style,
+    readable_ticks,
+    sequential,
+    series_style,
+    set_title,
+)
+from lidjax.laws import intrinsic_failure
 
-NUM_CURVES = 6  # values of N in the middle panel
+PARAMETERS = ("beta", "delta", "c", "nu")
+NUM_CURVES = 6  # values of N in the middle panel, at most
 
 
 class References(NamedTuple):
@@ -29,8 +50,11 @@ class References(NamedTuple):
 def scaling_figure(summary: xr.Dataset) -> Figure:
     """Figure 1 of a sweep: L_gen(N), L_inf(k; N) and β_eff(N) in three panels.
 
-    Dashed lines are the theory: the noise floor of L_gen beyond N = d, the intrinsic tail P̃ k^-β, and Eq. 20 fitted to
-    β_eff. For a sweep on real features the middle one is a power law with the slope measured at the largest N.
+    Dashed black lines are the theory: the noise floor of L_gen beyond N = d, and the intrinsic tail P̃ k^-β. For a sweep
+    on real features the latter is a power law with the slope measured at the largest N, drawn over the window that it
+    was measured in. The middle panel shows up to six N whose curves can be told apart. Eq. 20 is drawn as far as the
+    fit stands behind it: dashed and grey where a parameter is not determined, not at all where the estimates should not
+    be used. The legend says which.
 
     Args:
         summary: Result of `lidjax.summarise` with no axes left but `n` and `k`: choose one value of every other axis
@@ -55,21 +79,28 @@ def scaling_figure(summary: xr.Dataset) -> Figure:
     """
     with paper_style():
         figure, panels = new_figure(3)
-        references = scaling_panels(panels, summary)
-        fixed = [rf"$\beta={references.model['beta']:g}$"] if references.model else []
-        fixed += [rf"$d={references.dim:.0f}$"]
-        figure.suptitle(f"{summary.attrs['spec']['name']}:  " + ",  ".join(fixed), fontsize=9)
+        scaling_panels(panels, summary)
+        legends_below(panels, columns=2)
+        set_title(figure, summary.attrs["spec"]["name"], settings_of(summary))
+        readable_ticks(figure)
     return figure
 
 
-def scaling_panels(panels: list[Axes], summary: xr.Dataset) -> References:
-    """Draw the three panels on axes of another figure; returns what the reference lines were drawn from."""
+def settings_of(summary: xr.Dataset) -> list[str]:
+    """The values of the axes that results have one value of, for the title of a figure."""
+    known = {name: summary[name].item() for name in SYMBOLS if name in summary.coords}
+    if "feature_dim" in summary.attrs:
+        known |= {"dim": summary.attrs["feature_dim"]}
+    return [cell_title({name: known[name]}) for name in SYMBOLS if name in known]
+
+
+def scaling_panels(panels: list[Axes], summary: xr.Dataset) -> None:
+    """Draw the three panels on axes of another figure."""
     left, centre, right = panels
     references = _references(summary)
     _training_panel(left, summary, references)
     _inference_panel(centre, summary, references)
     _exponent_panel(right, summary, references)
-    return references
 
 
 def _references(summary: xr.Dataset) -> References:
@@ -84,46 +115,62 @@ def _references(summary: xr.Dataset) -> References:
 
 def _training_panel(axes: Axes, summary: xr.Dataset, references: References) -> None:
     n = summary["n"].values
-    axes.fill_between(n, summary["lgen_low"], summary["lgen_high"], color="C0", alpha=0.25, lw=0)
-    axes.plot(n, summary["lgen_median"], "o-", color="C0", label=r"median over $\mathcal{D}_N$")
-    axes.plot(n, summary["lgen_mean"], "x", color="C3", ms=4, label="mean")
+    colour, marker = series_style(0)
+    axes.fill_between(
+        n,
+        summary["lgen_low"],
+        summary["lgen_high"],
+        color=colour,
+        alpha=0.25,
+        lw=0,
+        label="its 95 % interval",
+    )
+    axes.plot(n, summary["lgen_median"], marker=marker, color=colour, label=r"median over $\mathcal{D}_N$")
+    axes.plot(n, summary["lgen_mean"], "x", color=series_style(1).colour, ms=4, label="mean")
     dim, noise = references.dim, references.noise_variance
     tail = n[n > 1.5 * dim]
     if np.isfinite(noise) and len(tail):
         label = r"$\sigma_\eta^2\,\mathrm{E}[1/\tau]\,d/N$" if references.model else r"$\overline{v}\,d/N$"
-        axes.plot(tail, noise * dim / tail, "k--", lw=0.9, label=label)
-    axes.axvline(dim, color="0.5", lw=0.7, ls=":")
-    axes.annotate("$N=d$", (dim, 0.03), xycoords=("data", "axes fraction"), fontsize=7, color="0.4")
-    axes.set(
-        xscale="log", yscale="log", xlabel="training instances $N$", ylabel=r"$\mathcal{L}_{\rm gen}(N)$"
-    )
-    axes.legend()
+        axes.plot(tail, noise * dim / tail, **REFERENCE, label=label)
+    axes.axvline(dim, **GUIDE, label="$N=d$")
+    axes.set(xscale="log", yscale="log", xlabel=N_LABEL, ylabel=LGEN_LABEL)
 
 
 def _inference_panel(axes: Axes, summary: xr.Dataset, references: References) -> None:
-    k = summary["k"].values
-    above = np.flatnonzero(summary["n"].values > references.dim)
-    above = above if len(above) else np.arange(summary.sizes["n"])
-    chosen = np.unique(np.linspace(above[0], above[-1], min(NUM_CURVES, len(above))).round().astype(int))
+    n, k = summary["n"].values, summary["k"].values
+    curves = summary["failure"].transpose("n", "k").values
+    faded = np.zeros(curves.shape, bool)
+    if "low_ess" in summary:  # what rests on fewer than 30 sampled instances
+        faded = summary["low_ess"].transpose("n", "k").values
+    sound = np.where(faded | (curves <= 0), np.nan, curves)
+    above = np.flatnonzero(n > references.dim)
+    above = above if len(above) else np.arange(len(n))
+    chosen = above[distinct_curves(n[above], np.log(sound[above]), NUM_CURVES)]
     for index, colour in zip(chosen, sequential(len(chosen)), strict=True):
-        curve = summary["failure"].isel(n=index)
-        axes.plot(k, curve, color=colour, label=f"$N={int(summary['n'][index]):,}$".replace(",", "{,}"))
-    last = summary["failure"].isel(n=-1).values
+        axes.plot(k, sound[index], color=colour, label=f"$N={number(float(n[index]))}$")
+        rest = np.where(faded[index] & (curves[index] > 0), curves[index], np.nan)
+        axes.plot(k, rest, ":", color=colour, alpha=0.4)
+    if faded[chosen].any():
+        axes.plot([], [], ":", color="0.4", alpha=0.6, label="fewer than 30 instances")
+    low, high = summary.attrs["window"]
     if references.model:
         with jax.enable_x64(True):
             line = np.asarray(intrinsic_failure(k, **references.model))
-        label = r"$\tilde P\,k^{-\beta}$, Eq. 15"
+        label, inside = r"$\tilde P\,k^{-\beta}$, Eq. 15", line < 1
     else:
-        low, high = summary.attrs["window"]
-        slope = summary["beta_eff"].isel(n=-1).item()
-        anchor = np.exp(np.interp(np.log(np.sqrt(low * high)), np.log(k), np.log(last)))
-        line = anchor * (k / np.sqrt(low * high)) ** -slope
-        label = rf"$k^{{-{slope:.2f}}}$, slope at the largest $N$"
-    shown = (line < 1) & (line > last.min() / 10)
-    axes.plot(k[shown], line[shown], "k--", lw=0.9, label=label)
-    axes.axvspan(*summary.attrs["window"], color="0.93", zorder=0, lw=0)
-    axes.set(xscale="log", yscale="log", xlabel="attempts $k$", ylabel=r"$\mathcal{L}_{\rm inf}(k;N)$")
-    axes.legend(loc="lower left")
+        slope = summary["beta_eff"].isel(n=-1).item()  # NaN if its window rests on too few instances
+        middle = np.sqrt(low * high)
+        anchor = np.exp(np.interp(np.log(middle), np.log(k), np.log(curves[-1])))
+        line = anchor * (k / middle) ** -slope
+        label = rf"$k^{{-{slope:.2f}}}$, slope at $N={number(float(n[-1]))}$"
+        inside = (k >= low) & (k <= high)
+    bottom = np.nanmin(sound[chosen]) if np.isfinite(sound[chosen]).any() else 0.1
+    inside &= line > bottom / 3
+    if inside.any():
+        axes.plot(k[inside], line[inside], **REFERENCE, label=label)
+    axes.axvspan(low, high, **SPAN, label=r"window of $\beta_{\rm eff}$")
+    axes.set(xscale="log", yscale="log", xlabel=K_LABEL, ylabel=FAILURE_LABEL)
+    axes.set_ylim(bottom / 3, 1.5)
 
 
 def _exponent_panel(axes: Axes, summary: xr.Dataset, references: References) -> None:
@@ -131,9 +178,10 @@ def _exponent_panel(axes: Axes, summary: xr.Dataset, references: References) -> 
     beta_eff = summary["beta_eff"].values
     low = np.nan_to_num(beta_eff - summary["beta_eff_low"].values)
     high = np.nan_to_num(summary["beta_eff_high"].values - beta_eff)
-    for mask, colour, label in (
-        (fitted, "C0", r"$\hat\beta_{\rm eff}(N)$"),
-        (~fitted, "0.65", "not in the fit"),
+    colour, marker = series_style(0)
+    for mask, shade, inside, label in (
+        (fitted, colour, colour, r"median $\hat\beta_{\rm eff}$, 95 %"),
+        (~fitted, "0.6", "w", "not in the fit"),
     ):
         if mask.any():
             errors = np.stack([low, high])[:, mask]
@@ -141,22 +189,30 @@ def _exponent_panel(axes: Axes, summary: xr.Dataset, references: References) -> 
                 n[mask],
                 beta_eff[mask],
                 errors,
-                color=colour,
                 label=label,
-                fmt="o",
-                ms=3.5,
                 lw=0.8,
                 capsize=1.5,
+                fmt=marker,
+                color=shade,
+                mfc=inside,
             )
-    beta, delta, c, nu = (summary["saturation"].sel(parameter=p).item() for p in ("beta", "delta", "c", "nu"))
-    if np.isfinite(beta) and fitted.any():
-        smooth = np.geomspace(n[fitted].min(), n[fitted].max(), 200)
-        with jax.enable_x64(True):
-            curve = np.asarray(saturating_exponent(smooth, beta, delta, c, nu))
-        axes.plot(smooth, curve, color="C1", label=rf"Eq. 20: $\hat\beta={beta:.2f}$, $\nu={nu:.2f}$")
+    if "beta_eff_low_ess" in summary and summary["beta_eff_low_ess"].any():
+        few = n[summary["beta_eff_low_ess"].values]
+        axes.plot(
+            few, np.zeros(len(few)), "|", color="0.4", ms=6, clip_on=False, label="fewer than 30 instances"
+        )
+    if np.isfinite(beta_eff).any():
+        draw_saturation(
+            axes,
+            n[fitted] if fitted.any() else n,
+            summary["saturation"].sel(parameter=list(PARAMETERS)).values,
+            summary["identifiable"].sel(parameter=list(PARAMETERS)).values,
+            status=int(summary["fit_status"].item()),
+            color=series_style(1).colour,
+        )
     if references.model:
         axes.axhline(references.model["beta"], color="k", ls=":", lw=0.9, label=r"$\beta$")
-    axes.axvline(references.dim, color="0.5", lw=0.7, ls=":")
-    axes.set(xscale="log", xlabel="training instances $N$", ylabel=r"$\beta_{\rm eff}(N)$")
-    axes.set_ylim(0, 1.3 * axes.get_ylim()[1])  # room for the legend above the points
-    axes.legend(loc="upper left", ncols=2, fontsize=6, handlelength=1.0)
+    axes.axvline(references.dim, **GUIDE, label="$N=d$")
+    axes.set(xscale="log", xlabel=N_LABEL, ylabel=EXPONENT_LABEL)
+    axes.set_xlim(n.min() / 1.5, n.max() * 1.5)
+    axes.set_ylim(bottom=min(0, axes.get_ylim()[0]) if (beta_eff < 0).any() else 0)

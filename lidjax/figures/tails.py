@@ -10,11 +10,34 @@ import xarray as xr
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
+from lidjax.arrays import check_window
 from lidjax.errors import InputError
+from lidjax.figures.facets import cell_title
 from lidjax.figures.lid_parameters import LidParameters, lid_parameters
-from lidjax.figures.style import new_figure, paper_style, sequential
+from lidjax.figures.style import (
+    COLUMN,
+    K_LABEL,
+    MARKERS,
+    N_LABEL,
+    PAGE,
+    PALETTE,
+    REFERENCE,
+    legends_below,
+    new_figure,
+    number,
+    paper_style,
+    plain_text,
+    readable_ticks,
+    sequential,
+    series_style,
+    set_title,
+    shared_legend,
+)
 from lidjax.fitting import effective_exponent
+from lidjax.fitting.exponent import MIN_POINTS
 from lidjax.laws import (
     asymptotic_failure,
     finite_n_exponent,
@@ -23,9 +46,11 @@ from lidjax.laws import (
     log_finite_n_tail,
 )
 from lidjax.passk import success_distribution
+from lidjax.sweep.select import varied_in_spec
 
-PRIORS = {"gamma": r"$\tau\sim$ Gamma, unbounded", "power": r"$\tau\leq 1$, power law"}
+PRIORS = {"gamma": r"$\tau\sim$ Gamma", "power": r"$\tau\leq 1$, power law"}
 SETTINGS = ("beta", "alpha", "dim", "ridge", "sigma_eta", "delta")
+CROSSOVER = "$k_c(N)$: both tails are equal"
 WINDOWS = ((1e1, 1e3), (1e3, 1e6), (1e9, 1e12))
 PROTOCOLS = {
     "matched": r"proposals, noise $\sigma/\sqrt{\tau}$ normal",
@@ -33,6 +58,9 @@ PROTOCOLS = {
     "normal": r"proposals, noise $\sigma$ normal",
     "student_t": r"proposals, noise $\sigma$ Student",
 }
+
+
+PANEL_WIDTH = 3.1  # of one sweep beside others, in inches
 
 
 class TypicalCurves(NamedTuple):
@@ -44,6 +72,15 @@ class TypicalCurves(NamedTuple):
     lgen: Float[np.ndarray, " n"]
     log_failure: Float[np.ndarray, "n k"]
     model: LidParameters
+    cell: str
+    """The values of what else varies in the sweep, for titles; empty if nothing but n, k, seed and β does."""
+
+    @property
+    def title(self) -> str:
+        """Title of a panel: the sweep, its β and prior, and which of its cells this is."""
+        beta, prior = self.model["beta"], PRIORS[self.model["difficulty"]]
+        lines = [plain_text(self.name), rf"$\beta={number(beta)}$, {prior}", self.cell]
+        return "\n".join(line for line in lines if line)
 
 
 def typical(data: xr.Dataset) -> TypicalCurves:
@@ -62,7 +99,22 @@ def typical(data: xr.Dataset) -> TypicalCurves:
     with np.errstate(divide="ignore"):
         log_failure = np.log(one["failure"].median("seed").transpose("n", "k").values)
     lgen = one["lgen"].median("seed").values
-    return TypicalCurves(name, data["n"].values, data["k"].values, lgen, log_failure, lid_parameters(data))
+    cell = cell_title({axis: one[axis].item() for axis in varied_in_spec(data.attrs, SETTINGS[1:])})
+    return TypicalCurves(
+        name, data["n"].values, data["k"].values, lgen, log_failure, lid_parameters(data), cell
+    )
+
+
+def _panels(sweeps: Sequence[TypicalCurves], height: float) -> tuple[Figure, list[Axes]]:
+    """A panel for each sweep, titled with its name, its β and its prior; three in a row at most."""
+    columns = min(len(sweeps), 3)
+    rows = math.ceil(len(sweeps) / columns)
+    figure, panels = new_figure(columns, rows=rows, width=min(PAGE, PANEL_WIDTH * columns), height=height)
+    for axes in panels[len(sweeps) :]:
+        axes.remove()
+    for axes, sweep in zip(panels, sweeps, strict=False):
+        axes.set_title(sweep.title)
+    return figure, panels[: len(sweeps)]
 
 
 def local_exponent(
@@ -99,10 +151,13 @@ def plane_figure(results: Sequence[xr.Dataset]) -> Figure:
     """
     sweeps = [typical(data) for data in results]
     top = max(sweep.model["beta"] for sweep in sweeps) * 1.1
+    levels = np.arange(0.5, top, 0.5)
+    outline = [withStroke(linewidth=2.6, foreground="w")]
     with paper_style():
-        figure, panels = new_figure(len(sweeps), width=3.2, height=2.6)
+        figure, panels = _panels(sweeps, height=2.6)
         for axes, sweep in zip(panels, sweeps, strict=True):
             exponent = local_exponent(sweep.k, sweep.log_failure)
+            axes.set(xscale="log", yscale="log", xlabel=N_LABEL, ylabel=K_LABEL)
             axes.pcolormesh(
                 sweep.n,
                 sweep.k,
@@ -113,23 +168,22 @@ def plane_figure(results: Sequence[xr.Dataset]) -> Figure:
                 rasterized=True,
                 shading="gouraud",
             )
-            levels = np.arange(0.5, top, 0.5)
-            lines = axes.contour(sweep.n, sweep.k, exponent.T, levels, colors="w", linewidths=0.5)
-            axes.clabel(lines, fontsize=6, fmt="%.1f")
+            axes.contour(sweep.n, sweep.k, exponent.T, levels, colors="w", linewidths=0.5)
             crossover = _crossover(sweep)
             inside = np.where((crossover > sweep.k[0]) & (crossover < sweep.k[-1]), crossover, np.nan)
-            axes.plot(sweep.n, inside, color="C3", lw=1.5, label="$k_c(N)$: tails equal")
-            axes.set(xscale="log", yscale="log", xlabel="training instances $N$")
+            axes.plot(sweep.n, inside, color=PALETTE[1], lw=1.5, path_effects=outline, label=CROSSOVER)
             axes.set(xlim=(sweep.n[0], sweep.n[-1]), ylim=(sweep.k[0], sweep.k[-1]))
-            axes.set_title(PRIORS[sweep.model["difficulty"]])
-            axes.legend(loc="upper right", labelcolor="w")
-        panels[0].set_ylabel("attempts $k$")
-        figure.colorbar(
+        bar = figure.colorbar(
             panels[-1].collections[0],
             ax=panels,
-            label=r"$-\partial\log\mathcal{L}_{\rm inf}/\partial\log k$",
+            label=r"local exponent $-\partial\log\mathcal{L}_{\rm inf}/\partial\log k$",
             pad=0.01,
+            ticks=levels,
         )
+        bar.ax.hlines(levels, 0, 1, colors="w", linewidths=0.5)
+        contour = Line2D([], [], color="0.75", lw=0.8, label="contours at the levels of the bar")
+        shared_legend(figure, [panels[0].get_lines()[0], contour], columns=2)
+        readable_ticks(figure)
     return figure
 
 
@@ -171,7 +225,7 @@ def success_figure(results: Sequence[xr.Dataset], *, curves: int = 5) -> Figure:
     sweeps = [typical(data) for data in results]
     s = np.geomspace(1e-12, 0.9, 160)
     with paper_style():
-        figure, panels = new_figure(len(sweeps), width=3.0, height=2.5)
+        figure, panels = _panels(sweeps, height=2.3)
         for axes, sweep in zip(panels, sweeps, strict=True):
             chosen = np.unique(np.linspace(0, 0.75 * (len(sweep.n) - 1), curves).round().astype(int))
             for index, colour in zip(chosen, sequential(len(chosen)), strict=True):
@@ -179,30 +233,34 @@ def success_figure(results: Sequence[xr.Dataset], *, curves: int = 5) -> Figure:
                 with jax.enable_x64(True):
                     cdf = np.exp(np.asarray(success_distribution(s, lgen, **sweep.model).log_cdf))
                     tail = np.asarray(log_finite_n_tail(np.log(s), lgen, **sweep.model).log_tail)
-                axes.plot(s, cdf, color=colour, label=f"$N={_with_commas(int(sweep.n[index]))}$")
+                axes.plot(s, cdf, color=colour, label=f"$N={number(float(sweep.n[index]))}$")
                 axes.plot(s, np.exp(tail), color=colour, lw=0.8, ls="--")
             with jax.enable_x64(True):
                 unbiased = np.exp(np.asarray(success_distribution(s, 1e-300, **sweep.model).log_cdf))
-            axes.plot(s, unbiased, "k:", lw=1, label=r"$\mathcal{L}_{\rm gen}\to 0$: $s^\beta$")
-            axes.set(xscale="log", yscale="log", xlabel="success of one trial $s$", ylim=(1e-12, 1.5))
-            axes.set_title(PRIORS[sweep.model["difficulty"]])
-            axes.legend(loc="lower right", frameon=True, framealpha=0.85, edgecolor="none", borderpad=0.2)
-        panels[0].set_ylabel(r"$P(S_N\leq s)$")
+            axes.plot(s, unbiased, "k:", lw=1, label=r"$\mathcal{L}_{\rm gen}\to 0$, tail $s^\beta$")
+            axes.plot([], [], color="0.4", label="exact")
+            axes.plot([], [], color="0.4", lw=0.8, ls="--", label="finite-$N$ tail alone")
+            axes.set(xscale="log", yscale="log", ylim=(1e-12, 2))
+            axes.set(xlabel="success rate of one trial $s$", ylabel=r"probability $P(S_N\leq s)$")
+        legends_below(panels, columns=2)
+        readable_ticks(figure)
     return figure
 
 
-def exponents_figure(results: Sequence[xr.Dataset]) -> Figure:
+def exponents_figure(results: Sequence[xr.Dataset], *, window: tuple[float, float] | None = None) -> Figure:
     """Slopes measured over windows of growing k against γ(N) and min{β, γ}, a panel for each sweep.
 
     Args:
-        results: Sweeps as for `plane_figure`. The windows are k = 10 to 10³, 10³ to 10⁶ and 10⁹ to 10¹²; one with
-            fewer than three values of k is left out.
+        results: Sweeps as for `plane_figure`.
+        window: k1 and k2 between which slopes are measured. By default three windows are shown, k = 10 to 10³, 10³ to
+            10⁶ and 10⁹ to 10¹²; one of them with fewer than three values of k is left out.
 
     Returns:
         A figure that belongs to no window; `save_figure` writes it.
 
     Raises:
-        InputError: If a sweep varies another setting than `n`, `k` and `seed`, or is not one of the LID model.
+        InputError: If a sweep varies another setting than `n`, `k` and `seed`, is not one of the LID model, or has
+            fewer than three values of k in `window`.
 
     References:
         Eq. 18, Eq. 19, Eq. 55.
@@ -217,26 +275,36 @@ def exponents_figure(results: Sequence[xr.Dataset]) -> Figure:
         2
     """
     sweeps = [typical(data) for data in results]
+    windows = WINDOWS if window is None else (check_window(window),)
     with paper_style():
-        figure, panels = new_figure(len(sweeps), width=3.0, height=2.5)
+        figure, panels = _panels(sweeps, height=2.2)
+        entries: dict[str, Line2D] = {}
         for axes, sweep in zip(panels, sweeps, strict=True):
             with jax.enable_x64(True):
                 gamma = np.asarray(finite_n_exponent(sweep.lgen, sweep.model["sigma_eta"]))
             _limiting_line(axes, gamma, sweep.model["beta"])
-            for (low, high), colour in zip(WINDOWS, sequential(len(WINDOWS)), strict=True):
+            for (low, high), colour, marker in zip(windows, sequential(len(windows)), MARKERS, strict=False):
                 edges = (low * 0.999, high * 1.001)
-                if np.sum((sweep.k >= edges[0]) & (sweep.k <= edges[1])) < 3:
-                    continue
+                inside = np.sum((sweep.k >= edges[0]) & (sweep.k <= edges[1]))
+                if inside < MIN_POINTS:
+                    if window is None:
+                        continue
+                    raise InputError(
+                        f"{sweep.name}: the window {low:g} to {high:g} contains {inside} of the sweep's values of k "
+                        f"(from {sweep.k.min():g} to {sweep.k.max():g}); a slope needs at least {MIN_POINTS}"
+                    )
                 with jax.enable_x64(True):
                     fit = effective_exponent(sweep.k, sweep.log_failure, window=edges, log=True)
-                label = f"$k=10^{{{np.log10(low):.0f}}}$ to $10^{{{np.log10(high):.0f}}}$"
-                axes.plot(gamma, np.asarray(fit.beta_eff), "o", color=colour, ms=3, label=label)
-            axes.set(xscale="log", xlabel=r"$\gamma(N)=\sigma_\eta^2/\mathcal{L}_{\rm gen}(N)$")
-            axes.set(title=PRIORS[sweep.model["difficulty"]], ylim=(0, sweep.model["beta"] * 1.2))
-        figure.legend(
-            *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2 * len(panels)
-        )
-        panels[0].set_ylabel(r"measured $\beta_{\rm eff}$")
+                label = f"$k={number(low)}$ to ${number(high)}$"
+                axes.plot(gamma, np.asarray(fit.beta_eff), marker, color=colour, ms=3, label=label)
+            entries |= {str(line.get_label()): line for line in axes.get_lines()}
+            axes.set(
+                xscale="log", xlabel=r"finite-$N$ exponent $\gamma(N)=\sigma_\eta^2/\mathcal{L}_{\rm gen}(N)$"
+            )
+            axes.set_ylabel(r"measured exponent $\beta_{\rm eff}$")
+            axes.set_ylim(0, sweep.model["beta"] * 1.2)
+        shared_legend(figure, list(entries.values()), columns=4)
+        readable_ticks(figure)
     return figure
 
 
@@ -244,7 +312,7 @@ def _limiting_line(axes: Axes, gamma: Float[np.ndarray, " n"], beta: float) -> N
     smooth = np.geomspace(gamma.min(), gamma.max(), 200)
     with jax.enable_x64(True):
         limit = np.asarray(limiting_exponent(beta, smooth))
-    axes.plot(smooth, limit, "k--", lw=0.9, label=r"$\min\{\beta,\gamma\}$, Eq. 19")
+    axes.plot(smooth, limit, **REFERENCE, label=r"$\min\{\beta,\gamma\}$, Eq. 19")
 
 
 def protocols_figure(results: Sequence[xr.Dataset]) -> Figure:
@@ -274,20 +342,26 @@ def protocols_figure(results: Sequence[xr.Dataset]) -> Figure:
     """
     sweeps = [typical(data) for data in results]
     with paper_style():
-        figure, (axes,) = new_figure(1, width=3.6, height=2.8)
-        log_floor = max(math.log(_smallest_resolved(data)) for data in results)
-        for data, sweep, colour in zip(results, sweeps, sequential(len(sweeps)), strict=True):
-            shown = sweep.log_failure[-1] > log_floor
+        figure, (axes,) = new_figure(1, width=COLUMN + 0.4, height=2.5)
+        lowest = 1.0
+        for index, (data, sweep, label) in enumerate(zip(results, sweeps, _labels(results), strict=True)):
+            colour, marker = series_style(index)
+            shown = sweep.log_failure[-1] > math.log(_smallest_resolved(data))
             curve = np.exp(sweep.log_failure[-1][shown])
-            axes.plot(sweep.k[shown], curve, "o-", ms=2.5, color=colour, label=_protocol(data))
+            lowest = min([lowest, *curve.tolist()])
+            axes.plot(sweep.k[shown], curve, f"{marker}-", ms=2.5, lw=0.9, color=colour, label=label)
         first = sweeps[0]
         with jax.enable_x64(True):
             law = np.asarray(asymptotic_failure(first.k, first.lgen[-1], **first.model))
-        shown = (law < 1) & (law > math.exp(log_floor))
-        axes.plot(first.k[shown], law[shown], "k--", lw=0.9, label="laws of the target draw")
-        axes.set(xscale="log", yscale="log", xlabel="attempts $k$", ylim=(math.exp(log_floor), 1.5))
-        axes.set_ylabel(rf"$\mathcal{{L}}_{{\rm inf}}(k)$ at $N={_with_commas(first.n[-1])}$")
-        axes.legend(loc="lower left")
+        shown = (law < 1) & (law > lowest / 2)
+        axes.plot(first.k[shown], law[shown], **REFERENCE, label="law of the target draw, fresh targets")
+        axes.set(xscale="log", yscale="log", xlabel=K_LABEL, ylim=(lowest / 2, 1.5))
+        axes.set_ylabel(r"failure rate $\mathcal{L}_{\rm inf}(k)$")
+        set_title(
+            figure, first.name, [rf"$\beta={number(first.model['beta'])}$", f"$N={number(first.n[-1])}$"]
+        )
+        legends_below([axes])
+        readable_ticks(figure)
     return figure
 
 
@@ -302,6 +376,27 @@ def _protocol(data: xr.Dataset) -> str:
     return PROTOCOLS[model["proposal"]] if model["failure"] == "proposals" else "target draws"
 
 
-def _with_commas(n: int) -> str:
-    """`n` with a comma after every three digits, as mathematics in a label."""
-    return f"{n:,}".replace(",", "{,}")
+def _labels(results: Sequence[xr.Dataset]) -> list[str]:
+    """The protocol of each sweep, followed by what else tells it from the others with that protocol."""
+    labels = [_protocol(data) for data in results]
+    facts = [_settings(data) for data in results]
+    found: list[str] = []
+    for index, (label, own) in enumerate(zip(labels, facts, strict=True)):
+        alike = [other for other, name in zip(facts, labels, strict=True) if name == label]
+        varied = [
+            f"{key} = {value}" for key, value in own.items() if any(one.get(key) != value for one in alike)
+        ]
+        if len(alike) > 1:
+            label += f" ({', '.join(varied)})" if varied else ""
+        elif len({one["N"] for one in facts}) > 1:
+            label += f" (N = {own['N']})"
+        found.append(label if label not in found else f"{label}, sweep {index + 1}")
+    return found
+
+
+def _settings(data: xr.Dataset) -> dict[str, str]:
+    """What a sweep of one model was run with: its name, its table [model], the values on its axes, its largest N."""
+    spec = data.attrs["spec"]
+    axes = {name: f"{data[name].item():g}" for name in SETTINGS}
+    model = {key: plain_text(str(value)) for key, value in spec["model"].items()}
+    return {"N": f"{data['n'].values[-1]:,}"} | axes | model | {"name": plain_text(spec["name"])}

@@ -11,7 +11,7 @@ from lidjax.arrays import as_float
 from lidjax.errors import InputError
 from lidjax.fitting.log_curves import check_level
 from lidjax.fitting.regression import weighted_line
-from lidjax.fitting.status import FitStatus, describe_status
+from lidjax.fitting.status import FitStatus, describe_result, describe_status
 from lidjax.fitting.uncertainty import critical_at, critical_values
 
 
@@ -48,6 +48,9 @@ class GammaScaling(NamedTuple):
         """The status in words (see `describe_status`)."""
         return describe_status(self.status)
 
+    def __repr__(self) -> str:
+        return describe_result(self)
+
 
 def gamma_scaling(
     lgen: ArrayLike, gamma: ArrayLike, gamma_se: ArrayLike | None = None, *, level: float = 0.95
@@ -69,7 +72,7 @@ def gamma_scaling(
         A `GammaScaling`; fewer than three usable points give NaN and the status TOO_FEW_POINTS.
 
     Raises:
-        InputError: If the arrays have no axis, or `level` is not allowed.
+        InputError: If the arrays have no axis or do not broadcast, or `level` is not allowed.
 
     References:
         Eq. 18. The exponent -1/2 of the Gamma prior is derived for this project (see `stretched_tail`).
@@ -82,10 +85,15 @@ def gamma_scaling(
         >>> round(float(fit.slope), 4), bool(fit.admits_inverse), bool(fit.admits_inverse_root)
         (-1.0, True, False)
     """
-    gamma = as_float(gamma)
-    lgen = jnp.asarray(lgen).astype(gamma.dtype)
-    error = gamma if gamma_se is None else jnp.asarray(gamma_se).astype(gamma.dtype)
-    lgen, gamma, error = jnp.broadcast_arrays(lgen, gamma, error)
+    gamma = as_float(gamma, "gamma")
+    lgen = as_float(lgen, "lgen").astype(gamma.dtype)
+    error = gamma if gamma_se is None else as_float(gamma_se, "gamma_se").astype(gamma.dtype)
+    try:
+        lgen, gamma, error = jnp.broadcast_arrays(lgen, gamma, error)
+    except ValueError:
+        raise InputError(
+            f"lgen {lgen.shape}, gamma {gamma.shape} and gamma_se {error.shape} must broadcast"
+        ) from None
     if not gamma.ndim:
         raise InputError("lgen and gamma must have a last axis over training sizes")
     table = critical_values(check_level(level), gamma.shape[-1], known_errors=False)

@@ -6,10 +6,11 @@ from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Shaped
 
-from lidjax.arrays import as_float, check_window
+from lidjax.arrays import POSITIVE, as_float, check_values, check_window, known_value
 from lidjax.errors import InputError
 
 Result = TypeVar("Result")
@@ -40,16 +41,21 @@ def log_curve(
     window: Sequence[float] | None = None,
     standard_error: ArrayLike | None = None,
     log: bool = False,
+    window_name: str = "window",
 ) -> LogCurve:
     """Curves (..., m) over `k` (m,) or (..., m), cut to the `window` (k1, k2), ends included.
+
+    InputError if a k that is known is not positive, or if none lies in the window.
 
     `standard_error` is that of `failure`; in log space it is standard_error/failure to first order. Points without a
     positive finite standard error are left out. With log=True `failure` is log L_inf already (for values under the
     smallest float) and `standard_error` is the error of log L_inf.
     """
-    failure = as_float(failure)
-    k, error = (
-        jnp.asarray(a).astype(failure.dtype) for a in (k, 1.0 if standard_error is None else standard_error)
+    failure = as_float(failure, "failure")
+    given = check_values("k", k, POSITIVE)
+    k = as_float(given, "k").astype(failure.dtype)
+    error = as_float(1.0 if standard_error is None else standard_error, "standard_error").astype(
+        failure.dtype
     )
     if not failure.ndim or not k.ndim or k.shape[-1] != failure.shape[-1]:
         raise InputError(f"failure {failure.shape} and k {k.shape} must share their last axis")
@@ -58,7 +64,11 @@ def log_curve(
     except ValueError as mismatch:
         shapes = f"k {k.shape}, failure {failure.shape} and standard_error {error.shape}"
         raise InputError(f"{shapes} must broadcast") from mismatch
-    low, high = (0.0, float("inf")) if window is None else check_window(window)
+    low, high = (0.0, float("inf")) if window is None else check_window(window, window_name)
+    known = known_value(given)
+    if known is not None and known.size and not np.any((known >= low) & (known <= high)):
+        ends = f"{known.min():g} to {known.max():g}"
+        raise InputError(f"{window_name} = [{low:g}, {high:g}]: holds none of the k, which run from {ends}")
     return cut_and_log(k, failure, error, low, high, log=log, absolute=log or standard_error is None)
 
 

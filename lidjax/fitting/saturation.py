@@ -13,11 +13,11 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
-from lidjax.arrays import as_float
+from lidjax.arrays import POSITIVE, as_float, check_values
 from lidjax.errors import InputError
 from lidjax.fitting.least_squares import lowest_minimum
 from lidjax.fitting.log_curves import check_level, over_batch
-from lidjax.fitting.status import combined_status, describe_status
+from lidjax.fitting.status import combined_status, describe_result, describe_status
 from lidjax.fitting.uncertainty import (
     at_minimum,
     covariance_from_hessian,
@@ -79,6 +79,9 @@ class SaturationFit(NamedTuple):
     def message(self) -> str | list[str]:
         """The status in words (see `describe_status`)."""
         return describe_status(self.status)
+
+    def __repr__(self) -> str:
+        return describe_result(self)
 
 
 def saturation_starts(
@@ -219,7 +222,8 @@ def fit_saturation(
         A `SaturationFit`; fewer than five usable points give NaN and the status TOO_FEW_POINTS.
 
     Raises:
-        InputError: If the arrays have no axis, or `level` is not allowed.
+        InputError: If an N is not positive, if the arrays have no axis or do not broadcast, or if `level` is not
+            allowed.
 
     References:
         Eq. 20 = Eq. 57. `tests/fitting/test_saturation.py` checks the fit against SciPy, and the coverage of its
@@ -233,11 +237,16 @@ def fit_saturation(
         >>> round(float(fit.beta), 3), round(float(fit.nu), 3), fit.message
         (2.5, 1.5, 'ok')
     """
-    beta_eff = as_float(beta_eff)
-    n = jnp.asarray(n).astype(beta_eff.dtype)
-    error = jnp.ones_like(beta_eff) if standard_error is None else jnp.asarray(standard_error)
-    error = error.astype(beta_eff.dtype)
-    shape = jnp.broadcast_shapes(n.shape, beta_eff.shape, error.shape)
+    beta_eff = as_float(beta_eff, "beta_eff")
+    n = as_float(check_values("n", n, POSITIVE), "n").astype(beta_eff.dtype)
+    error = as_float(1.0 if standard_error is None else standard_error, "standard_error").astype(
+        beta_eff.dtype
+    )
+    try:
+        shape = jnp.broadcast_shapes(n.shape, beta_eff.shape, error.shape)
+    except ValueError:
+        shapes = f"n {n.shape}, beta_eff {beta_eff.shape} and standard_error {error.shape}"
+        raise InputError(f"{shapes} must broadcast") from None
     if not shape:
         raise InputError(
             f"n {n.shape} and beta_eff {beta_eff.shape} must have a last axis over training sizes"

@@ -18,7 +18,7 @@ from lidjax.errors import InputError, check_choice
 from lidjax.fitting.criteria import information_criteria
 from lidjax.fitting.least_squares import Minimum, lowest_minimum
 from lidjax.fitting.log_curves import LogCurve, log_curve
-from lidjax.fitting.status import FitStatus, combined_status, describe_status
+from lidjax.fitting.status import FitStatus, combined_status, describe_result, describe_status
 from lidjax.fitting.two_parts import (
     ErrorModel,
     TwoPartLaw,
@@ -89,6 +89,9 @@ class SharedTwoTailFit(NamedTuple):
     def message(self) -> str | list[str]:
         """The status in words (see `describe_status`)."""
         return describe_status(self.status)
+
+    def __repr__(self) -> str:
+        return describe_result(self)
 
 
 def to_rows(params: Float[Array, " p"], count: int) -> Float[Array, "n 4"]:

@@ -1,9 +1,11 @@
 """Status codes of the fits: every curve of a batch reports for itself whether its fit can be used."""
 
 from enum import IntEnum
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Int
 
@@ -41,7 +43,7 @@ MESSAGES = {
 def describe_status(status: ArrayLike) -> str | list[str]:
     """The message for a status code, or a list of messages for an array of codes.
 
-    Every result of a fit has it as its property `message`.
+    Every result of a fit has it as its property `message`, and in its repr.
 
     Args:
         status: A `FitStatus`, its integer, or an array of them of any shape.
@@ -67,6 +69,28 @@ def describe_status(status: ArrayLike) -> str | list[str]:
     if codes.ndim == 0:
         return MESSAGES[FitStatus(int(codes))]
     return [MESSAGES[FitStatus(int(code))] for code in codes.ravel()]
+
+
+def describe_result(result: Any) -> str:
+    """The repr of a result of a fit: its numbers, shortened, and its status in words."""
+    return (
+        f"{type(result).__name__}({', '.join(_describe_field(*item) for item in result._asdict().items())})"
+    )
+
+
+def _describe_field(name: str, value: Any) -> str:
+    if value is None or isinstance(value, Tracer):
+        return f"{name}={value}"
+    array = np.asarray(value)
+    if name == "status":
+        words = describe_status(array)
+        if isinstance(words, str):
+            return f"status={words!r}"
+        counts = {word: words.count(word) for word in dict.fromkeys(words)}
+        return f"status={{{', '.join(f'{word!r}: {count}' for word, count in counts.items())}}}"
+    if array.ndim == 0:
+        return f"{name}={array.item():.6g}" if array.dtype.kind == "f" else f"{name}={array.item()}"
+    return f"{name}={np.array2string(array, precision=4, threshold=8, edgeitems=2, separator=', ')}"
 
 
 def combined_status(

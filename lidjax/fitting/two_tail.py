@@ -8,9 +8,11 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
+from lidjax.arrays import as_float
+from lidjax.errors import InputError
 from lidjax.fitting.criteria import information_criteria
 from lidjax.fitting.log_curves import LogCurve, log_curve, over_batch
-from lidjax.fitting.status import FitStatus, combined_status, describe_status
+from lidjax.fitting.status import FitStatus, combined_status, describe_result, describe_status
 from lidjax.fitting.two_parts import ErrorModel, TwoPartLaw, TwoPartsFit, error_model, fit_two_parts
 
 
@@ -65,6 +67,9 @@ class TwoTailFit(NamedTuple):
         """The status in words (see `describe_status`)."""
         return describe_status(self.status)
 
+    def __repr__(self) -> str:
+        return describe_result(self)
+
 
 class StretchedTwoTailFit(NamedTuple):
     """Estimates of L_inf(k) = c1 k^-β + c2 exp(-2√(log(k)/v)), with the leading axes (...) of the curves.
@@ -115,6 +120,9 @@ class StretchedTwoTailFit(NamedTuple):
     def message(self) -> str | list[str]:
         """The status in words (see `describe_status`)."""
         return describe_status(self.status)
+
+    def __repr__(self) -> str:
+        return describe_result(self)
 
 
 def fit_two_tail(
@@ -239,8 +247,13 @@ def fit_with_two_tails(
     curve = log_curve(k, failure, window=window, standard_error=standard_error, log=log)
     dtype = curve.log_failure.dtype
     errors = error_model(level, curve.log_k.shape[-1], known_errors=standard_error is not None, dtype=dtype)
-    log_beta = jnp.log(jnp.asarray(1.0 if beta is None else beta).astype(dtype))
-    log_beta = jnp.broadcast_to(log_beta, curve.no_logarithm.shape)
+    log_beta = jnp.log(as_float(1.0 if beta is None else beta, "beta").astype(dtype))
+    try:
+        log_beta = jnp.broadcast_to(log_beta, curve.no_logarithm.shape)
+    except ValueError:
+        raise InputError(
+            f"beta {log_beta.shape}: must broadcast to the {curve.no_logarithm.shape} curves"
+        ) from None
     no_logarithm = curve.no_logarithm | ~jnp.isfinite(log_beta)
     law = TwoPartLaw(jnp.asarray(stretched), jnp.asarray(beta is not None), log_beta)
     return fit_two_tail_batch(curve._replace(no_logarithm=no_logarithm), law, errors)

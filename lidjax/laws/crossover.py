@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.arrays import broadcast_floats
+from lidjax.arrays import POSITIVE, checked_floats, or_nan
 from lidjax.difficulty import Difficulty, check_difficulty
 from lidjax.errors import InputError
 from lidjax.laws.failure import EULER_GAMMA, failure_from_cdf
-from lidjax.laws.finite_n import log_finite_n_tail
+from lidjax.laws.finite_n import compiled_tail
 from lidjax.laws.intrinsic import intrinsic_prefactor
 
 NUM_NEWTON = 25  # heuristic: from a start far to the right it needs about ten
@@ -49,7 +49,8 @@ def log_crossover_k(
         asymptotics reach.
 
     Raises:
-        InputError: If `difficulty` is not a prior, or if `leading` is asked for with the power prior.
+        InputError: If an argument is not allowed, if shapes do not broadcast, if `difficulty` is not a prior, or if
+            `leading` is asked for with the power prior. A traced argument that is not allowed gives NaN.
 
     References:
         Derived for this project from the two parts of Eq. 17; `tests/laws/test_crossover.py` compares it with
@@ -61,7 +62,12 @@ def log_crossover_k(
         10.94
     """
     check_difficulty(difficulty)
-    lgen, beta, delta, sigma_eta = broadcast_floats(lgen, beta, delta, sigma_eta)
+    lgen, beta, delta, sigma_eta = checked_floats(
+        lgen=(lgen, or_nan(POSITIVE)),
+        beta=(beta, POSITIVE),
+        delta=(delta, POSITIVE),
+        sigma_eta=(sigma_eta, POSITIVE),
+    )
     v = lgen / sigma_eta**2
     if leading:
         if difficulty != "gamma":
@@ -100,9 +106,7 @@ def compiled_crossover(
     def excess(log_k: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         """log(finite-N part/intrinsic part) and its slope in log k."""
         log_s = -EULER_GAMMA - log_k
-        tail = log_finite_n_tail(
-            log_s, lgen, beta=beta, delta=delta, sigma_eta=sigma_eta, difficulty=difficulty
-        )
+        tail = compiled_tail(log_s, lgen / sigma_eta**2, beta, delta / sigma_eta, difficulty)
         finite_n = failure_from_cdf(tail.log_tail, tail.exponent)
         return finite_n - (log_prefactor - beta * log_k), beta - tail.exponent
 

@@ -5,9 +5,9 @@ from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.arrays import broadcast_floats
-from lidjax.difficulty import Difficulty
-from lidjax.laws.finite_n import log_finite_n_tail
+from lidjax.arrays import POSITIVE, checked_floats, or_nan
+from lidjax.difficulty import Difficulty, check_difficulty
+from lidjax.laws.finite_n import compiled_tail
 from lidjax.laws.intrinsic import intrinsic_amplitude, intrinsic_failure
 
 EULER_GAMMA = 0.5772156649015329
@@ -20,6 +20,19 @@ def failure_from_cdf(log_cdf: Float[Array, "..."], exponent: Float[Array, "..."]
     makes a pure power exact (Cor. C.3). It vanishes for a slowly varying tail, where the plain threshold is enough.
     """
     return log_cdf + gammaln(1 + exponent) + EULER_GAMMA * exponent
+
+
+def checked_arguments(
+    k: ArrayLike, lgen: ArrayLike, beta: ArrayLike, delta: ArrayLike, sigma_eta: ArrayLike
+) -> list[Float[Array, "..."]]:
+    """The arguments that the laws of this module share, broadcast, after a check of their values."""
+    return checked_floats(
+        k=(k, POSITIVE),
+        lgen=(lgen, or_nan(POSITIVE)),
+        beta=(beta, POSITIVE),
+        delta=(delta, POSITIVE),
+        sigma_eta=(sigma_eta, POSITIVE),
+    )
 
 
 def finite_n_failure(
@@ -50,7 +63,8 @@ def finite_n_failure(
         The finite-N part or its logarithm, of the broadcast shape; NaN where k is too small for the asymptotics.
 
     Raises:
-        InputError: If `difficulty` is not a prior.
+        InputError: If an argument is not allowed, if shapes do not broadcast, or if `difficulty` is not a prior. A
+            traced argument that is not allowed gives NaN.
 
     References:
         Second term of Eq. 17 = Eq. 54; for the gamma prior, whose tail is not the power of Eq. 17, derived for this
@@ -62,10 +76,9 @@ def finite_n_failure(
         >>> round(float(finite_n_failure(1e12, 0.1, **model, log=True)), 2)
         -40.66
     """
-    k, lgen, beta, delta, sigma_eta = broadcast_floats(k, lgen, beta, delta, sigma_eta)
-    tail = log_finite_n_tail(
-        -EULER_GAMMA - jnp.log(k), lgen, beta=beta, delta=delta, sigma_eta=sigma_eta, difficulty=difficulty
-    )
+    check_difficulty(difficulty)
+    k, lgen, beta, delta, sigma_eta = checked_arguments(k, lgen, beta, delta, sigma_eta)
+    tail = compiled_tail(-EULER_GAMMA - jnp.log(k), lgen / sigma_eta**2, beta, delta / sigma_eta, difficulty)
     value = failure_from_cdf(tail.log_tail, tail.exponent)
     return value if log else jnp.exp(value)
 
@@ -98,7 +111,8 @@ def asymptotic_failure(
         L_inf(k; N) or its logarithm, of the broadcast shape; NaN where k is too small for the asymptotics.
 
     Raises:
-        InputError: If `difficulty` is not a prior.
+        InputError: If an argument is not allowed, if shapes do not broadcast, or if `difficulty` is not a prior. A
+            traced argument that is not allowed gives NaN.
 
     References:
         Eq. 17 = Eq. 54; the finite-N part as in `finite_n_failure`.
@@ -111,7 +125,8 @@ def asymptotic_failure(
         >>> bool(abs(asymptotic_failure(1e12, 0.1, **model) / exact - 1) < 0.05)
         True
     """
-    k, lgen, beta, delta, sigma_eta = broadcast_floats(k, lgen, beta, delta, sigma_eta)
+    check_difficulty(difficulty)
+    k, lgen, beta, delta, sigma_eta = checked_arguments(k, lgen, beta, delta, sigma_eta)
     intrinsic = intrinsic_failure(k, beta, delta=delta, sigma_eta=sigma_eta, difficulty=difficulty, log=True)
     finite_n = finite_n_failure(
         k, lgen, beta=beta, delta=delta, sigma_eta=sigma_eta, difficulty=difficulty, log=True
@@ -150,7 +165,8 @@ def threshold_failure(
         P(S ≤ e^-γ_E/k) or its logarithm, of the broadcast shape; NaN where k is too small for the asymptotics.
 
     Raises:
-        InputError: If `difficulty` is not a prior.
+        InputError: If an argument is not allowed, if shapes do not broadcast, or if `difficulty` is not a prior. A
+            traced argument that is not allowed gives NaN.
 
     References:
         Derived for this project; `tests/laws/test_failure.py` compares it with quadrature.
@@ -163,9 +179,10 @@ def threshold_failure(
         >>> bool(0.91 < share < 0.95)
         True
     """
-    k, lgen, beta, delta, sigma_eta = broadcast_floats(k, lgen, beta, delta, sigma_eta)
+    check_difficulty(difficulty)
+    k, lgen, beta, delta, sigma_eta = checked_arguments(k, lgen, beta, delta, sigma_eta)
     log_s = -EULER_GAMMA - jnp.log(k)
     amplitude = intrinsic_amplitude(beta, delta=delta, sigma_eta=sigma_eta, difficulty=difficulty, log=True)
-    tail = log_finite_n_tail(log_s, lgen, beta=beta, delta=delta, sigma_eta=sigma_eta, difficulty=difficulty)
+    tail = compiled_tail(log_s, lgen / sigma_eta**2, beta, delta / sigma_eta, difficulty)
     value = jnp.logaddexp(amplitude + beta * log_s, tail.log_tail)
     return value if log else jnp.exp(value)

@@ -11,7 +11,7 @@ from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.arrays import broadcast_floats
+from lidjax.arrays import FINITE, NOT_NEGATIVE, POSITIVE, check_values, checked_floats, or_nan
 from lidjax.difficulty import Difficulty, check_difficulty
 
 _LOG_SQRT_2_OVER_PI = 0.5 * math.log(2 / math.pi)
@@ -27,6 +27,10 @@ def window_constant(delta: ArrayLike, sigma_eta: ArrayLike) -> ArrayLike:
     Returns:
         c_δ, of the broadcast shape; a Python float where both arguments are.
 
+    Raises:
+        InputError: If an argument is not allowed. A traced argument that is not allowed
+            gives NaN.
+
     References:
         Eq. 14.
 
@@ -35,6 +39,8 @@ def window_constant(delta: ArrayLike, sigma_eta: ArrayLike) -> ArrayLike:
         >>> round(window_constant(0.3, 0.7), 4)
         0.342
     """
+    delta = check_values("delta", delta, NOT_NEGATIVE)
+    sigma_eta = check_values("sigma_eta", sigma_eta, POSITIVE)
     return math.exp(_LOG_SQRT_2_OVER_PI) * delta / sigma_eta
 
 
@@ -57,6 +63,10 @@ def small_window_success(
     Returns:
         s or log s, of the broadcast shape.
 
+    Raises:
+        InputError: If an argument is not allowed, or if shapes do not broadcast. A traced argument that is not allowed
+            gives NaN.
+
     References:
         Eq. 16 = Eq. 51. The size of the first correction is checked in `tests/laws/test_intrinsic.py`.
 
@@ -68,7 +78,12 @@ def small_window_success(
         >>> bool(abs(approximate / exact - 1) < 1e-4)
         True
     """
-    bias, tau, delta, sigma_eta = broadcast_floats(bias, tau, delta, sigma_eta)
+    bias, tau, delta, sigma_eta = checked_floats(
+        bias=(bias, or_nan(FINITE)),
+        tau=(tau, or_nan(POSITIVE)),
+        delta=(delta, POSITIVE),
+        sigma_eta=(sigma_eta, POSITIVE),
+    )
     log_s = jnp.log(window_constant(delta, sigma_eta)) + jnp.log(tau) / 2 - (bias / sigma_eta) ** 2 * tau / 2
     return log_s if log else jnp.exp(log_s)
 
@@ -97,7 +112,8 @@ def intrinsic_amplitude(
         A or log A, of the broadcast shape.
 
     Raises:
-        InputError: If `difficulty` is not a prior.
+        InputError: If an argument is not allowed, if shapes do not broadcast, or if `difficulty` is not a prior. A
+            traced argument that is not allowed gives NaN.
 
     References:
         Eq. 52.
@@ -108,7 +124,9 @@ def intrinsic_amplitude(
         6.2832
     """
     check_difficulty(difficulty)
-    beta, delta, sigma_eta = broadcast_floats(beta, delta, sigma_eta)
+    beta, delta, sigma_eta = checked_floats(
+        beta=(beta, POSITIVE), delta=(delta, POSITIVE), sigma_eta=(sigma_eta, POSITIVE)
+    )
     value = -beta * jnp.log(window_constant(delta, sigma_eta))
     if difficulty == "gamma":
         value = value - gammaln(beta / 2 + 1)
@@ -127,6 +145,10 @@ def tauberian_amplitude(amplitude: ArrayLike, exponent: ArrayLike) -> Float[Arra
     Returns:
         C, of the broadcast shape.
 
+    Raises:
+        InputError: If an argument is not allowed, or if shapes do not broadcast. A traced argument that is not allowed
+            gives NaN.
+
     References:
         Corollary C.3.
 
@@ -137,7 +159,9 @@ def tauberian_amplitude(amplitude: ArrayLike, exponent: ArrayLike) -> Float[Arra
         >>> bool(abs(amplitude / intrinsic_prefactor(2.5, **window) - 1) < 1e-4)
         True
     """
-    amplitude, exponent = broadcast_floats(amplitude, exponent)
+    amplitude, exponent = checked_floats(
+        amplitude=(amplitude, or_nan(NOT_NEGATIVE)), exponent=(exponent, or_nan(POSITIVE))
+    )
     return amplitude * jnp.exp(gammaln(exponent + 1))
 
 
@@ -164,7 +188,8 @@ def intrinsic_prefactor(
         P̃ or log P̃, of the broadcast shape.
 
     Raises:
-        InputError: If `difficulty` is not a prior.
+        InputError: If an argument is not allowed, if shapes do not broadcast, or if `difficulty` is not a prior. A
+            traced argument that is not allowed gives NaN.
 
     References:
         Eq. 15, Eq. 54.
@@ -174,7 +199,10 @@ def intrinsic_prefactor(
         >>> round(float(intrinsic_prefactor(2.0, delta=0.5, sigma_eta=1.0)), 4)  # 4π
         12.5664
     """
-    beta, delta, sigma_eta = broadcast_floats(beta, delta, sigma_eta)
+    check_difficulty(difficulty)
+    beta, delta, sigma_eta = checked_floats(
+        beta=(beta, POSITIVE), delta=(delta, POSITIVE), sigma_eta=(sigma_eta, POSITIVE)
+    )
     amplitude = intrinsic_amplitude(beta, delta=delta, sigma_eta=sigma_eta, difficulty=difficulty, log=True)
     value = amplitude + gammaln(beta + 1)
     return value if log else jnp.exp(value)
@@ -206,7 +234,8 @@ def intrinsic_failure(
         L_inf(k) or its logarithm, of the broadcast shape.
 
     Raises:
-        InputError: If `difficulty` is not a prior.
+        InputError: If an argument is not allowed, if shapes do not broadcast, or if `difficulty` is not a prior. A
+            traced argument that is not allowed gives NaN.
 
     References:
         Eq. 15.
@@ -216,7 +245,10 @@ def intrinsic_failure(
         >>> round(float(intrinsic_failure(100, 2.0, delta=0.5, sigma_eta=1.0)), 6)  # 4π/100²
         0.001257
     """
-    k, beta, delta, sigma_eta = broadcast_floats(k, beta, delta, sigma_eta)
+    check_difficulty(difficulty)
+    k, beta, delta, sigma_eta = checked_floats(
+        k=(k, POSITIVE), beta=(beta, POSITIVE), delta=(delta, POSITIVE), sigma_eta=(sigma_eta, POSITIVE)
+    )
     prefactor = intrinsic_prefactor(beta, delta=delta, sigma_eta=sigma_eta, difficulty=difficulty, log=True)
     value = prefactor - beta * jnp.log(k)
     return value if log else jnp.exp(value)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.arrays import broadcast_floats
+from lidjax.arrays import NOT_NEGATIVE, POSITIVE, checked_floats, or_nan
 
 
 def unsaturated_share(
@@ -44,6 +44,10 @@ def saturating_exponent(
     Returns:
         β_eff(N), of the broadcast shape.
 
+    Raises:
+        InputError: If an argument is not allowed, or if shapes do not broadcast. A traced argument that is not allowed
+            gives NaN.
+
     References:
         Eq. 20 = Eq. 57.
 
@@ -52,5 +56,11 @@ def saturating_exponent(
         >>> round(float(saturating_exponent(100, 2.5, 1.6, 0.01, 1.0)), 4)  # c N^ν = 1: half of the rise
         1.7
     """
-    n, beta, delta, c, nu = broadcast_floats(n, beta, delta, c, nu)
+    n, beta, delta, c, nu = checked_floats(
+        n=(n, POSITIVE),
+        beta=(beta, or_nan(POSITIVE)),
+        delta=(delta, or_nan(NOT_NEGATIVE)),
+        c=(c, or_nan(NOT_NEGATIVE)),
+        nu=(nu, or_nan(POSITIVE)),
+    )
     return saturation_curve(jnp.log(n), beta, delta, jnp.log(c), nu)

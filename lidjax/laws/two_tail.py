@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.arrays import broadcast_floats
+from lidjax.arrays import NOT_NEGATIVE, POSITIVE, checked_floats, or_nan
 
 
 def two_tail_failure(
@@ -28,6 +28,10 @@ def two_tail_failure(
     Returns:
         L_inf(k) or its logarithm, of the broadcast shape.
 
+    Raises:
+        InputError: If an argument is not allowed, or if shapes do not broadcast. A traced argument that is not allowed
+            gives NaN.
+
     References:
         Eq. 17 = Eq. 54 = Eq. 59.
 
@@ -36,7 +40,13 @@ def two_tail_failure(
         >>> round(float(two_tail_failure(100, 2.0, 0.5, 3.0, 0.01)), 4)  # 3/100² + 0.01/10
         0.0013
     """
-    k, beta, gamma, c1, c2 = broadcast_floats(k, beta, gamma, c1, c2)
+    k, beta, gamma, c1, c2 = checked_floats(
+        k=(k, POSITIVE),
+        beta=(beta, or_nan(POSITIVE)),
+        gamma=(gamma, or_nan(POSITIVE)),
+        c1=(c1, or_nan(NOT_NEGATIVE)),
+        c2=(c2, or_nan(NOT_NEGATIVE)),
+    )
     log_k, log_c1, log_c2 = jnp.log(k), jnp.log(c1), jnp.log(c2)
     value = jnp.logaddexp(log_c1 - beta * log_k, log_c2 - gamma * log_k)
     return value if log else jnp.exp(value)
@@ -61,6 +71,10 @@ def finite_n_exponent(lgen: ArrayLike, sigma_eta: ArrayLike, tau_max: ArrayLike 
     Returns:
         γ(N), of the broadcast shape.
 
+    Raises:
+        InputError: If an argument is not allowed, or if shapes do not broadcast. A traced argument that is not allowed
+            gives NaN.
+
     References:
         Eq. 18. The constant is derived for this project; `tests/laws/test_finite_n.py` checks that the exact local
         exponent tends to it.
@@ -70,7 +84,9 @@ def finite_n_exponent(lgen: ArrayLike, sigma_eta: ArrayLike, tau_max: ArrayLike 
         >>> round(float(finite_n_exponent(0.3, 2.0, 5.0)), 4)
         2.6667
     """
-    lgen, sigma_eta, tau_max = broadcast_floats(lgen, sigma_eta, tau_max)
+    lgen, sigma_eta, tau_max = checked_floats(
+        lgen=(lgen, or_nan(POSITIVE)), sigma_eta=(sigma_eta, POSITIVE), tau_max=(tau_max, POSITIVE)
+    )
     return sigma_eta**2 / (tau_max * lgen)
 
 
@@ -86,6 +102,10 @@ def limiting_exponent(beta: ArrayLike, gamma: ArrayLike) -> Float[Array, "..."]:
     Returns:
         The smaller of the two, of the broadcast shape.
 
+    Raises:
+        InputError: If an argument is not allowed, or if shapes do not broadcast. A traced argument that is not allowed
+            gives NaN.
+
     References:
         Eq. 19.
 
@@ -95,4 +115,4 @@ def limiting_exponent(beta: ArrayLike, gamma: ArrayLike) -> Float[Array, "..."]:
         >>> limiting_exponent(2.0, jnp.array([0.5, 3.0])).tolist()
         [0.5, 2.0]
     """
-    return jnp.minimum(*broadcast_floats(beta, gamma))
+    return jnp.minimum(*checked_floats(beta=(beta, or_nan(POSITIVE)), gamma=(gamma, or_nan(POSITIVE))))

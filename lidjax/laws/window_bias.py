@@ -15,7 +15,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.arrays import broadcast_floats, check_window
+from lidjax.arrays import FINITE, MEASURED_LOSS, POSITIVE, TAIL_INDEX, check_window, checked_floats, or_nan
 from lidjax.difficulty import Difficulty, check_difficulty
 from lidjax.errors import InputError
 from lidjax.passk.population import log_failure
@@ -41,7 +41,7 @@ def window_exponent(
     about `num_k` milliseconds a value.
 
     Args:
-        beta: Tail index β of the difficulty prior, 0.1 to 20. The first four arguments broadcast.
+        beta: Tail index β of the difficulty prior, 0.01 to 100. The first four arguments broadcast.
         lgen: L_gen ≥ 0, generalisation loss of the predictor, in units of σ_η².
         delta: Tolerance δ > 0.
         sigma_eta: Noise scale σ_η > 0, in the unit of δ.
@@ -53,7 +53,8 @@ def window_exponent(
         β_eff, of the broadcast shape.
 
     Raises:
-        InputError: If `window`, `num_k` or `difficulty` is not allowed.
+        InputError: If an argument is not allowed, or if shapes do not broadcast. A traced argument that is not allowed
+            gives NaN.
 
     References:
         Eq. 55, applied to Eq. 13.
@@ -65,10 +66,15 @@ def window_exponent(
         True
     """
     check_difficulty(difficulty)
-    check_window(window, attempts=True)
+    ends = check_window(window, attempts=True)
     check_num_k(num_k)
-    arrays = broadcast_floats(beta, lgen, delta, sigma_eta)
-    return window_exponent_batch(*arrays, jnp.asarray(window, arrays[0].dtype), num_k, difficulty)
+    arrays = checked_floats(
+        beta=(beta, TAIL_INDEX),
+        lgen=(lgen, MEASURED_LOSS),
+        delta=(delta, POSITIVE),
+        sigma_eta=(sigma_eta, POSITIVE),
+    )
+    return window_exponent_batch(*arrays, jnp.asarray(ends, arrays[0].dtype), num_k, difficulty)
 
 
 class TailIndices(NamedTuple):
@@ -111,7 +117,8 @@ def tail_index_from_window(
         together than the scan.
 
     Raises:
-        InputError: If `window`, `num_k` or `difficulty` is not allowed.
+        InputError: If an argument is not allowed, or if shapes do not broadcast. A traced argument that is not allowed
+            gives NaN.
 
     References:
         Derived for this project from Eq. 13 and Eq. 55; `tests/laws/test_window_bias.py` checks it on known β.
@@ -124,10 +131,15 @@ def tail_index_from_window(
         2.5
     """
     check_difficulty(difficulty)
-    check_window(window, attempts=True)
+    ends = check_window(window, attempts=True)
     check_num_k(num_k)
-    arrays = broadcast_floats(exponent, lgen, delta, sigma_eta)
-    return TailIndices(*tail_index_batch(*arrays, jnp.asarray(window, arrays[0].dtype), num_k, difficulty))
+    arrays = checked_floats(
+        exponent=(exponent, or_nan(FINITE)),
+        lgen=(lgen, MEASURED_LOSS),
+        delta=(delta, POSITIVE),
+        sigma_eta=(sigma_eta, POSITIVE),
+    )
+    return TailIndices(*tail_index_batch(*arrays, jnp.asarray(ends, arrays[0].dtype), num_k, difficulty))
 
 
 def check_num_k(num_k: int) -> None:

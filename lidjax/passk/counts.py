@@ -30,9 +30,13 @@ def log_failure_kernel(n: Any, c: Any, k: Any, xp: ModuleType = jnp) -> Any:
     """log F(n, c, k) for arrays of one shape and one floating dtype; -inf where k > n - c. Nothing is checked.
 
     `xp` is `jax.numpy` (the default, for use under jit, vmap and grad) or `numpy`, and the arrays are its own. Relative
-    error of log F below 1e-13 + 2e-18 n in float64; in float32 the counts must stay below 2²⁴.
+    error of log F below 1e-13 in float64 for n up to 2⁵², where n + 13 is still exact; in float32 the counts must stay
+    below 2²⁴.
     """
     impossible = n - c - k < 0
+    # F is symmetric in c and k, and the terms below cancel least if c is the smaller: at c = n - 1, k = 1 they would be
+    # n times as large as the result.
+    c, k = xp.minimum(c, k), xp.maximum(c, k)
     k = xp.where(impossible, xp.zeros_like(k), k)
     a, b = n + 1, n - c - k + 1
     ck = c * k
@@ -130,7 +134,7 @@ def pass_at_k_from_counts(num_samples: ArrayLike, num_correct: ArrayLike, k: Arr
         k: number of attempts, 1 ≤ k ≤ n. All three are whole numbers, scalars or arrays that broadcast.
 
     Returns:
-        float64 NumPy array of the broadcast shape; a scalar for scalars. Relative error below 1e-14 for n up to 10⁹,
+        float64 NumPy array of the broadcast shape; a scalar for scalars. Relative error below 1e-13 for n up to 2⁵²,
         where pass@k is near 0 and (through `failure_from_counts`) where it is near 1.
 
     Raises:
@@ -218,7 +222,7 @@ def _check_counts(
         ) from None
     for name, array in zip(given, (n, c, k), strict=True):
         _refuse(array != np.floor(array), n, c, k, f"{name} must be a whole number")
-        _refuse(~np.isfinite(array) | (array > 2**53), n, c, k, f"{name} must be at most 2^53")
+        _refuse(~np.isfinite(array) | (array > 2**52), n, c, k, f"{name} must be at most 2^52")
     _refuse(c < 0, n, c, k, "num_correct must not be negative")
     _refuse(c > n, n, c, k, "num_correct must not exceed num_samples")
     _refuse(k < 1, n, c, k, "k must be at least 1")

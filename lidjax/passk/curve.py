@@ -16,9 +16,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from lidjax.arrays import POSITIVE, TAIL_INDEX, check_values, common_dtype, known_value
 from lidjax.difficulty import Difficulty, check_difficulty
+from lidjax.errors import InputError
+from lidjax.passk.instances import checked_attempts
 from lidjax.passk.population import Rule, log_bias_free, log_failure, precision_range, tail_threshold
 from lidjax.passk.quadrature import graded_nodes, log_prior, log_rate, log_rate_unbiased
 
@@ -86,7 +90,7 @@ def build_curve(
         `FailureCurve` for `eval_curve`.
 
     Raises:
-        InputError: if `difficulty` is not known.
+        InputError: if an argument is not allowed, or if `difficulty` is not known. A traced argument is not looked at.
 
     References:
         Eq. 13. The mixture was derived for this project and is compared with `pass_at_k_failure` in
@@ -103,6 +107,10 @@ def build_curve(
         [0.6449, 0.0002789]
     """
     check_difficulty(difficulty)
+    k = checked_attempts(k, common_dtype([k]))
+    _check_grid(log_v_low, log_v_high, k)
+    check_values("beta", beta, TAIL_INDEX)
+    check_values("delta_over_sigma", delta_over_sigma, POSITIVE)
     log_alpha, weight = _bias_nodes(
         log_v_low, log_v_high, k[-1], beta, delta_over_sigma, difficulty, bias_nodes
     )
@@ -128,6 +136,15 @@ def build_curve(
     if checks == 0:
         return curve
     return curve._replace(error=_check(curve, k, beta, delta_over_sigma, difficulty, checks))
+
+
+def _check_grid(log_v_low: ArrayLike, log_v_high: ArrayLike, k: Float[Array, " k"]) -> None:
+    """Raise InputError unless the ends of v and the k, where they are known, increase, and k begins at 1 or later."""
+    low, high, known = (known_value(x) for x in (log_v_low, log_v_high, k))
+    if low is not None and high is not None and not -np.inf < low < high < np.inf:
+        raise InputError(f"log_v_low = {low:g}, log_v_high = {high:g}: must be finite and increase")
+    if k.shape[0] == 0 or (known is not None and not (known[0] >= 1 and np.all(np.diff(known) > 0))):
+        raise InputError("k: must be one or more numbers of at least 1 that increase")
 
 
 def eval_curve(curve: FailureCurve, v: Float[Array, ""]) -> Float[Array, " k"]:

@@ -20,7 +20,7 @@ from jax.scipy.special import erf, erfinv, logsumexp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.arrays import as_float
+from lidjax.arrays import POSITIVE, Range, checked_floats, or_nan
 from lidjax.difficulty import Difficulty, check_difficulty, log_precision_cdf, log_precision_density
 from lidjax.passk.quadrature import (
     EXACT_STEPS,
@@ -46,6 +46,7 @@ _MIDDLE_END = -8.0  # y at which the two panels beyond the layer meet: left of i
 _DEPTH = 45.0  # parts of the integrals below e^-45 are left out
 _BISECTIONS = 60
 _NEWTON_STEPS = 12
+_SHARE = or_nan(Range("from 0 to 1", lambda x: (x >= 0) & (x <= 1)))
 _BATCH = 64  # values that are computed side by side
 
 
@@ -88,10 +89,11 @@ def success_distribution(
 
     Returns:
         `SuccessDistribution` of the broadcast shape. With the power prior S is at most its value at B = 0, τ = 1;
-        beyond it the survival is 0. NaN where s is outside (0, 1).
+        beyond it the survival is 0. NaN at s = 0 and s = 1, and where s or L_gen is NaN.
 
     Raises:
-        InputError: if `difficulty` is not known.
+        InputError: if an argument is not allowed (s from 0 to 1), if shapes do not broadcast, or if `difficulty` is not
+            known. A traced argument that is not allowed gives NaN.
 
     References:
         Eq. 14; Sec. 4.2. The quadrature was derived for this project and is compared with adaptive quadrature and with
@@ -106,8 +108,13 @@ def success_distribution(
         [0.0272, 0.8393]
     """
     check_difficulty(difficulty)
-    arrays = map(as_float, (s, lgen, beta, delta, sigma_eta))
-    s, lgen, beta, delta, sigma_eta = jnp.broadcast_arrays(*arrays)
+    s, lgen, beta, delta, sigma_eta = checked_floats(
+        s=(s, _SHARE),
+        lgen=(lgen, or_nan(POSITIVE)),
+        beta=(beta, POSITIVE),
+        delta=(delta, POSITIVE),
+        sigma_eta=(sigma_eta, POSITIVE),
+    )
     log_y = jnp.log(-(jnp.log(s) if complement else jnp.log1p(-s)))
     valid = (s > 0) & (s < 1) & (lgen > 0)
 

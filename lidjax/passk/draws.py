@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Num
 
 from lidjax.difficulty import Difficulty
-from lidjax.passk.instances import log_miss_probability, sample_instances
+from lidjax.passk.instances import checked_attempts, log_miss_probability, sample_instances
 
 
 class DrawFailure(NamedTuple):
@@ -65,7 +65,8 @@ def draw_failure(
         Shares in [0, 1], (k,).
 
     Raises:
-        InputError: if `difficulty` is not known.
+        InputError: if an argument is not allowed or not of its shape, or if `difficulty` is not known. A traced one
+            that is not allowed gives NaN.
 
     References:
         Sec. 4.2; Eq. 13.
@@ -97,7 +98,7 @@ def failure_from_first_success(
     indices were drawn from: for a larger k the share is not known, and NaN is returned.
     """
     first_success = jnp.asarray(first_success)
-    k = jnp.asarray(k, first_success.dtype)
+    k = checked_attempts(k, first_success.dtype)
     count = first_success.shape[0]
     failed = count - jnp.searchsorted(jnp.sort(first_success), k, side="right")
     known = (k <= max_draws) & ~jnp.any(jnp.isnan(first_success))

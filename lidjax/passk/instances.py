@@ -7,15 +7,27 @@ serves every k. The remaining difficulty is that hard instances are rare: at lar
 LID model.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import gammaln, logsumexp
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Bool, Float, Num
 
-from lidjax.arrays import as_float
+from lidjax.arrays import (
+    MEASURED_LOSS,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Range,
+    as_float,
+    check_values,
+    check_whole,
+    checked,
+    or_nan,
+)
 from lidjax.difficulty import Difficulty, check_difficulty, sample_precision
 from lidjax.errors import InputError
 from lidjax.passk.success import log_success_and_miss, scaled_bias_and_tolerance
@@ -23,6 +35,10 @@ from lidjax.passk.success import log_success_and_miss, scaled_bias_and_tolerance
 MIN_EFFECTIVE_SAMPLE_SIZE = 30
 """Effective sample size below which the standard error itself is off by more than 13 %."""
 
+_SHARE = or_nan(Range("from 0 to 1", lambda x: (x >= 0) & (x <= 1)))
+_LOG_SHARE = or_nan(Range("at most 0", lambda x: x <= 0))
+_LOG_WEIGHT = or_nan(Range("less than infinity", lambda x: x < math.inf))
+_REACH = Range("at least 1, and finite", lambda x: (x >= 1) & (x < math.inf))
 # Mixture of `sample_success`. The shares are a heuristic; any positive ones give an unbiased mean.
 _NOMINAL, _SMALL_TAU, _FINITE_N = 0.25, 0.35, (0.1, 0.1, 0.1, 0.1)
 
@@ -57,6 +73,10 @@ def log_miss_probability(
     Returns:
         log(1 - s) ≤ 0, of the broadcast shape.
 
+    Raises:
+        InputError: if an argument is not allowed, or if shapes do not broadcast. A traced argument that is not allowed
+            gives NaN.
+
     References:
         Eq. 12-14, as `success_probability`.
 
@@ -82,7 +102,7 @@ def instance_failure(
     absent from all m.
 
     Args:
-        k: numbers of trials (k,), > 0, of any size, real.
+        k: numbers of trials (k,), ≥ 0, of any size, real.
         success: success probability s of one trial for each instance (m,).
         log_miss: log(1 - s) instead (m,), for s so near 1 that 1 - s is lost (see `log_miss_probability`).
         log_weight: logarithms of importance weights (m,) of mean 1, as `sample_success` returns them; 0 by default.
@@ -91,7 +111,8 @@ def instance_failure(
         `InstanceFailure`, each field (k,).
 
     Raises:
-        InputError: unless exactly one of `success` and `log_miss` is given.
+        InputError: unless exactly one of `success` and `log_miss` is given, and if an argument is not allowed or not of
+            its shape. NaN is allowed for what was not measured, and gives NaN, as a traced value that is not allowed.
 
     References:
         Eq. 13. That averaging (1 - s)^k does not raise the variance is measured in tests/passk/test_draws.py; the
@@ -105,10 +126,15 @@ def instance_failure(
         ([0.7, 0.53], True)
     """
     if success is not None and log_miss is None:
-        log_miss = jnp.log1p(-jnp.asarray(success))
+        log_miss = jnp.log1p(-checked("success", success, _SHARE, shape=("m",)))
     elif success is not None or log_miss is None:
         raise InputError("give exactly one of success and log_miss")
-    log_miss = jnp.asarray(log_miss)
+    log_miss = checked("log_miss", log_miss, _LOG_SHARE, shape=("m",))
+    k = checked_attempts(k, log_miss.dtype)
+    if log_weight is not None:
+        log_weight = checked(
+            "log_weight", log_weight, _LOG_WEIGHT, shape=log_miss.shape, dtype=log_miss.dtype
+        )
     count = log_miss.shape[0]
     # Powers are taken relative to the instance that is most likely to fail. k·log_miss minus its own maximum would lose
     # all digits at large k, and with a fused multiply-add might not even be ≤ 0.
@@ -126,8 +152,16 @@ def instance_failure(
         level = jnp.exp(k * hardest + peak)
         return level * mean, level * spread, ess
 
-    failure, error, ess = jax.lax.map(one, jnp.asarray(k, log_miss.dtype))
+    failure, error, ess = jax.lax.map(one, k)
     return InstanceFailure(failure, error, ess, ~(ess >= MIN_EFFECTIVE_SAMPLE_SIZE))
+
+
+def checked_attempts(k: ArrayLike, dtype: DTypeLike) -> Float[Array, " k"]:
+    """Numbers of trials as floats of `dtype`; InputError unless they have one axis and are not negative."""
+    k = as_float(check_values("k", k, NOT_NEGATIVE, np.dtype(dtype)), "k").astype(dtype)
+    if k.ndim != 1:
+        raise InputError(f"k of shape {k.shape}: must have shape (k,)")
+    return k
 
 
 def _finite_or_zero(x: Float[Array, ""]) -> Float[Array, ""]:
@@ -167,7 +201,8 @@ def sample_instances(
         `InstanceSample` with unit weights.
 
     Raises:
-        InputError: if `difficulty` is not known.
+        InputError: if an argument is not allowed or not a scalar, or if `difficulty` is not known. A traced argument
+            that is not allowed gives NaN.
 
     References:
         Definition 3.1. That B is exactly N(0, L_gen) given the training set holds because x is Gaussian.
@@ -179,8 +214,11 @@ def sample_instances(
         >>> round(float(sample.bias.var()), 2), round(float(sample.tau.mean()), 2)
         (0.25, 1.25)
     """
+    check_difficulty(difficulty)
+    check_whole("num_instances", num_instances, 1)
+    lgen = checked("lgen", lgen, MEASURED_LOSS, shape=())
+    beta = checked("beta", beta, POSITIVE, shape=())
     bias_key, tau_key = jax.random.split(key)
-    beta = as_float(beta)
     z = jax.random.normal(bias_key, (num_instances,), beta.dtype)
     tau = sample_precision(tau_key, beta, (num_instances,), difficulty)
     return InstanceSample(jnp.sqrt(lgen) * z, tau, jnp.zeros_like(tau))
@@ -222,7 +260,8 @@ def sample_success(
         `InstanceSample`, for `log_miss_probability` and `instance_failure`.
 
     Raises:
-        InputError: if `difficulty` is not known.
+        InputError: if an argument is not allowed or not a scalar, or if `difficulty` is not known. A traced argument
+            that is not allowed gives NaN.
 
     References:
         Derived for this project; compared with quadrature in tests/passk/test_instances.py.
@@ -242,7 +281,12 @@ def sample_success(
         True
     """
     check_difficulty(difficulty)
-    beta = as_float(beta)
+    check_whole("num_instances", num_instances, 1)
+    beta = checked("beta", beta, POSITIVE, shape=())
+    lgen = checked("lgen", lgen, MEASURED_LOSS, shape=(), dtype=beta.dtype)
+    delta = checked("delta", delta, POSITIVE, shape=(), dtype=beta.dtype)
+    sigma_eta = checked("sigma_eta", sigma_eta, POSITIVE, shape=(), dtype=beta.dtype)
+    reach = checked("reach", reach, _REACH, shape=(), dtype=beta.dtype)
     nominal_shape = beta / 2
     log_reach = jnp.log1p(reach * jnp.sqrt(2 / jnp.pi) * delta / sigma_eta)
     levels = log_reach * jnp.arange(1, len(_FINITE_N) + 1, dtype=beta.dtype) / len(_FINITE_N)

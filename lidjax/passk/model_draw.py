@@ -28,7 +28,7 @@ from jax.scipy.special import betainc, gammaln
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.arrays import as_float
+from lidjax.arrays import FINITE, NOT_NEGATIVE, POSITIVE, checked, checked_floats, or_nan
 from lidjax.errors import InputError, check_choice
 from lidjax.passk.success import success_probability
 
@@ -51,6 +51,9 @@ def realised_gap(
     Returns:
         Gaps (m,), for `model_draw_success`.
 
+    Raises:
+        InputError: if an argument is not allowed, or not of its shape. A traced one that is not allowed gives NaN.
+
     References:
         App. B.4.
 
@@ -62,6 +65,9 @@ def realised_gap(
         >>> round(float(gap.mean()), 2), round(float(gap.std()), 2)
         (1.0, 0.1)
     """
+    bias = checked("bias", bias, or_nan(FINITE), shape=("m",))
+    tau = checked("tau", tau, or_nan(POSITIVE), shape=bias.shape, dtype=bias.dtype)
+    sigma_eta = checked("sigma_eta", sigma_eta, NOT_NEGATIVE, shape=(), dtype=bias.dtype)
     return bias - sigma_eta / jnp.sqrt(tau) * jax.random.normal(key, bias.shape, bias.dtype)
 
 
@@ -80,7 +86,7 @@ def model_draw_success(
 
     Args:
         gap: G = ŷ - y*, prediction minus target, of any sign.
-        delta: tolerance δ > 0, in the unit of the gap.
+        delta: tolerance δ ≥ 0, in the unit of the gap.
         scale: scale of the proposal noise ξ, > 0, in the unit of the gap. These three and `df` broadcast.
         proposal: distribution of ξ/scale, "normal" or "student_t".
         df: degrees of freedom > 0 of Student-t noise; not given for normal noise.
@@ -89,7 +95,8 @@ def model_draw_success(
         Probabilities in [0, 1] of the broadcast shape.
 
     Raises:
-        InputError: if `proposal` is not known, or `df` is missing or not wanted.
+        InputError: if an argument is not allowed, if shapes do not broadcast, if `proposal` is not known, or if `df` is
+            missing or not wanted. A traced argument that is not allowed gives NaN.
 
     References:
         Eq. 46, at any δ.
@@ -105,10 +112,15 @@ def model_draw_success(
     if proposal == "normal":
         if df is not None:
             raise InputError(f"df = {df!r}: normal proposals have no degrees of freedom; leave it out")
-        return success_probability(gap, jnp.ones_like(as_float(scale)), delta=delta, sigma_eta=scale)
+        gap, delta, scale = checked_floats(
+            gap=(gap, or_nan(FINITE)), delta=(delta, NOT_NEGATIVE), scale=(scale, POSITIVE)
+        )
+        return success_probability(gap, jnp.ones_like(scale), delta=delta, sigma_eta=scale)
     if df is None:
         raise InputError("df = None: student_t proposals need their degrees of freedom, a number > 0")
-    gap, delta, scale, df = jnp.broadcast_arrays(*map(as_float, (gap, delta, scale, df)))
+    gap, delta, scale, df = checked_floats(
+        gap=(gap, or_nan(FINITE)), delta=(delta, NOT_NEGATIVE), scale=(scale, POSITIVE), df=(df, POSITIVE)
+    )
     return _student_t_success(jnp.abs(gap) / scale, delta / scale, df)
 
 

@@ -25,7 +25,7 @@ from jax.scipy.special import logsumexp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from lidjax.arrays import as_float
+from lidjax.arrays import MEASURED_LOSS, NOT_NEGATIVE, POSITIVE, TAIL_INDEX, checked_floats
 from lidjax.difficulty import Difficulty, check_difficulty
 from lidjax.passk.quadrature import (
     bias_range,
@@ -40,6 +40,14 @@ from lidjax.passk.success import log_two_sided_tail
 
 _HALF_LOG_2_OVER_PI = 0.5 * math.log(2 / math.pi)
 _LINEAR_V = 1e-12  # below this v what bias adds is proportional to v, to 1e-10 of itself
+_FIRST_K = 1e-12  # where the slope at k = 0 is taken: L_inf is linear in k up to there, to rounding
+_FIRST_KC = 1e-9  # the same for the slope at δ = 0, as k δ/σ
+_SMALLEST_SHARE = (
+    0.9  # of the range of the exponents of a float, for vτ: the rest is for its square root, times δ/σ
+)
+_LARGEST_K = (
+    0.8  # power of the largest float that k may reach: 6e30 in float32, where k Y would soon overflow
+)
 _BATCH = 32  # values that are computed side by side; heuristic: enough to use the vector units
 
 
@@ -117,11 +125,16 @@ def pass_at_k_failure(
     known. A value costs 9472 nodes, about 1 ms of one core. The function is compiled when it is called; it may be
     called under `jit` and `vmap`, and differentiated in every argument.
 
+    In float32 (JAX without x64) the same ranges hold. The error of log L_inf is below 1e-5 (1 + |log L_inf|), which is
+    the relative error of L_inf. L_inf itself is 0 below 1e-38, where `log` is needed. Derivatives have a relative error
+    of 1e-4 or less in nine of ten places, but one in `lgen` below 1e-20/σ_η² may be lost. For k above 6e30 the result
+    is NaN, because k log(1 - s) would overflow.
+
     Args:
-        k: number of trials, real, ≥ 0; measured from 1 to 1e30.
+        k: number of trials, real, ≥ 0; measured from 1 to 1e30. At k = 0 the derivative is E[log(1 - s)].
         lgen: L_gen of the predictor, ≥ 0, in squared units of the labels; L_gen/σ_η² up to 1e4. 0 is the limit
-            without bias.
-        beta: tail index β of the prior on the precision, 0.1 to 20.
+            without bias. NaN, for a cell that failed, gives NaN.
+        beta: tail index β of the prior on the precision, 0.01 to 100; accuracy stated for 0.1 to 20.
         delta: tolerance δ ≥ 0: a trial within δ of the prediction counts as success; δ/σ_η from 1e-6 to 10.
         sigma_eta: noise scale σ_η > 0: the noise of a trial has variance σ_η²/τ. The five broadcast.
         difficulty: prior on the precision τ, "gamma" (Eq. 1) or "power" (bounded).
@@ -130,10 +143,11 @@ def pass_at_k_failure(
 
     Returns:
         L_inf(k) in [0, 1], or its logarithm, of the broadcast shape; with `with_error` a `FailureEstimate`. NaN where
-        an argument is NaN or negative.
+        a traced argument is not allowed, or where the dtype cannot hold an argument.
 
     Raises:
-        InputError: if `difficulty` is not known.
+        InputError: if an argument is not allowed (one that is traced cannot be looked at), if the shapes do not
+            broadcast, or if `difficulty` is not known.
 
     References:
         Eq. 13. The quadrature was derived for this project and is compared with mpmath in
@@ -147,7 +161,13 @@ def pass_at_k_failure(
         [0.6449, 0.0002789]
     """
     check_difficulty(difficulty)
-    arrays = jnp.broadcast_arrays(*map(as_float, (k, lgen, beta, delta, sigma_eta)))
+    arrays = checked_floats(
+        k=(k, NOT_NEGATIVE),
+        lgen=(lgen, MEASURED_LOSS),
+        beta=(beta, TAIL_INDEX),
+        delta=(delta, NOT_NEGATIVE),
+        sigma_eta=(sigma_eta, POSITIVE),
+    )
     value, error = _failure(*arrays, difficulty, with_error)
     value = value if log else jnp.exp(value)
     return value if error is None else FailureEstimate(value, error)
@@ -195,15 +215,20 @@ def log_failure(
     rule: Rule = FINE,
 ) -> Float[Array, ""]:
     """log L_inf(k) of one cell: v = L_gen/σ², eps = δ/σ, all of one dtype."""
+    # Where failure is certain the value is 0, and the slope that of the rule nearby: where() keeps both.
     certain = (k == 0) | (eps == 0)
-    k, eps = jnp.where(k == 0, 1, k), jnp.where(eps == 0, 1, eps)
+    smallest = _FIRST_KC / jnp.maximum(jax.lax.stop_gradient(k), 1)
+    smallest = jnp.maximum(smallest, 2.0**20 * jnp.finfo(k.dtype).tiny)
+    k, eps = jnp.where(k == 0, k + _FIRST_K, k), jnp.where(eps == 0, eps + smallest, eps)
     free = log_bias_free(k, beta, eps, difficulty, rule)
     v_positive = jnp.where(v < _LINEAR_V, _LINEAR_V, v)  # NaN passes; the gradient of √v at 0 does not
     biased = log_added_by_bias(k, v_positive, beta, eps, free, difficulty, rule)
     share = jnp.where(v < _LINEAR_V, v / _LINEAR_V, 1)
     linear = free + jnp.log1p(share * jnp.exp(jnp.minimum(biased - free, 0)))
     value = jnp.where(v < _LINEAR_V, linear, jnp.logaddexp(free, biased))
-    return jnp.where(certain, 0, jnp.where(v < 0, jnp.nan, value))
+    value = jnp.where(certain, value - jax.lax.stop_gradient(value), value)
+    in_range = (v >= 0) & (k <= jnp.finfo(k.dtype).max ** _LARGEST_K)
+    return jnp.where(in_range, value, jnp.nan)
 
 
 def log_bias_free(
@@ -300,6 +325,10 @@ def precision_range(
     high = jnp.where(tail_is_negligible, jnp.minimum(high, bias_free_end), high)
     ratio = depth / (beta / 2 + 0.5)
     low = coordinate_of(peak - ratio - jnp.sqrt(2 * ratio), difficulty)
+    # Where vτ is so small, bias adds less than a float32 can hold beside the rest. In float64 no τ is so small.
+    representable = _SMALLEST_SHARE * math.log(jnp.finfo(v.dtype).tiny) - jnp.log(v)
+    low = jnp.maximum(low, representable)
+    high = jnp.maximum(high, low + 1)
     return jnp.where(tail_is_negligible, low, jnp.maximum(low, -depth - jnp.log(v))), high
 
 

@@ -20,7 +20,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from scipy.special import erfcx
 
-from lidjax.arrays import as_float
+from lidjax.arrays import FINITE, NOT_NEGATIVE, POSITIVE, checked_floats, or_nan
 
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 _HALF_LOG_2_OVER_PI = 0.5 * math.log(2 / math.pi)
@@ -69,7 +69,10 @@ def log_two_sided_tail(z: Float[Array, "..."]) -> Float[Array, "..."]:
 
 def log_fall_with_bias(a: Float[Array, "..."], h: Float[Array, "..."]) -> Float[Array, "..."]:
     """log(-∂s/∂a) = log[φ(a - h) - φ(a + h)] for s = Φ(a + h) - Φ(a - h)."""
-    return -0.5 * (a - h) ** 2 - _HALF_LOG_2PI + jnp.log(-jnp.expm1(-2 * a * h))
+    product = jnp.maximum(
+        2 * a * h, jnp.finfo(a.dtype).tiny
+    )  # in float32 it may be too small, and its slope NaN
+    return -0.5 * (a - h) ** 2 - _HALF_LOG_2PI + jnp.log(-jnp.expm1(-product))
 
 
 def log_rise_with_width(a: Float[Array, "..."], h: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -118,6 +121,10 @@ def success_probability(
     Returns:
         s in [0, 1], or its logarithm, of the broadcast shape. It is 0 (log s = -inf) at τ = 0 or δ = 0.
 
+    Raises:
+        InputError: if an argument is not allowed, or if shapes do not broadcast. A traced argument that is not allowed
+            gives NaN.
+
     References:
         Eq. 12-14. The three forms in `lidjax.passk.success` were derived for this project and are compared with mpmath
         in tests/passk/test_success.py.
@@ -136,7 +143,12 @@ def success_probability(
 def scaled_bias_and_tolerance(
     bias: ArrayLike, tau: ArrayLike, delta: ArrayLike, sigma_eta: ArrayLike
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-    """a = |B|√τ/σ and h = δ√τ/σ; arguments broadcast."""
-    bias, tau, delta, sigma_eta = jnp.broadcast_arrays(*map(as_float, (bias, tau, delta, sigma_eta)))
+    """a = |B|√τ/σ and h = δ√τ/σ; arguments broadcast, and are refused where they are not allowed."""
+    bias, tau, delta, sigma_eta = checked_floats(
+        bias=(bias, or_nan(FINITE)),
+        tau=(tau, or_nan(NOT_NEGATIVE)),
+        delta=(delta, NOT_NEGATIVE),
+        sigma_eta=(sigma_eta, POSITIVE),
+    )
     root = jnp.sqrt(tau) / sigma_eta
     return jnp.abs(bias) * root, delta * root

@@ -18,3 +18,4 @@ from lidjax.runs.shards import join_processes as join_processes
 from lidjax.runs.shards import missing_cells as missing_cells
 from lidjax.runs.shards import parse_shard as parse_shard
 from lidjax.runs.shards import wait_for_others as wait_for_others
+from lidjax.runs.store import stored_kind as stored_kind

@@ -15,7 +15,14 @@ logger = logging.getLogger(__name__)
 
 
 class Stopped(KeyboardInterrupt):
-    """The run was asked to stop, and did so after completing a step."""
+    """The run was asked to stop, and did so after completing a step.
+
+    `number` is the signal that asked for it, `signal.SIGINT` if it was another thread.
+    """
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        super().__init__()
+        self.number = number
 
 
 class StopRequest:
@@ -23,6 +30,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.requested = False
+        self.number: int = signal.SIGINT
 
     def request(self) -> None:
         """Ask the run to stop after its current step."""
@@ -31,12 +39,13 @@ class StopRequest:
     def check(self) -> None:
         """Raise `Stopped` if the run was asked to stop."""
         if self.requested:
-            raise Stopped
+            raise Stopped(self.number)
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """Handler of a signal: the first is a request, a second Ctrl-C interrupts at once."""
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
+        self.number = number
         self.request()
         logger.warning(
             "stopping after the current step; press Ctrl-C again to stop at once and lose that step"

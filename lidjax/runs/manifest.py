@@ -70,7 +70,7 @@ def upgraded(manifest: Manifest, schema: Schema) -> Manifest:
     return {
         **{key: value for key, value in manifest.items() if key not in ("k", "law")},
         "dims": {"k": manifest["k"]} if "k" in manifest else {},
-        "arrays": {v.name: former.get(v.name, v.name) for v in schema.variables},
+        "arrays": {v.name: former.get(v.name, v.name) for v in schema.variables if not v.optional},
         "identity": manifest.get("law", {}),
     }
 
@@ -124,7 +124,19 @@ def check_identity(manifest: Manifest, identity: Mapping[str, Any]) -> None:
             continue
         lines.append(f"  {key}: the store has {_short(old)}, the spec {_short(new)}")
     if lines:
-        raise InputError("the store holds another sweep:\n" + "\n".join(lines))
+        raise InputError("the store holds another run:\n" + "\n".join(lines))
+
+
+def is_same_run(manifest: Manifest, identity: Mapping[str, Any], name: str) -> bool:
+    """Whether a store is of the run `name` with this identity, its grid apart: one that may be started anew.
+
+    A newer version may draw other random numbers for the same run.
+    """
+    spec = manifest.get("spec")
+    stored, wanted = _flatten(manifest["identity"]), _flatten(as_json(identity))
+    differ = {key for key in stored.keys() | wanted.keys() if stored.get(key) != wanted.get(key)}
+    free = ("grid.", "problems_of_students.", "random_streams")
+    return isinstance(spec, dict) and spec.get("name") == name and all(key.startswith(free) for key in differ)
 
 
 def check_manifest(manifest: Manifest, where: str) -> None:

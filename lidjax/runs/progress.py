@@ -1,13 +1,20 @@
-"""Showing progress: a bar on a terminal, a line now and then in a log."""
+"""Showing progress: a bar on a terminal, a line now and then in a log.
 
+Both move on while a step takes long, such as the first, which compiles what the others run.
+"""
+
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -15,8 +22,10 @@ from rich.progress import (
 from rich.progress import (
     Progress as RichProgress,
 )
+from rich.text import Text
 
 from lidjax.progress import Steps
+from lidjax.runs.compiling import watch_programs
 
 LOG_SECONDS = 10.0  # between two lines where there is no terminal
 T = TypeVar("T")
@@ -61,6 +70,7 @@ class ConsoleProgress:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            _CompilingColumn(),
         )
         with RichProgress(*columns, console=self.console) as bar:
             task = bar.add_task(stage, total=done + len(steps), completed=done)
@@ -69,14 +79,52 @@ class ConsoleProgress:
                 bar.advance(task)
 
     def _lines(self, stage: str, steps: Steps[T], done: int) -> Iterator[T]:
-        start = last = time.monotonic()
-        total = done + len(steps)
-        for count, step in enumerate(steps, start=1):
-            yield step
-            now = time.monotonic()
-            if now - last >= LOG_SECONDS:
-                last = now
-                left = (now - start) / count * (len(steps) - count)
-                self.console.print(
-                    f"{stage}: {done + count:,} of {total:,}, {left:,.0f} s left", highlight=False
-                )
+        start, total, left, count = time.monotonic(), done + len(steps), len(steps), 0
+        programs = watch_programs()
+        before = programs.compiled
+
+        def say() -> None:
+            seconds = time.monotonic() - start
+            more = (
+                f", {seconds / count * (left - count):,.0f} s left" if count else f", {seconds:,.0f} s so far"
+            )
+            compiling = "" if count else programs.describe(before)
+            text = f"{stage}: {done + count:,} of {total:,}{more}" + (f", {compiling}" if compiling else "")
+            self.console.print(text, highlight=False, soft_wrap=True)
+
+        with _every(LOG_SECONDS, say):
+            for step in steps:
+                yield step
+                count += 1
+
+
+class _CompilingColumn(ProgressColumn):
+    """What is being compiled, until the first step is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.programs = watch_programs()
+        self.before = self.programs.compiled
+        self.first: float | None = None
+
+    def render(self, task: Task) -> Text:
+        self.first = task.completed if self.first is None else self.first
+        return Text(self.programs.describe(self.before) if task.completed == self.first else "")
+
+
+@contextmanager
+def _every(seconds: float, say: Callable[[], None]) -> Generator[None]:
+    """Call `say` every so many seconds, from a thread of its own."""
+    stop = threading.Event()
+
+    def loop() -> None:
+        while not stop.wait(seconds):
+            say()
+
+    thread = threading.Thread(target=loop, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

@@ -1,7 +1,7 @@
 """What a store holds for each cell: its variables, their further dimensions, and how a cell that failed is marked."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,9 @@ class Variable:
     """Value of cells that are not computed yet."""
     not_finite: str = "not finite"
     """What to tell a person about a cell where this variable is not finite."""
+    optional: bool = False
+    """Whether a store may lack it: one of an older version, or one of a run that does not compute it. Optional
+    variables come last in a schema, and do not decide the status of a cell."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,15 @@ class Schema:
     checked: tuple[str, ...] | None = None
     """Variables that decide the status of a cell; None takes all."""
 
+    def restricted(self, names: Collection[str]) -> "Schema":
+        """This schema without the optional variables that are not among `names`."""
+        kept = tuple(v for v in self.variables if v.name in names or not v.optional)
+        return replace(self, variables=kept)
+
+    def decides(self, variable: Variable) -> bool:
+        """Whether a variable decides the status of a cell."""
+        return not variable.optional and (self.checked is None or variable.name in self.checked)
+
     def label(self, name: str) -> dict[str, Any]:
         """Attributes of an axis or coordinate, as the CF conventions have them."""
         long_name, units = self.labels.get(name, (name, "1"))
@@ -53,7 +65,7 @@ class Schema:
         """The status code of each computed cell."""
         finite: dict[int, np.ndarray] = {}
         for code, variable in enumerate(self.variables, start=1):
-            if self.checked is None or variable.name in self.checked:
+            if self.decides(variable):
                 own = tuple(
                     range(values[variable.name].ndim - len(variable.dims), values[variable.name].ndim)
                 )
@@ -65,9 +77,11 @@ class Schema:
 
     def status_names(self) -> dict[int, str]:
         """Name of every status code, as stores and programs have it."""
-        codes = {i: f"{v.name.upper()}_NOT_FINITE" for i, v in enumerate(self.variables, start=1)}
-        if self.checked is not None:
-            codes = {i: name for i, name in codes.items() if self.variables[i - 1].name in self.checked}
+        codes = {
+            i: f"{v.name.upper()}_NOT_FINITE"
+            for i, v in enumerate(self.variables, start=1)
+            if self.decides(v)
+        }
         return {PENDING: "PENDING", OK: "OK", **codes}
 
     def status_message(self, code: int) -> str:

@@ -1,6 +1,7 @@
 """A store opened for one run: locked, created or extended as the job asks, and checked for damage."""
 
 import logging
+import shlex
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -10,9 +11,9 @@ import numpy as np
 from zarr.storage import MemoryStore
 
 from lidjax.errors import InputError
-from lidjax.runs.location import Location
+from lidjax.runs.location import LocalFolder, Location
 from lidjax.runs.lock import RunLock, Shard, setup_lock
-from lidjax.runs.manifest import Contents, storage_axes
+from lidjax.runs.manifest import Contents, check_identity, is_same_run, storage_axes
 from lidjax.runs.schema import Schema
 from lidjax.runs.store import Store
 from lidjax.runs.tiles import TileGrid, TileList
@@ -30,6 +31,11 @@ class Extension(NamedTuple):
 
 class Job(Protocol[Grid]):
     """What a session needs to know of a run: what its store holds, and how its grid is cut into tiles."""
+
+    @property
+    def name(self) -> str:
+        """The name of the spec."""
+        ...
 
     @property
     def axes(self) -> dict[str, np.ndarray]:
@@ -60,6 +66,23 @@ class Job(Protocol[Grid]):
     def check_resources(self, grid: Grid, location: Location | None) -> None:
         """Raise InputError if memory or disk do not suffice."""
         ...
+
+
+def remove_figures(location: Location) -> None:
+    """Remove the figures of a store that is about to change: each is a PDF and a PNG of one name, beside it."""
+    folder = location.figures
+    if not folder.is_dir():
+        return
+    stale = [path for path in sorted(folder.glob("*.png")) if path.with_suffix(".pdf").exists()]
+    try:
+        for path in stale:
+            path.unlink(missing_ok=True)
+            path.with_suffix(".pdf").unlink(missing_ok=True)
+    except OSError:  # they may be somebody else's; the results do not depend on them
+        return
+    if stale:
+        names = ", ".join(path.stem for path in stale)
+        logger.info("figures of the store as it was are removed: %s", names)
 
 
 class Session(Generic[Grid]):
@@ -128,10 +151,14 @@ def _prepared(job: Job[Grid], location: Location, resume: bool, lock: RunLock) -
     if location.has_store():
         location.check_inside()
     if location.has_store() and not resume:
-        Store.open(
-            location.zarr_store(), job.schema, location.store_name
-        )  # remove a store, never anything else
+        # remove a store of this run, never anything else
+        old = Store.open(location.zarr_store(), job.schema, location.store_name)
         _require_alone(lock, location, "start the store anew")
+        if not is_same_run(old.manifest, job.identity, job.name):
+            raise InputError(
+                f"{location.store_name}: {_difference(old, job)}\n--no-resume starts the same run anew and does not "
+                f"replace another one: name another --out, or {_removal(location)}"
+            )
         location.remove_store()
     if not location.has_store():
         grid = job.cut()
@@ -140,8 +167,10 @@ def _prepared(job: Job[Grid], location: Location, resume: bool, lock: RunLock) -
     try:
         store.check_identity(job.identity)
     except InputError as error:
+        same = is_same_run(store.manifest, job.identity, job.name)
         raise InputError(
-            f"{location.store_name}: {error}\nname another --out, or start anew with --no-resume"
+            f"{location.store_name}: {error}\nname another --out, or "
+            + ("start anew with --no-resume" if same else _removal(location))
         ) from None
     store.lay_out()  # completes what a run was doing that was killed while it created or extended the store
     wanted = job.axes
@@ -154,6 +183,22 @@ def _prepared(job: Job[Grid], location: Location, resume: bool, lock: RunLock) -
     job.check_resources(grid, location)
     store.extend(job.contents(grid.tile), wanted)
     return store, grid
+
+
+def _difference(store: Store, job: Job[Grid]) -> str:
+    """How the store of another run differs from that of a job, for people."""
+    try:
+        check_identity(store.manifest, job.identity)
+    except InputError as error:
+        return str(error)
+    return f"the store holds the run {store.manifest.get('spec', {}).get('name')!r}, not {job.name!r}"
+
+
+def _removal(location: Location) -> str:
+    """What to do to replace a store."""
+    if isinstance(location, LocalFolder):
+        return f"remove the store first:\n  rm -r {shlex.quote(location.store_name)}"
+    return "remove the store first"
 
 
 def _require_alone(lock: RunLock, location: Location, what: str) -> None:

@@ -6,6 +6,7 @@ complete chunks and nothing else.
 """
 
 import itertools
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,8 +14,11 @@ import numpy as np
 import xarray as xr
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
+from zarr.core.sync import sync
+from zarr.errors import ZarrUserWarning
 
 from lidjax.errors import InputError
+from lidjax.runs.location import Location
 from lidjax.runs.manifest import (
     INTERNAL,
     RESUMABLE,
@@ -27,7 +31,7 @@ from lidjax.runs.manifest import (
     upgraded,
 )
 from lidjax.runs.schema import CellValues, Schema
-from lidjax.runs.tiles import Tile
+from lidjax.runs.tiles import Tile, TileGrid
 from lidjax.status import PENDING
 
 Chunk = tuple[slice, ...]
@@ -55,7 +59,12 @@ class Store:
         """An existing store. Raises InputError if there is none at `location`, or one of another format."""
         group, manifest = open_group(location, name or str(location))
         check_manifest(manifest, name or str(location))
-        return cls(group, schema)
+        arrays = upgraded(manifest, schema)["arrays"]
+        present = schema.restricted(arrays)
+        missing = [v.name for v in present.variables if v.name not in arrays]
+        if missing:
+            raise InputError(f"{name or location}: the store's manifest names no array for {missing[0]!r}")
+        return cls(group, present)
 
     @property
     def manifest(self) -> Manifest:
@@ -98,13 +107,10 @@ class Store:
     def lay_out(self) -> None:
         """Make every array as the manifest says. What exists already stays as it is."""
         manifest = self.manifest
-        axes = {name: np.asarray(values) for name, values in manifest["axes"].items()}
-        dims = {name: np.asarray(dim["values"], dim["dtype"]) for name, dim in manifest["dims"].items()}
-        for name, values in {**axes, **dims}.items():
-            if values.dtype.kind != "U":  # Zarr has no stable type for strings; they stay in the manifest
-                self._coordinate(name, name, values)
-        for name, (axis, values) in manifest["coordinates"].items():
-            self._coordinate(name, axis, np.asarray(values))
+        axes, dims = _axes(manifest), _dims(manifest)
+        changed = [
+            self._coordinate(name, axis, values) for name, (axis, values) in _coordinates(manifest).items()
+        ]
         shape = tuple(len(values) for values in axes.values())
         chunks = tuple(min(manifest["tile"][name], n) for name, n in zip(axes, shape, strict=True))
         default = next(
@@ -112,25 +118,42 @@ class Store:
         )
         for variable in self.schema.variables:
             own = tuple(len(dims[name]) for name in variable.dims)
-            self._cell_array(
-                manifest["arrays"][variable.name],
-                (*shape, *own),
-                (*chunks, *own),
-                np.dtype(variable.dtype or default),
-                variable.fill,
-                [*axes, *variable.dims],
-                {"long_name": variable.long_name, "units": variable.units},
+            changed.append(
+                self._cell_array(
+                    manifest["arrays"][variable.name],
+                    (*shape, *own),
+                    (*chunks, *own),
+                    np.dtype(variable.dtype or default),
+                    variable.fill,
+                    [*axes, *variable.dims],
+                    {"long_name": variable.long_name, "units": variable.units},
+                )
             )
         codes = self.schema.status_names()
         attributes: dict[str, Any] = {"long_name": "status code of the cell", "units": "1"}
         attributes |= {"flag_values": list(codes), "flag_meanings": list(codes.values())}
-        self._cell_array("status", shape, chunks, np.dtype("int8"), PENDING, [*axes], attributes)
+        changed.append(
+            self._cell_array("status", shape, chunks, np.dtype("int8"), PENDING, [*axes], attributes)
+        )
+        if any(changed):
+            self.consolidate()
 
-    def _coordinate(self, name: str, axis: str, values: np.ndarray) -> None:
-        if name in self.group:
-            stored = np.asarray(self._array(name)[...])
-            if stored.shape == values.shape and np.array_equal(stored, values):
-                return
+    def consolidate(self) -> None:
+        """Copy the metadata of every array into that of the group, where xarray and Zarr look for it first.
+
+        Only other programs read the copy: a run that is killed before this point leaves none, or none that is wrong,
+        because replacing the manifest removes it.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", ZarrUserWarning
+            )  # an extension of the format, as it should be here
+            zarr.consolidate_metadata(self.group.store)
+
+    def _coordinate(self, name: str, axis: str, values: np.ndarray) -> bool:
+        """Write a coordinate, unless it is there and whole; returns whether it was written."""
+        if self._holds(name, values):
+            return False
         array = self.group.create_array(
             name,
             shape=values.shape,
@@ -141,6 +164,17 @@ class Store:
             overwrite=True,
         )
         array[:] = values
+        return True
+
+    def _holds(self, name: str, values: np.ndarray) -> bool:
+        """Whether an array is there, can be read, and has these values."""
+        try:
+            stored = np.asarray(self._array(name)[...])
+        except PermissionError:
+            raise
+        except Exception:  # not there, or damaged: every codec has its own exceptions
+            return False
+        return stored.shape == values.shape and bool(np.array_equal(stored, values))
 
     def _cell_array(
         self,
@@ -151,11 +185,13 @@ class Store:
         fill: float,
         dims: list[str],
         attributes: dict[str, Any],
-    ) -> None:
+    ) -> bool:
+        """Create an array of cells, or make it as long as it has to be; returns whether anything was written."""
         if name in self.group:
-            if self._array(name).shape != shape:
-                self._array(name).resize(shape)
-            return
+            if self._array(name).shape == shape:
+                return False
+            self._array(name).resize(shape)
+            return True
         self.group.create_array(
             name,
             shape=shape,
@@ -166,6 +202,7 @@ class Store:
             dimension_names=dims,
             attributes=attributes,
         )
+        return True
 
     def _array(self, name: str) -> zarr.Array[Any]:
         array = self.group[name]
@@ -236,7 +273,7 @@ class Store:
         return {name: slice(0, len(values)) for name, values in self.manifest["axes"].items()}
 
     def is_damaged(self, chunk: Chunk) -> bool:
-        """Whether a chunk fails its checksum, cannot be read, or has a status that does not match its numbers."""
+        """Whether a chunk is missing, fails its checksum, or has a status that does not match its numbers."""
         try:
             status = np.asarray(self._array("status")[chunk])
             done = status != PENDING
@@ -244,25 +281,79 @@ class Store:
                 return False
             arrays = self.manifest["arrays"].items()
             values = {name: np.asarray(self._array(array)[chunk]) for name, array in arrays}
+            if any(self._is_missing(array, chunk, values[name]) for name, array in arrays):
+                return True
         except PermissionError:
             raise
         except Exception:  # every codec has its own exceptions; what cannot be read is damaged
             return True
         return bool((self.schema.status_of(values)[done] != status[done]).any())
 
+    def _is_missing(self, name: str, chunk: Chunk, values: np.ndarray) -> bool:
+        """Whether no file has these values: a missing chunk is read as the fill value, which may look like a result."""
+        array = self._array(name)
+        if not np.array_equal(
+            values, np.full_like(values, array.fill_value), equal_nan=values.dtype.kind == "f"
+        ):
+            return False
+        inner = (0,) * (array.ndim - len(chunk))
+        at = [part.start // size for part, size in zip(chunk, array.chunks, strict=False)]
+        key = array.metadata.encode_chunk_key((*at, *inner))
+        return not sync((array.store_path / key).exists())
+
     def require_undamaged(self, where: str) -> None:
-        """Raise InputError if a chunk is damaged. Stores of the first format have no checksums and are not checked."""
+        """Raise InputError if an axis, a coordinate or a chunk is damaged.
+
+        Axes and coordinates are compared with the manifest, chunks with their checksums. Stores of the first format
+        have no checksums and are not checked.
+        """
         if not self.is_resumable:
             return
+        self._require_axes(where)
         damaged = sum(self.is_damaged(chunk) for chunk in self.chunks(self.whole()))
         if damaged:
             raise InputError(
                 f"{where}: {damaged:,} chunks are damaged; run the command that made them again to compute them"
             )
 
+    def _require_axes(self, where: str) -> None:
+        """Raise InputError unless every axis and coordinate is as the manifest has it, and every array as long."""
+        manifest = self.manifest
+        axes, dims = _axes(manifest), _dims(manifest)
+        wrong = [
+            name for name, (_, values) in _coordinates(manifest).items() if not self._holds(name, values)
+        ]
+        cells = tuple(len(values) for values in axes.values())
+        shapes = {"status": cells} | {
+            manifest["arrays"][v.name]: (*cells, *(len(dims[name]) for name in v.dims))
+            for v in self.schema.variables
+        }
+        for name, shape in shapes.items():
+            try:
+                found = self._array(name).shape
+            except Exception:  # not there, or its metadata cannot be read
+                found = None
+            if found != shape:
+                wrong.append(name)
+        if wrong:
+            raise InputError(
+                f"{where}: {', '.join(wrong)} of the store {'do' if len(wrong) > 1 else 'does'} not agree with its "
+                "manifest: it is damaged, or a run was killed while it extended the store; run the command that made "
+                "it again to mend it"
+            )
+
     def discard(self, chunk: Chunk) -> None:
         """Mark the cells of a chunk as pending again."""
         self._array("status")[chunk] = PENDING
+
+    def tiles_done(self) -> tuple[int, int]:
+        """How many tiles of the store are complete, and how many there are."""
+        pending = self.pending()
+        if not self.is_resumable:  # stores of the first format do not say how they were cut
+            return int((~pending).sum()), pending.size
+        lengths = {name: len(values) for name, values in self.manifest["axes"].items()}
+        left = TileGrid(lengths, self.tile).any_per_tile(pending)
+        return int((~left).sum()), left.size
 
     def dataset(self) -> xr.Dataset:
         """The results as a Dataset, axes in the order of the spec; spec and provenance are in `attrs`."""
@@ -276,13 +367,45 @@ class Store:
                 data = data.assign_coords({name: dim["values"]})
         order = manifest.get("order") or {}
         data.attrs = {key: value for key, value in manifest.items() if key not in INTERNAL or key == "format"}
+        data.attrs["tiles_done"], data.attrs["tiles"] = self.tiles_done()
         return data.isel({name: np.asarray(at) for name, at in order.items()}) if order else data
+
+
+def _axes(manifest: Manifest) -> dict[str, np.ndarray]:
+    return {name: np.asarray(values) for name, values in manifest["axes"].items()}
+
+
+def _dims(manifest: Manifest) -> dict[str, np.ndarray]:
+    return {name: np.asarray(dim["values"], dim["dtype"]) for name, dim in manifest["dims"].items()}
+
+
+def _coordinates(manifest: Manifest) -> dict[str, tuple[str, np.ndarray]]:
+    """Every array of coordinates: its dimension, and its values."""
+    found = {name: (name, values) for name, values in {**_axes(manifest), **_dims(manifest)}.items()}
+    # Zarr has no stable type for strings; they stay in the manifest
+    found = {name: item for name, item in found.items() if item[1].dtype.kind != "U"}
+    return found | {
+        name: (axis, np.asarray(values)) for name, (axis, values) in manifest["coordinates"].items()
+    }
 
 
 def open_group(location: Any, where: str) -> tuple[zarr.Group, Manifest]:
     """A Zarr group and its attributes. Raises InputError if `location` holds none."""
     try:
-        group = zarr.open_group(location, mode="r+", zarr_format=3)
+        group = zarr.open_group(location, mode="r+", zarr_format=3, use_consolidated=False)
         return group, group.attrs.asdict()
     except (FileNotFoundError, ValueError, KeyError, TypeError, OSError) as error:
         raise InputError(f"{where}: not a store of results ({type(error).__name__})") from None
+
+
+def stored_kind(location: Location) -> str:
+    """What made the store at a location: the name of a kind of sweep, or "distill" and the backend of the models.
+
+    Raises InputError if there is no store.
+    """
+    if not location.has_store():
+        raise InputError(
+            f"{location}: no results there; `lidjax run SPEC.toml --out {location}` makes those of a sweep"
+        )
+    _, manifest = open_group(location.zarr_store(), location.store_name)
+    return str(manifest.get("kind"))

@@ -1,5 +1,6 @@
 """Sweeps: a spec goes in, one compiled program computes a whole grid, labelled results come out."""
 
+from lidjax.sweep.cost import Cost as Cost
 from lidjax.sweep.kinds import Kind as Kind
 from lidjax.sweep.kinds import SummaryTable as SummaryTable
 from lidjax.sweep.kinds import all_kinds as all_kinds
@@ -11,14 +12,18 @@ from lidjax.sweep.measure import peak_memory as peak_memory
 from lidjax.sweep.plan import Plan as Plan
 from lidjax.sweep.results import cell_failures as cell_failures
 from lidjax.sweep.results import comparison_figure as comparison_figure
+from lidjax.sweep.results import complete_part as complete_part
 from lidjax.sweep.results import open_results as open_results
 from lidjax.sweep.results import summarise as summarise
+from lidjax.sweep.results import summary_overview as summary_overview
 from lidjax.sweep.results import summary_tables as summary_tables
 from lidjax.sweep.results import sweep_figures as sweep_figures
+from lidjax.sweep.run import check_fit as check_fit
 from lidjax.sweep.run import measure_sweep as measure_sweep
 from lidjax.sweep.run import plan_sweep as plan_sweep
 from lidjax.sweep.run import run_sweep as run_sweep
-from lidjax.sweep.source import Cost as Cost
+from lidjax.sweep.select import select_cells as select_cells
+from lidjax.sweep.select import split_cells as split_cells
 from lidjax.sweep.source import Source as Source
 from lidjax.sweep.sources.features import Features as Features
 from lidjax.sweep.sources.features import FeaturesGrid as FeaturesGrid

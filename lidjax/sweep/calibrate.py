@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from lidjax.sweep.source import Cost
+from lidjax.sweep.cost import Cost
 
 
 @dataclass(frozen=True)

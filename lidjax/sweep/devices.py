@@ -14,6 +14,8 @@ import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
+from lidjax.sweep.compiler import Effort, compiler_options
+
 AXIS = "cells"
 SAFE_FLAG = "--xla_cpu_multi_thread_eigen=false"
 
@@ -79,15 +81,16 @@ def on_mesh(
     sharding: TileSharding | None,
     arguments: tuple[tuple[str, ...] | None, ...],
     result: tuple[str, ...],
+    effort: Effort,
 ) -> Callable[..., Any]:
     """`tile` jitted, each device computing its part along `sharding.axis`.
 
     `arguments` names the axes of each argument in order: a tuple for an array; None for one that every device gets
     whole. The first argument is a dict of axes by name, each divided if it is the sharded one. `result` names the
-    result's axes. `tile` receives the lengths of one part.
+    result's axes. `tile` receives the lengths of one part. `effort` is what the compiler may spend on it.
     """
     if sharding is None:
-        return jax.jit(tile)
+        return jax.jit(tile, compiler_options=compiler_options(effort))
 
     def spec(names: tuple[str, ...] | None) -> P:
         return P(*(AXIS if name == sharding.axis else None for name in names or ()))
@@ -103,7 +106,7 @@ def on_mesh(
         )
         return run(axes, *rest)
 
-    return jax.jit(sharded)
+    return jax.jit(sharded, compiler_options=compiler_options(effort))
 
 
 def part_lengths(lengths: Mapping[str, int], sharding: TileSharding | None) -> dict[str, int]:

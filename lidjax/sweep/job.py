@@ -25,6 +25,11 @@ class SweepJob:
         self.identity: dict[str, Any] = identity_of(spec) | dict(source.identity())
 
     @property
+    def name(self) -> str:
+        """The name of the spec."""
+        return self.spec.name
+
+    @property
     def axes(self) -> dict[str, np.ndarray]:
         """The cell axes of the source."""
         return self.source.axes

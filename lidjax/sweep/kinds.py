@@ -5,7 +5,7 @@ command and every function of the library finds all it needs to know of a sweep 
 computed, what its results are called, how they are summarised, printed and drawn.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -48,6 +48,11 @@ def no_figures(data: "xr.Dataset", summary: "xr.Dataset") -> "Iterator[tuple[str
     return iter(())
 
 
+def nothing_derived(data: "xr.Dataset") -> "xr.Dataset":
+    """`derived` of a kind whose results are the stored variables."""
+    return data
+
+
 def same_paths(spec: Any, folder: Path) -> Any:
     """`resolve` of a kind whose spec names no file."""
     return spec
@@ -75,10 +80,22 @@ class Kind:
     """Tables of a summary, which `lidjax run` and `lidjax show` print."""
     figures: "Callable[[xr.Dataset, xr.Dataset], Iterator[tuple[str, Figure]]]" = no_figures
     """File names and figures of results and their summary, which `lidjax run` and `lidjax plot` write."""
-    comparisons: "Mapping[str, Callable[[Sequence[xr.Dataset]], Figure]]" = field(default_factory=dict)
-    """Figures that put several sweeps side by side, by the name that `lidjax plot --figure` knows."""
+    overview: "Callable[[xr.Dataset], SummaryTable] | None" = None
+    """One table of all cells of a summary, a row each; None: `tables` are printed however many cells there are. Its
+    record has the axes that vary under `axes`, which are the first columns, and the rows as numbers under `rows`."""
+    facets: "Callable[[xr.Dataset, str | None, str | None], Iterator[tuple[str, Figure]]] | None" = None
+    """File names and figures of the several cells of a summary, with an axis along the columns and one as colours."""
+    along: tuple[str, ...] = ("n",)
+    """Axes that a table runs along. The other axes, but the seed, tell models apart: they are chosen with `--at`."""
+    comparisons: "Mapping[str, Callable[..., Figure]]" = field(default_factory=dict)
+    """Figures that put several sweeps side by side, by the name that `lidjax plot --figure` knows. Each is called with
+    a sequence of results; one that measures slopes over k takes a keyword `window` too."""
+    derived: "Callable[[xr.Dataset], xr.Dataset]" = nothing_derived
+    """Adds to opened results what follows from the stored variables, such as a mask."""
     resolve: Callable[[Any, Path], Any] = same_paths
     """Makes paths in a spec absolute, given the folder of its file."""
+    window_axis: str = "k"
+    """The key of [grid] of whose values `fit.window` must contain three; "" if a summary needs none."""
     not_identity: tuple[str, ...] = ()
     """Keys of the spec, such as "features.path", that do not decide the numbers of a cell."""
 

@@ -9,11 +9,13 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from lidjax.progress import Progress, no_progress
 from lidjax.sweep.compute import TileComputer
 from lidjax.sweep.plan import Plan
 from lidjax.sweep.source import Source
 
-BUDGET_SECONDS = 6.0  # of computing, after which no more tile is started
+BUDGET_SECONDS = 10.0
+"""Time of measuring after which no more tile is started, with compilation."""
 SAMPLES = 9
 
 
@@ -30,23 +32,31 @@ class Measurement(NamedTuple):
     """How many tiles were measured."""
 
 
-def measure(source: Source, plan: Plan) -> Measurement:
-    """Compute tiles spread over the grid, each twice, for some seconds, and extrapolate their mean to all tiles."""
+def measure(
+    source: Source, plan: Plan, seconds: float | None = None, progress: Progress = no_progress
+) -> Measurement:
+    """Compute tiles spread over the grid, each twice, and extrapolate their mean to all tiles that a run would compute.
+
+    After `seconds` no further tile is started; one is measured at least.
+    """
+    limit = BUDGET_SECONDS if seconds is None else seconds
     importlib.import_module("lidjax.runs.session")  # Zarr and xarray, which a run has in memory too
 
     compute = TileComputer(source, plan)
     spread = np.unique(np.linspace(0, plan.num_tiles - 1, SAMPLES).round().astype(int)).tolist()
     middle_first = spread[len(spread) // 2 :: -1] + spread[len(spread) // 2 + 1 :]
     order = middle_first[::2] + middle_first[1::2]
-    times, compiling = [], 0.0
-    for index in order:
+    times: list[float] = []
+    compiling, begin = 0.0, time.perf_counter()
+    for index in progress("tiles to measure", order):
         tile = plan.tile_at(index)
         first, second = _seconds(compute, tile), _seconds(compute, tile)
         times.append(second)
         compiling += max(first - second, 0.0)
-        if sum(times) > BUDGET_SECONDS:
+        if time.perf_counter() - begin > limit:
             break
-    return Measurement(float(np.mean(times)) * plan.num_tiles, compiling, peak_memory(), len(times))
+    tiles = plan.num_tiles if plan.tiles_to_run is None else plan.tiles_to_run
+    return Measurement(float(np.mean(times)) * tiles, compiling, peak_memory(), len(times))
 
 
 def peak_memory() -> int:

@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -15,9 +15,13 @@ from lidjax.runs.provenance import describe_device
 from lidjax.runs.session import Extension
 from lidjax.runs.tiles import TileGrid
 from lidjax.sweep.calibrate import Rates, calibrate
+from lidjax.sweep.cost import Cost
 from lidjax.sweep.devices import TileSharding, choose_sharding, usable_devices
-from lidjax.sweep.source import Cost, Source
+from lidjax.sweep.source import PricedSource, Source
 from lidjax.sweep.spec import Run
+
+if TYPE_CHECKING:
+    from lidjax.sweep.stored import StoredCells
 
 GIB = 2**30
 
@@ -25,6 +29,13 @@ GIB = 2**30
 MOST_RECOMPUTED = 0.05
 """Cells of an extended store that may share a tile with new ones, as a fraction of the new ones; a heuristic. They are
 computed again and discarded."""
+
+
+COMPILE_SECONDS = 4.0
+"""Time that a source's program is taken to need for compiling, if it does not say: a heuristic, right to a factor of
+two on the two cores looked at."""
+MOST_MEASURING, MOST_MEASURING_SECONDS = 0.1, 10.0
+"""Most time to spend on measuring a run, as a share of its own, and in seconds."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +52,36 @@ class Plan(TileGrid):
     """Size of the results, uncompressed."""
     seconds: float
     """Rough estimate of the time of computing, without compilation."""
+    compile_seconds: float
+    """Rough estimate of the time of compiling, where no program is cached."""
     device: str
     """Kind and number of the devices."""
     warnings: tuple[str, ...] = ()
     """What a person should know before running, a sentence each."""
     sharding: TileSharding | None = None
     """How a tile is divided among the devices of this host; None on one device."""
+    tile_compile_seconds: float = 0.0
+    """Rough estimate of the time of compiling what the middle tile needs, where no program is cached."""
+    tiles_to_run: int | None = None
+    """Tiles that a run would compute, of a store that holds some cells already; None for all."""
+    stored: "StoredCells | None" = None
+    """What is there already, where the results would be written; None if nothing is."""
+
+    @property
+    def total_seconds(self) -> float:
+        """Rough estimate of the time of a run in which every program has to be compiled."""
+        return self.seconds + self.compile_seconds
+
+    @property
+    def measuring_pays(self) -> bool:
+        """Whether one tile can be measured in a tenth of the time of the run, and in ten seconds."""
+        tile = self.tile_compile_seconds + 2 * self.seconds / max(self.tiles_to_run or self.num_tiles, 1)
+        return tile <= self.measuring_seconds
+
+    @property
+    def measuring_seconds(self) -> float:
+        """Most time to spend on measuring: a tenth of the estimated time of the run, at most ten seconds."""
+        return min(MOST_MEASURING * self.total_seconds, MOST_MEASURING_SECONDS)
 
     @property
     def bytes_per_device(self) -> float:
@@ -87,6 +122,10 @@ def make_plan(
             "instances smaller"
         )
     work = source.total_cost()
+    compiling, compiling_tile = COMPILE_SECONDS, COMPILE_SECONDS
+    if isinstance(source, PricedSource):
+        middle = tile_values(source, TileGrid(lengths, tile))
+        compiling, compiling_tile = source.compile_seconds(source.axes), source.compile_seconds(middle)
     cells = math.prod(lengths.values())
     return Plan(
         lengths=lengths,
@@ -95,15 +134,23 @@ def make_plan(
         work=work,
         tile_bytes=tile_cost.bytes,
         store_bytes=cells * bytes_per_cell(source, run),
-        seconds=rates.seconds(work),
+        seconds=rates.seconds(source.run_cost(tile) if isinstance(source, PricedSource) else work),
+        compile_seconds=compiling,
+        tile_compile_seconds=compiling_tile,
         device=describe_device(),
         warnings=tuple(source.warnings()),
         sharding=sharding,
     )
 
 
+def tile_values(source: Source, grid: TileGrid) -> dict[str, np.ndarray]:
+    """The axis values of the tile in the middle of a grid, the first that is measured."""
+    tile = grid.tile_at(grid.num_tiles // 2)
+    return {name: source.axes[name][part] for name, part in tile.items()}
+
+
 def check_resources(plan: Plan, location: Location | None) -> None:
-    """Raise InputError if a tile does not fit in memory, or the store on the disk."""
+    """Raise InputError if a tile does not fit in memory, or what a run adds to the store on the disk."""
     available = available_memory()
     needed = plan.bytes_per_device + (plan.store_bytes if location is None else 0)
     if available is not None and needed > available:
@@ -112,7 +159,8 @@ def check_resources(plan: Plan, location: Location | None) -> None:
             "lower run.memory_gib" + (" or name an output folder" if location is None else "")
         )
     free = location.free_bytes() if location is not None else None
-    if free is not None and plan.store_bytes > free:
+    share = plan.stored.remaining / plan.num_cells if plan.stored else 1.0
+    if free is not None and plan.store_bytes * share > free:
         raise InputError(
             f"the store of {plan.num_cells:,} cells and {plan.num_k} values of k takes up to "
             f"{plan.store_bytes / GIB:.3g} GiB and {location} has {free / GIB:.3g} GiB free; "

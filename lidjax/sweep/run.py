@@ -10,14 +10,14 @@ import jax
 
 from lidjax.progress import Progress, no_progress
 from lidjax.runs.interrupt import StopRequest
-from lidjax.runs.location import open_location
+from lidjax.runs.location import Location, open_location
 from lidjax.runs.lock import Shard
 from lidjax.sweep.compute import TileComputer
 from lidjax.sweep.kinds import kind_of_spec
 from lidjax.sweep.measure import Measurement, measure
 from lidjax.sweep.plan import Plan, check_resources, make_plan
 from lidjax.sweep.source import Source
-from lidjax.sweep.spec import Spec
+from lidjax.sweep.spec import Spec, check_window_on_grid
 from lidjax.sweep.spec_file import load_spec, spec_from_dict
 
 if TYPE_CHECKING:
@@ -48,11 +48,12 @@ def precision_of(spec: Spec) -> Generator[None]:
 
 
 def plan_sweep(spec: SpecLike, *, out: str | Path | None = None) -> Plan:
-    """The plan of a sweep: cells, tiles, work, memory and a rough estimate of time. Computes no cell.
+    """The plan of a sweep: cells, tiles, work, memory and a rough estimate of time. Computes no cell, writes nothing.
 
     Args:
         spec: A spec, the path of a TOML file, or nested dicts.
-        out: Folder or URL of the results; if given, its free space is checked.
+        out: Folder or URL of the results. If it holds results, the plan is that of what remains to be computed, and
+            `stored` says how much that is, or why a run would be refused. Its free space is checked.
 
     Returns:
         The plan; see `Plan` for its fields.
@@ -68,16 +69,65 @@ def plan_sweep(spec: SpecLike, *, out: str | Path | None = None) -> Plan:
     """
     spec = as_spec(spec)
     with precision_of(spec):
-        plan = make_plan(open_source(spec), spec.run)
-        check_resources(plan, open_location(out) if out is not None else None)
+        location = open_location(out) if out is not None else None
+        plan = _plan_at(spec, open_source(spec), location)
+        if plan.stored is None or plan.stored.refused is None:
+            check_resources(plan, location)
         return plan
 
 
-def measure_sweep(spec: SpecLike) -> Measurement:
+def check_fit(spec: SpecLike) -> None:
+    """Check that a sweep can be summarised: its grid has at least three k in `fit.window`. Computes nothing.
+
+    `lidjax run` and `lidjax plan` check it before they compute anything.
+
+    Args:
+        spec: A spec, the path of a TOML file, or nested dicts.
+
+    Raises:
+        InputError: If the window contains fewer values; the message has both.
+
+    Example:
+        >>> import lidjax
+        >>> grid = {"n": 20, "k": [1, 2, 4, 8]}
+        >>> lidjax.check_fit({"model": {}, "grid": grid, "fit": {"window": [1, 8]}})
+        >>> try:
+        ...     lidjax.check_fit({"model": {}, "grid": grid, "fit": {"window": [10, 1000]}})
+        ... except lidjax.InputError as error:
+        ...     print(str(error).split(";")[0])
+        fit.window = [10, 1000]: contains 0 of the sweep's values of k (from 1 to 8)
+    """
+    spec = as_spec(spec)
+    axis = kind_of_spec(spec).window_axis
+    values = getattr(spec.grid, axis, None) if axis else None
+    if values is not None:
+        check_window_on_grid(spec.fit.window, values, axis)
+
+
+def _plan_at(spec: Spec, source: Source, location: Location | None) -> Plan:
+    if location is None or not location.has_store():
+        return make_plan(source, spec.run)  # without xarray and Zarr, which take a second to import
+    from lidjax.sweep.job import SweepJob
+    from lidjax.sweep.stored import plan_at
+
+    return plan_at(SweepJob(spec, source), location)
+
+
+def measure_sweep(
+    spec: SpecLike,
+    *,
+    out: str | Path | None = None,
+    seconds: float | None = None,
+    progress: Progress = no_progress,
+) -> Measurement:
     """Time and memory that a sweep will take on this machine, measured on a few of its tiles.
 
     Args:
         spec: A spec, the path of a TOML file, or nested dicts.
+        out: Folder or URL of the results; if it holds some, the measurement is of what remains to be computed.
+        seconds: Time in seconds after which no further tile is measured, 10 by default. One is measured at least,
+            however long that takes.
+        progress: Shows progress, such as `lidjax.show_progress`; by default nothing is shown.
 
     Returns:
         Seconds of computing and of compiling, peak memory, and how many tiles were measured.
@@ -94,7 +144,8 @@ def measure_sweep(spec: SpecLike) -> Measurement:
     spec = as_spec(spec)
     with precision_of(spec):
         source = open_source(spec)
-        return measure(source, make_plan(source, spec.run))
+        location = open_location(out) if out is not None else None
+        return measure(source, _plan_at(spec, source, location), seconds, progress)
 
 
 def run_sweep(
@@ -115,7 +166,8 @@ def run_sweep(
     Args:
         spec_or_path: A spec, the path of a TOML file, or nested dicts.
         out: Folder, or any URL that fsspec knows, for the results; without it they stay in memory.
-        resume: False starts the store anew.
+        resume: False starts the store anew. It does not replace the store of another sweep: one with another name, or
+            that differs in more than its grid.
         progress: Shows progress, such as `lidjax.show_progress`; by default nothing is shown.
         stop: Request that ends the run after the current tile; see `lidjax.stop_on_signals`.
         shard: Compute this part of the tiles only. Other processes may compute other shards of the same store.
@@ -139,7 +191,7 @@ def run_sweep(
         >>> bool(data.failure.isel(n=1).median() < data.failure.isel(n=0).median())
         True
     """
-    from lidjax.runs.session import open_session
+    from lidjax.runs.session import open_session, remove_figures
     from lidjax.sweep.job import SweepJob
 
     spec = as_spec(spec_or_path)
@@ -156,9 +208,11 @@ def run_sweep(
                 logger.info(
                     "%s of %s cells are in the store already", f"{cells:,}", f"{session.pending.size:,}"
                 )
+            if location is not None and len(tiles):
+                remove_figures(location)
             for tile in progress("tiles", tiles, done=done):
                 stop.check()
                 session.check()
                 session.store.write(tile, compute(tile), session.pending[tuple(tile.values())])
             stop.check()
-            return session.store.dataset()
+            return kind_of_spec(spec).derived(session.store.dataset())

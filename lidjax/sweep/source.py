@@ -1,33 +1,13 @@
 """What the engine needs to know of a source of cells. Each file or folder of `sources/` has one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from lidjax.runs.schema import CellValues, Schema
+from lidjax.sweep.cost import Cost
 from lidjax.sweep.devices import TileSharding
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Work and memory of some cells. Work is counted in the three things that kernels spend their time on."""
-
-    flops: float = 0.0
-    """Floating-point operations of matrix products and factorisations."""
-    draws: float = 0.0
-    """Random numbers."""
-    evaluations: float = 0.0
-    """Elementwise transcendental functions, chiefly (1-s)^k."""
-    bytes: float = 0.0
-    """Memory for intermediate values and results held at once."""
-
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(*(getattr(self, f) + getattr(other, f) for f in self.__dataclass_fields__))
-
-    def __mul__(self, count: float) -> "Cost":
-        return Cost(*(getattr(self, f) * count for f in self.__dataclass_fields__))
 
 
 class Source(Protocol):
@@ -87,4 +67,17 @@ class Source(Protocol):
 
     def facts(self) -> Mapping[str, float]:
         """Numbers that describe the input and that summaries and figures need beside the results."""
+        ...
+
+
+@runtime_checkable
+class PricedSource(Protocol):
+    """A source that knows what its tiles really take, beyond the work of their cells. Others need not have this."""
+
+    def run_cost(self, tile: Mapping[str, int]) -> Cost:
+        """Work of a run in tiles of this shape: with what is padded, and what a tile computes and discards."""
+        ...
+
+    def compile_seconds(self, coords: Mapping[str, np.ndarray]) -> float:
+        """Rough time of compiling the programs that cells with these axis values need, where none is cached."""
         ...

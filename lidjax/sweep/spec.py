@@ -6,13 +6,17 @@ defines those of its own kind. `spec_file` reads specs from TOML.
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args, get_origin
+
+import numpy as np
 
 from lidjax.arrays import check_window
 from lidjax.errors import InputError, check_choice
 
+MIN_POINTS = 3
+"""Fewest points of a slope."""
 Positive = tuple[float, ...]
 
 
@@ -65,9 +69,28 @@ class Fit:
         require(self.from_n >= 0, "fit.from_n", self.from_n, "at least 0")
 
 
+def check_window_on_grid(window: Sequence[float], values: Sequence[float] | np.ndarray, axis: str) -> None:
+    """Raise InputError unless `window` contains at least three of the values of an axis."""
+    low, high = check_window(window, "fit.window")
+    values = np.asarray(values, float)
+    inside = int(np.sum((values >= low) & (values <= high)))
+    if inside < MIN_POINTS:
+        raise InputError(
+            f"fit.window = [{low:g}, {high:g}]: contains {inside} of the sweep's values of {axis} (from "
+            f"{values.min():g} to {values.max():g}); a slope needs at least {MIN_POINTS}"
+        )
+
+
 def check_axis(grid: Any, name: str, allowed: Callable[[Any], bool], words: str) -> None:
-    """Raise InputError unless `grid.name` has finite, different values that are all `allowed`."""
-    values = getattr(grid, name)
+    """Raise InputError unless `grid.name` has finite, different values that are all `allowed`.
+
+    One number stands for an axis of one value, and a list or a NumPy array for a tuple: `grid.name` becomes a tuple.
+    """
+    given = getattr(grid, name)
+    values: tuple[Any, ...] = (
+        given if isinstance(given, tuple) else tuple(np.atleast_1d(given).ravel().tolist())
+    )
+    object.__setattr__(grid, name, values)  # the dataclass is frozen
     if not values:
         raise InputError(f"grid.{name} is empty: an axis needs at least one value")
     for value in values:

@@ -261,3 +261,14 @@ def test_bad_input_is_named(name):
         given["budget"] = np.ones(5)
     with pytest.raises(InputError, match=words):
         allocate(**given)
+
+
+def test_a_budget_has_the_same_answer_beside_others():
+    """Rules too, whose power laws reach to the largest N that their own budget can pay."""
+    question = {"cost_train": 1, "cost_infer": 1, "weight": 1.0, **MODEL}
+    alone = allocate(2990.0, **question)
+    for other in (98.0, 1e12):
+        beside = allocate([2990.0, other], **question)
+        assert beside.n[0] == alone.n
+        for rule, regret in alone.regret.items():
+            assert beside.regret[rule][0] == regret, rule

@@ -26,8 +26,8 @@ def test_a_value_is_found_to_rounding_and_keeps_its_axis(two_models):
     ("values", "words"),
     [
         ({"beta": 3}, "beta=3: the store has beta = 2.5, 4"),
-        ({"colour": 3}, "colour=3: the store has no such axis; allowed: beta"),
-        ({"n": 8}, "n=8: the store has no such axis; allowed: beta"),
+        ({"colour": 3}, "colour=3: axis 'colour' is not known; allowed: beta"),
+        ({"n": 8}, "n=8: axis 'n' is not known; allowed: beta"),
     ],
 )
 def test_a_value_that_is_not_there_is_named(two_models, values, words):

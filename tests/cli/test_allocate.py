@@ -5,14 +5,12 @@ import json
 import jax
 import numpy as np
 import pytest
-from helpers.stores import store_path
+from helpers.stores import write_results
 
 from lidjax.allocation.losses import ExactLosses, LossParameters
 from lidjax.cli import main
-from lidjax.runs.manifest import Contents
-from lidjax.runs.store import Store
-from lidjax.sweep import Fit, Model, SyntheticGrid, SyntheticSpec, spec_to_dict
-from lidjax.sweep.sources.synthetic.source import AXES, SCHEMA
+from lidjax.sweep import Fit, Model, SyntheticGrid, SyntheticSpec
+from lidjax.sweep.sources.synthetic.source import AXES
 
 N = (8, 16, 24, 40, 60, 100, 200, 400, 800, 1600, 3000)
 K = np.geomspace(1, 1e5, 21)
@@ -34,18 +32,7 @@ def store(tmp_path_factory):
         seed=tuple(range(SEEDS)),
     )
     spec = SyntheticSpec(name="small", model=Model(), grid=grid, fit=Fit(window=(30.0, 3000.0)))
-    axes = {name: np.array(getattr(grid, name)) for name in AXES}
-    shape = tuple(len(values) for values in axes.values())
-    out = tmp_path_factory.mktemp("run")
-    contents = Contents(
-        axes=axes,
-        dims={"k": K},
-        tile=dict(zip(AXES, shape, strict=True)),
-        coordinates={},
-        identity={},
-        provenance={"spec": spec_to_dict(spec), "kind": "synthetic"},
-    )
-    made = Store.create(store_path(out), SCHEMA, contents)
+    shape = tuple(len(getattr(grid, name)) for name in AXES)
     losses = ExactLosses(np.arange(1, 31.0) ** -2.5, np.full(30, 30**-0.5), "gamma")
     log_n, log_k = (x.ravel() for x in np.meshgrid(np.log(N), np.log(K), indexing="ij"))
     spread = np.exp(0.05 * np.random.default_rng(1).normal(size=SEEDS))
@@ -55,9 +42,8 @@ def store(tmp_path_factory):
             values = losses.values(log_n, log_k, LossParameters(0.01 * 2 / (beta - 2), 1e-9, beta, 0.05, 0.1))
         lgen.append(np.exp(values.log_lgen).reshape(len(N), 1, len(K))[..., 0] * spread)
         failure.append(np.exp(values.log_failure).reshape(len(N), 1, len(K)) * spread[:, None])
-    values = {"lgen": np.array(lgen).reshape(shape), "failure": np.array(failure).reshape(*shape, len(K))}
-    made.write({name: slice(None) for name in AXES}, values)
-    return str(out)
+    values = np.array(lgen).reshape(shape), np.array(failure).reshape(*shape, len(K))
+    return write_results(tmp_path_factory.mktemp("run"), spec, *values)
 
 
 COSTS = ["--cost-train", "2", "--cost-infer", "0.5"]
@@ -65,11 +51,17 @@ COSTS = ["--cost-train", "2", "--cost-infer", "0.5"]
 
 def test_a_table_for_people_and_figures(store, tmp_path, capsys):
     call = ["allocate", store, *COSTS, "--budget", "300", "1e3", "4000", "--weight", "1", "--at", "beta=4"]
-    assert main([*call, "--out", str(tmp_path / "drawn"), "--bootstrap", "20"]) == 0
+    files = ["--csv", str(tmp_path / "split.csv"), "--latex", str(tmp_path / "split.tex")]
+    assert main([*call, *files, "--out", str(tmp_path / "drawn"), "--bootstrap", "20"]) == 0
     printed = capsys.readouterr().out
     assert "N within 1 %" in printed
     assert "Eq. 24" in printed
     assert max(len(line) for line in printed.splitlines() if "/" not in line) <= 80
+    optima, rules = ((tmp_path / f"split{x}.csv").read_text().splitlines() for x in ("", "-rules"))
+    assert len(optima) == 1 + 3
+    assert len(rules) == 1 + 3 * 5
+    assert rules[0].startswith("budget,weight,rule,")
+    assert (tmp_path / "split.tex").read_text().count(r"\toprule") == 2
     written = {path.name for path in (tmp_path / "drawn").iterdir()}
     assert written == {f"allocation{x}.{kind}" for x in ("", "_regret") for kind in ("pdf", "png")}
 
@@ -128,7 +120,8 @@ def test_json_for_programs_with_the_exact_optimum_beside(store, capsys):
     [
         ([], r"choose one value of beta (2 values)"),
         (["--at", "beta=3"], "--at beta=3: the store has beta = 2.5, 4"),
-        (["--at", "colour=3"], "--at colour=3: the store has no such axis"),
+        (["--at", "colour=3"], "--at colour=3: axis 'colour' is not known; allowed: beta,"),
+        (["--at", "beta"], "--at beta: write AXIS=VALUE, such as beta=2.5"),
         (["--at", "beta=4", "--budget", "1"], "budget=1 does not pay for one training instance"),
         (["--at", "beta=4", "--budget", "1e9"], "the store holds k = 1 to 100000"),
         (["--at", "beta=4", "--cost-infer", "0"], "cost_infer=0 must be greater than 0"),

@@ -22,8 +22,13 @@ def table(tmp_path):
 
 def test_rows_have_the_promised_keys_and_do_not_depend_on_the_other_groups(table, tmp_path, capsys):
     command = ["--budget", "50", "--target", "1000", "--seeds", "2", "--no-models", "--json"]
-    assert main(["backtest", table, *command]) == 0
-    rows = json.loads(capsys.readouterr().out)
+    assert main(["backtest", table, *command, "--csv", "scores.csv"]) == 0
+    assert len(Path("scores.csv").read_text().splitlines()) == 1 + 4
+    assert len(Path("scores-forecasts.csv").read_text().splitlines()) == 1 + 4 * 4 * 2
+    found = json.loads(capsys.readouterr().out)
+    assert found["command"] == "backtest"
+    assert {score["method"] for score in found["scores"]} >= {"default", "least-squares"}
+    rows = found["forecasts"]
     assert {"group", "seed", "budget", "target", "method", "prediction", "lower", "upper", "truth"} == set(
         rows[0]
     )
@@ -42,7 +47,7 @@ def test_rows_have_the_promised_keys_and_do_not_depend_on_the_other_groups(table
     lines = Path(table).read_text().splitlines(True)
     other.write_text("".join([lines[0], *lines[61:]]))
     assert main(["backtest", str(other), *command]) == 0
-    again = json.loads(capsys.readouterr().out)
+    again = json.loads(capsys.readouterr().out)["forecasts"]
     assert [row for row in rows if row["group"] >= "m2" and row["method"] == "default"] == [
         row for row in again if row["method"] == "default"
     ]

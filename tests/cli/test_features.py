@@ -7,6 +7,7 @@ import pytest
 from helpers.formula_weights import formula_weights
 from helpers.made_up_tfds import made_up_rows, write_tfds
 
+import lidjax
 from lidjax import open_results
 from lidjax.cli import main
 from lidjax.cli.render.output import to_json
@@ -129,7 +130,11 @@ def test_run_report_and_figures(folder, capsys):
     _shares_are_of_the_stored_cells(report, "runs/small", delta=0.5)
     windows = [(1.0, 100.0), (10.0, 1000.0)]
     from_python = diagnostics_report(open_results("runs/small"), at={"delta": 0.5}, windows=windows)
-    assert json.loads(to_json(from_python)) == report
+    assert report == {
+        "command": "features report",
+        "version": lidjax.__version__,
+        **json.loads(to_json(from_python)),
+    }
 
     assert main(["features", "report", "runs/small", "--window", "1", "100"]) == 0
     printed = capsys.readouterr().out

@@ -1,12 +1,13 @@
 """`lidjax fit` as a user types it."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.eval_logs import write_counts, write_training_table
+from helpers.eval_logs import write_counts, write_lines, write_training_table
 
 from lidjax.cli import main
 
@@ -76,8 +77,18 @@ def test_fit_prints_a_report_for_people(table, tmp_path, capsys):
         assert word in printed
 
     many = write_counts(tmp_path / "many.csv", {(f"m{i}", i): [(20, 3), (20, 0), (20, 1)] for i in range(5)})
-    assert main(["fit", many]) == 0  # many groups: one line each
+    assert main(["fit", many, "--csv", "many.csv", "--latex", "many.tex"]) == 0  # many groups: one line each
     assert "tail index" in capsys.readouterr().out
+    forecasts, tails = (
+        list(csv.DictReader(Path(f"many{x}.csv").read_text().splitlines())) for x in ("", "-tail_index")
+    )
+    assert (
+        {row["group"] for row in forecasts}
+        == {row["group"] for row in tails}
+        == {f"m{i} tokens={i}" for i in range(5)}
+    )
+    assert all(0 <= float(row["prediction"]) <= 1 for row in forecasts)
+    assert Path("many.tex").read_text().count(r"\begin{tabular}") == 2
 
 
 EXTREME = {"none solved": 0, "all solved": 40}
@@ -127,6 +138,11 @@ BAD = {
         "'flops' is not known; allowed: model, tokens",
     ),
     "a level of 90": (["fit", "good.csv", "--level", "90"], "--level 90"),
+    "more attempts than float64 counts": (["fit", "huge.csv"], "at most 2^53"),
+    "counts in a folder that is not there": (
+        ["fit", "good.csv", "--counts", "nowhere/out.csv"],
+        "its folder does not exist",
+    ),
 }
 
 
@@ -134,6 +150,7 @@ BAD = {
 def test_bad_input_gets_one_message_and_exit_code_2(case, tmp_path, capsys):
     write_counts(tmp_path / "good.csv", {("m", 1): [(40, 3), (40, 0)]})
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "huge.csv").write_text("problem,n,c\np,1e21,3\n")
     (tmp_path / "cut.eval").write_bytes(b"PK\x03\x04 not much of a zip")
     command, message = BAD[case]
     assert main(command) == 2
@@ -145,3 +162,41 @@ def test_real_inspect_logs(real_data, tmp_path, capsys):
     shutil.copy(log, tmp_path / "log.eval")
     assert main(["fit", "log.eval", "--no-models", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["groups"]
+
+
+def test_a_target_beyond_float64_is_refused(tmp_path, capsys):
+    write_counts(tmp_path / "good.csv", {("m", 1): [(40, 3), (40, 0)]})
+    with pytest.raises(SystemExit) as stopped:
+        main(["fit", "good.csv", "--target", "1e30"])
+    assert stopped.value.code == 2
+    assert "1e30 is too large" in capsys.readouterr().err
+
+
+def test_counts_are_written_as_they_were_understood(tmp_path, capsys):
+    for seed in range(2):
+        rows = [{"task_id": f"t{i}", "passed": None if i == seed else i > 2} for i in range(6)]
+        write_lines(tmp_path / f"s{seed}_results.jsonl", *rows)
+    command = [
+        "fit",
+        ".",
+        "--pool-files",
+        "--counts",
+        "out.csv",
+        "--no-models",
+        "--bootstrap",
+        "none",
+        "--json",
+    ]
+    assert main(command) == 0
+    (group,) = json.loads(capsys.readouterr().out)["groups"]
+    assert (group["attempts"], group["problems"]) == (10, 6)
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0] == "problem,n,c,left_aside,left_aside_reason"
+    assert sorted(lines[1:]) == [
+        "t0,1,0,1,no passed",
+        "t1,1,0,1,no passed",
+        "t2,2,0,0,",
+        "t3,2,2,0,",
+        "t4,2,2,0,",
+        "t5,2,2,0,",
+    ]

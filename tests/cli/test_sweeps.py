@@ -57,6 +57,12 @@ def test_run_show_and_plot(spec, tmp_path, capsys):
         str(tmp_path / "drawn" / f"scaling.{x}") for x in ("pdf", "png")
     ]
 
+    command = ["plot", str(out), "--out", str(tmp_path / "drawn"), "--window", "1", "100", "--figure"]
+    assert main([*command, "exponents"]) == 0
+    assert (tmp_path / "drawn" / "exponents.pdf").exists()
+    assert main([*command, "plane"]) == 2
+    assert "'plane' measures no slope" in capsys.readouterr().err
+
 
 def test_overrides_change_the_spec_and_another_store_is_not_overwritten(spec, tmp_path, capsys):
     assert main(["run", spec, "--no-plot", "--json", "--grid.beta", "2.5", "4"]) == 0
@@ -76,6 +82,25 @@ def test_plan_runs_nothing(spec, tmp_path, capsys):
     assert "12 = 6 n x 2 seed" in capsys.readouterr().out
 
 
+def test_plan_knows_the_store_that_a_run_would_resume_extend_or_refuse(spec, capsys):
+    assert main(["run", spec, "--no-plot"]) == 0
+    capsys.readouterr()
+    assert main(["plan", spec]) == 0
+    printed = capsys.readouterr().out
+    assert "runs/small has 12 of these cells; none remain" in printed
+    assert "nothing to compute" in printed
+    assert main(["plan", spec, "--quick", "--json", "--grid.seed", "0", "1", "2"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["command"] == "plan"
+    assert plan["stored"] == {"computed": 12, "remaining": 6, "refused": None}
+    assert main(["plan", spec, "--grid.beta", "4"]) == 2
+    told = capsys.readouterr()
+    assert "18" not in told.out  # the plan of the spec by itself
+    assert "a run would be refused: runs/small/results.zarr: the store holds another sweep" in told.err
+    assert "grid.beta: the store has [3.0], the spec [4.0]" in told.err
+    assert main(["plan", spec, "--grid.beta", "4", "--out", "elsewhere", "--quick"]) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -83,6 +108,11 @@ def test_plan_runs_nothing(spec, tmp_path, capsys):
         (["plan", "missing.toml"], "no such file"),
         (["show", "nowhere"], "no results there"),
         (["plot", "nowhere"], "no results there"),
+        (
+            ["plot", "nowhere", "--figure", "plane", "--from-n", "5"],
+            "--from-n: the figure 'plane' draws no fit",
+        ),
+        (["plot", "nowhere", "--data-dir", "x"], "--data-dir: the figure 'default' shows no images"),
         (["run", "SPEC", "--out", "small.toml/x"], "cannot be written"),
     ],
 )

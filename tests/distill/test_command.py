@@ -39,6 +39,32 @@ def test_the_command_prints_tables_and_other_teachers_beside_this_one(spec_file,
     assert "cannot be read as jsonl" in capsys.readouterr().err
 
 
+def test_show_and_plot_read_the_store(whole, tmp_path, capsys):
+    out = str(whole[1])
+    assert main(["show", out, "--at", "target=truth", "--csv", str(tmp_path / "students.csv")]) == 0
+    printed = capsys.readouterr().out
+    assert "tiny, truth: attempts against the ground truth; window k = 1 to 16" in printed
+    assert "tiny, teacher" not in printed
+    assert len((tmp_path / "students.csv").read_text().splitlines()) == 1 + 5
+    assert main(["show", out, "--json", "--window", "1", "8"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["command"], found["window"]) == ("show", [1, 8])
+    assert set(found["targets"]) == {"truth", "teacher", "fresh"}
+    assert main(["plot", out, "--out", str(tmp_path / "drawn")]) == 0
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {"distill.pdf", "distill.png"}
+    capsys.readouterr()
+    for command, words in (
+        (["show", "--at", "target=luck"], "--at target=luck: the store has target = truth, teacher, fresh"),
+        (["show", "--at", "beta=2"], "--at beta=2: axis 'beta' is not known; allowed: target"),
+        (["show", "--from-n", "3"], "--from-n"),
+        (["plot", "--figure", "plane"], "'plane' is not known; allowed: default"),
+        (["features", "report"], "the results of `lidjax distill`, not of a sweep"),
+    ):
+        before = 2 if command[0] == "features" else 1
+        assert main([*command[:before], out, *command[before:]]) == 2
+        assert words in capsys.readouterr().err
+
+
 def test_rank_0_is_refused_before_anything_runs(tmp_path, capsys):
     """In a file, and on the command line, where the parser of keys prints the message."""
     path, out = tmp_path / "rank.toml", tmp_path / "out"

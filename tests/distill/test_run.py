@@ -125,6 +125,20 @@ def test_a_damaged_student_is_computed_again_alone(spec_file, whole, copy, name,
     assert_same_students(open_distillation(copy), whole[0])
 
 
+@pytest.mark.parametrize("name", ["correct", "attempts"])
+def test_a_lost_chunk_is_not_read_as_zeros(copy, name):
+    chunk_of(copy, name, 1, 0, 0, 0).unlink()
+    with pytest.raises(InputError, match="1 chunks are damaged"):
+        open_distillation(copy)
+
+
+@pytest.mark.parametrize("name", ["n", "question"])
+def test_a_damaged_coordinate_is_found(copy, name):
+    chunk_of(copy, name, 0).unlink()
+    with pytest.raises(InputError, match=f"{name} of the store does not agree with its manifest"):
+        open_distillation(copy)
+
+
 @pytest.mark.parametrize("name", QUESTION_TABLES)
 @pytest.mark.parametrize("harm", [damage, lambda path: path.unlink()], ids=["flipped", "lost"])
 def test_damaged_answers_of_the_teacher_are_found_and_mended(spec_file, whole, copy, name, harm):
@@ -253,12 +267,15 @@ def test_starting_anew_makes_everything_again(spec_file, whole, copy):
 
 
 def test_work_that_another_spec_left_is_not_used(copy, monkeypatch):
-    """A run that starts anew is killed between the new store and the removal of the old weights."""
+    """A run of another spec is killed between the new store and the removal of the old weights."""
 
     def killed(self):
         raise Interrupted
 
     other = spec_with(lora={**spec_table()["lora"], "learning_rate": 1e-2})
+    with pytest.raises(InputError, match="--no-resume starts the same run anew and does not replace another"):
+        run_distillation(other, out=copy, resume=False)
+    shutil.rmtree(copy / "results.zarr")  # as the message says
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "clear", killed)
         with pytest.raises(Interrupted):

@@ -36,3 +36,20 @@ def test_a_student_that_diverges_has_a_status_and_the_summary_leaves_it_out(whol
 def test_a_window_with_too_few_values_of_k_is_refused(whole):
     with pytest.raises(InputError, match=r"contains 2 values of k \(they go from 1 to 16\)"):
         summarise_distillation(whole[0], window=(2, 3))
+
+
+def test_what_rests_on_few_questions_is_marked(whole):
+    """Kish's number of questions, by hand at one N; with all but two questions solved every time it is 2."""
+    data = whole[0].copy(deep=True)
+    data["correct"][:] = data["attempts"]
+    data["correct"][..., :2] = 0
+    found = summarise_distillation(data)
+    at = {"target": "truth", "k": 4}
+    np.testing.assert_allclose(found["effective_sample_size"].sel(at), 2.0)
+    assert found["low_ess"].sel(at).all()
+    assert found["beta_eff_low_ess"].sel(target="truth").all()
+    part = whole[0].sel(target="truth").isel(n=1)
+    terms = failure_from_counts(part["attempts"].values, part["correct"].values, 4).mean(axis=0)
+    expected = terms.sum() ** 2 / np.sum(terms**2)
+    sizes = summarise_distillation(whole[0])["effective_sample_size"]
+    assert sizes.sel(at).values[1] == pytest.approx(expected, rel=1e-12)

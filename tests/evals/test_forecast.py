@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from lidjax.evals.forecast import draw_rates, forecast_run
+from lidjax.errors import InputError
+from lidjax.evals.forecast import draw_rates, forecast_pass_at_k, forecast_run, forecast_sums
 from lidjax.evals.rates.families import bent_logistic_log_density
 from lidjax.evals.rates.importance import POINTS
 from lidjax.evals.rates.posterior import draw_parameters, sample_posterior
@@ -98,3 +99,39 @@ def test_extremes_give_one_sided_answers(c):
         assert found.upper[0] < 0.3
     else:
         assert np.all(found.prediction == 1)
+
+
+def test_sums_of_many_problems_have_the_distribution_of_the_draws(example):
+    """The normal sums of large groups against drawing each problem: 2000 draws of a population that is known.
+
+    Means within five standard errors (two-sided, 6e-7 each), standard deviations within 10 % (six standard errors).
+    """
+    n, c = (np.tile(values, 8) for values in example)
+    rows = count_rows(n, c, COARSE_GRID)
+    params = np.tile([-3.0, -1.0, 1.5, 0.0, -1.5], (2000, 1))
+    k = np.array([10, 50, 100, 1000])
+    rng = np.random.default_rng(0)
+    slow = forecast_run(rng, draw_rates(rng, params, rows), n, c, k, level=0.6827)
+    fast = forecast_sums(rng, params, rows, k, level=0.6827)
+    exact = pass_at_k_from_counts(n, c, 10).mean()
+    assert fast.prediction[0] == pytest.approx(exact, abs=1e-12)
+    assert fast.lower[0] == fast.upper[0]
+    pairs = [
+        ("latent", "latent_lower", "latent_upper", slice(None)),
+        ("prediction", "lower", "upper", slice(2, None)),
+    ]
+    for middle, lower, upper, used in pairs:
+        spread = (getattr(slow, upper) - getattr(slow, lower))[used] / 2
+        found = (getattr(fast, upper) - getattr(fast, lower))[used] / 2
+        # the median's standard error is 1.25 times that of the mean, and there are two of them
+        allowed = 5 * 1.25 * np.sqrt(2 / 2000) * spread + 1 / len(n) ** 2
+        assert np.all(np.abs(getattr(fast, middle) - getattr(slow, middle))[used] < allowed), middle
+        np.testing.assert_allclose(found, spread, rtol=0.2)
+
+
+def test_too_many_distinct_pairs_are_refused():
+    n = np.arange(1, 20_001)
+    with pytest.raises(InputError, match="20,000 distinct pairs"):
+        forecast_pass_at_k(n, np.zeros_like(n), [10])
+    with pytest.raises(InputError, match="at most 2"):
+        forecast_pass_at_k([10, 10], [1, 2], np.array([1e30]))

@@ -246,3 +246,14 @@ def test_real_features_show_double_descent_and_agree_with_the_equations(real_dat
         expected, failure = equations_26_to_28(split, sizes[i], 1, setting)
         np.testing.assert_allclose(got.lgen[i, 1], expected, rtol=1e-5)
         np.testing.assert_allclose(got.failure[i, 1], failure, rtol=1e-6)
+
+
+def test_the_effective_sample_size_is_that_of_kish_and_survives_underflow():
+    log_miss = -np.random.default_rng(4).gamma(0.3, size=(60, 2))
+    k = np.array([1.0, 30.0, 1e5])
+    failure, ess = mean_failure(jnp.asarray(k), jnp.asarray(log_miss))
+    terms = np.exp(k[:, None, None] * (log_miss - log_miss.max(axis=0)))
+    np.testing.assert_allclose(ess.T, terms.sum(axis=1) ** 2 / np.sum(terms**2, axis=1), rtol=1e-9)
+    np.testing.assert_allclose(failure.T, np.exp(k[:, None, None] * log_miss).mean(axis=1), rtol=1e-9)
+    assert ess[:, 0].min() > 10
+    assert ess[:, -1].max() < 3

@@ -24,16 +24,24 @@ def test_figure_2_draws_optimum_and_rule_in_money():
         np.testing.assert_allclose(optimum.get_ydata(), 2 * part.best_n)
         np.testing.assert_allclose(rule.get_ydata(), 2 * part.rule_n)
         assert optimum.get_color() == "k"
-        assert rule.get_color() == "w"
-        assert axes.get_xlabel() == "weight $R$"
+        assert rule.get_linestyle() == "--"
+        assert axes.get_xlabel().startswith("weight $R$")
+
+
+def test_figure_2_says_which_budget_and_marks_the_weights():
+    figure = allocation_figure(made_surface(), name="made", weights=[10.0, 1e9])
+    title = figure.get_suptitle()
+    assert title.startswith("made: budget $C=200$, $c_N=2$")
+    assert [line.get_xdata()[0] for line in figure.axes[0].get_lines()[2:]] == [10.0]  # 1e9 is off the axis
 
 
 def test_regret_is_drawn_as_it_is():
     budgets = np.geomspace(10, 1e5, 5)
     regret = {"eq24": np.array([1e-3, 0.1, 0.02, 1e-5, 0.0]), "constant_beta": np.full(5, 2.0)}
     (axes,) = regret_figure(budgets, regret, dim=128).axes
-    first, second = axes.get_lines()[:2]
+    first, hollow, second, _ = axes.get_lines()[:4]
     np.testing.assert_allclose(first.get_ydata()[:4], regret["eq24"][:4])
+    assert (list(hollow.get_ydata()), hollow.get_markerfacecolor()) == ([1e-8], "w")
     np.testing.assert_allclose(second.get_ydata(), 2.0)
 
 
@@ -45,4 +53,7 @@ def test_the_phase_map_shows_the_kinds_there_are():
     (mesh,) = (c for c in figure.axes[0].collections if isinstance(c, QuadMesh))
     codes = sorted(["all_inference", "interior", "all_training"])
     np.testing.assert_array_equal(np.asarray(mesh.get_array()).reshape(2, 2).T, np.searchsorted(codes, kind))
-    assert [text.get_text() for text in figure.legends[0].get_texts()][:3] == ["sample", "both", "train"]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["sample", "both", "train", "$10$ % of $C$ trains"] + [
+        f"${share}$ % of $C$ trains" for share in (50, 90)
+    ]

@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lidjax import run_sweep
+from lidjax import comparison_figure, run_sweep
 from lidjax.errors import InputError
 from lidjax.figures import exponents_figure, plane_figure, protocols_figure, success_figure
 from lidjax.figures.tails import local_exponent, typical
+from lidjax.fitting import effective_exponent
 from lidjax.sweep import Model, SyntheticGrid, SyntheticSpec
 
 GRID = SyntheticGrid(
@@ -69,10 +70,41 @@ def test_only_the_bounded_prior_comes_to_min_beta_gamma(results):
         assert np.all((slope > limit)[ruled] == bounded)
 
 
+def test_slopes_are_measured_over_the_window_that_is_asked_for(results):
+    axes = comparison_figure("exponents", results[:1], window=(100, 1e4)).axes[0]
+    _, points = axes.get_lines()
+    sweep = typical(results[0])
+    fit = effective_exponent(sweep.k, sweep.log_failure, window=(99.9, 10_010), log=True)
+    np.testing.assert_allclose(points.get_ydata(), fit.beta_eff)
+    assert points.get_label() == r"$k=100$ to $10{,}000$"
+    with pytest.raises(InputError, match=r"the window 2 to 3 contains 0 of the sweep's values of k"):
+        exponents_figure(results, window=(2, 3))
+    with pytest.raises(InputError, match=r"'plane' measures no slope.*that take one: exponents"):
+        comparison_figure("plane", results, window=(100, 1e4))
+
+
+def test_each_window_has_a_shape_of_its_own(results):
+    lines = exponents_figure(results).axes[0].get_lines()
+    assert len({line.get_marker() for line in lines}) == len(lines) == 3
+
+
+def test_the_labels_of_protocols_differ(results):
+    changed = results[0].assign_attrs(spec=results[0].attrs["spec"] | {"name": "second"})
+    figure = protocols_figure([results[0], changed, changed])
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()][:3]
+    assert labels == [f"target draws (name = {name})" for name in ("sweep", "second")] + [
+        f"{labels[1]}, sweep 3"
+    ]
+    low, high = figure.axes[0].get_ylim()
+    drawn = np.concatenate([np.asarray(line.get_ydata()) for line in figure.axes[0].get_lines()])
+    assert low > drawn.min() / 3  # the range of the data, and not of what could be resolved
+    assert high < 3
+
+
 def test_the_curves_of_the_success_are_distributions(success):
     axes = success.axes[0]
     for line in axes.lines:
-        if line.get_linestyle() == "-":
+        if line.get_linestyle() == "-" and len(line.get_xdata()):  # not the entries of the legend
             values = np.asarray(line.get_ydata())
             assert np.all(np.diff(values) >= 0)
             assert 0 < values[-1] <= 1

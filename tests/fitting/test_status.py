@@ -36,7 +36,9 @@ def test_a_code_that_is_none_is_refused():
 def test_every_result_has_its_status_as_a_message(result):
     empty = dict.fromkeys(result._fields)
     assert result(**{**empty, "status": jnp.asarray(FitStatus.TOO_FEW_POINTS)}).message.startswith("fewer")
-    assert result(**{**empty, "status": jnp.asarray([0, 0])}).message == ["ok", "ok"]
+    both = result(**{**empty, "status": jnp.asarray([0, 0])})
+    assert both.message == ["ok", "ok"]
+    assert "status={'ok': 2}" in repr(both)
 
 
 def test_eight_fits_and_a_comparison_are_among_the_results():
@@ -48,3 +50,10 @@ def test_a_message_belongs_to_a_real_fit():
     fit = effective_exponent(k, np.stack([1 / k, 0 * k]), window=(1, 1e4))
     assert fit.message == ["ok", describe_status(FitStatus.NOT_POSITIVE)]
     assert jax.tree.structure(fit).num_leaves == 5  # a message is no field
+    assert f"status={{'ok': 1, {describe_status(FitStatus.NOT_POSITIVE)!r}: 1}}" in repr(fit)
+    alone = repr(effective_exponent(k, 1 / k, window=(1, 1e4)))
+    assert alone.startswith("EffectiveExponent(beta_eff=1, standard_error=nan,")
+    assert alone.endswith("num_points=9, status='ok')")
+    jax.jit(lambda failure: print(effective_exponent(k, failure, window=(1, 1e4))))(
+        1 / k
+    )  # traced: no numbers

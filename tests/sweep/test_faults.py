@@ -120,7 +120,7 @@ name = "x"
 [model]
 [grid]
 n = [10, 20, 30, 40]
-k = [1, 10]
+k = [1, 3, 10]
 beta = 2.5
 dim = 8
 ridge = 1e-2
@@ -209,5 +209,5 @@ def test_the_command_line_says_what_to_type_to_go_on(sources, tmp_path, capsys, 
     words = ["run", str(tmp_path / "my spec.toml"), "--out", str(tmp_path / "out")]
     monkeypatch.setattr(NumpySource, "evaluate", interrupted)
     monkeypatch.setattr("sys.argv", ["/usr/bin/lidjax", *words])
-    assert main(words) == 1
+    assert main(words) == 128 + signal.SIGINT
     assert f"lidjax run '{tmp_path}/my spec.toml' --out {tmp_path}/out" in capsys.readouterr().err

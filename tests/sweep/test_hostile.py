@@ -21,7 +21,7 @@ GOOD = {
     "model": {"method": "auto", "failure": "quadrature", "num_instances": 10},
     "grid": {
         "n": [10, 20],
-        "k": [1, 10],
+        "k": [1, 3, 10],
         "beta": [2.5],
         "alpha": [1.0],
         "sigma_eta": [0.1],

@@ -113,3 +113,56 @@ def test_float32_is_warned_of_where_it_does_not_do(changes, words):
     assert len(warnings) == (words is not None)
     if words:
         assert words in warnings[0]
+
+
+def test_a_tile_is_priced_with_every_kernel_that_runs_on_it(small_spec):
+    """N below and above d want two kernels: in one tile both run on all N, in tiles of their own on theirs."""
+    together = SyntheticSource(small_spec)
+    whole = {name: len(values) for name, values in together.axes.items()}
+    apart = together.run_cost(whole | {"n": 2})
+    both = together.run_cost(whole)
+    kernels = {together.method_of(**_hardest(together), n=n) for n in together.axes["n"].tolist()}
+    assert len(kernels) == 2
+    assert both.draws > 1.5 * apart.draws
+    assert both.flops > 1.5 * apart.flops
+    assert together.compile_seconds(together.axes) > together.compile_seconds(
+        together.axes | {"n": together.axes["n"][:1]}
+    )
+
+
+def _hardest(source):
+    axes = source.axes
+    values = {name: axes[name][0].item() for name in ("alpha", "ridge", "dim")}
+    return values | {"beta": axes["beta"].max().item(), "sigma_eta": axes["sigma_eta"].min().item()}
+
+
+def test_gamma_draws_of_test_instances_have_their_price(small_spec):
+    """A Gamma variate costs some twenty normal ones, which a bounded precision does without."""
+
+    def draws(**model):
+        spec = dataclasses.replace(small_spec, model=dataclasses.replace(small_spec.model, **model))
+        return SyntheticSource(spec).total_cost().draws
+
+    instances = {"failure": "instances", "num_instances": 100_000}
+    gamma, power = draws(**instances), draws(**instances, difficulty="power")
+    assert gamma > 5 * power
+    assert draws(**instances | {"failure": "draws"}) > 1.5 * gamma
+    assert gamma > 20 * 24 * 100_000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "compiling", "tiles", "pays"),
+    [(20, 10, 10, False), (3600, 8, 3600, True), (3600, 20, 3600, False)],
+)
+def test_measuring_takes_a_tenth_of_a_run_and_ten_seconds_at_most(
+    small_spec, seconds, compiling, tiles, pays
+):
+    plan = dataclasses.replace(
+        plan_of(small_spec),
+        seconds=float(seconds),
+        compile_seconds=float(compiling),
+        tile_compile_seconds=float(compiling),
+        tiles_to_run=tiles,
+    )
+    assert plan.measuring_pays == pays
+    assert plan.measuring_seconds == min(10.0, 0.1 * (seconds + compiling))

@@ -3,12 +3,15 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lidjax.errors import InputError
 from lidjax.sweep import FeaturesSpec, SyntheticSpec
+from lidjax.sweep.sources.frontier import FrontierGrid
+from lidjax.sweep.sources.synthetic.spec import SyntheticGrid
 from lidjax.sweep.spec_file import identity_of, load_spec, spec_from_dict, spec_to_dict
 
 SWEEPS = Path(__file__).resolve().parents[2] / "sweeps"
@@ -30,6 +33,14 @@ def test_axes_may_be_numbers_lists_or_spacings():
     assert spec.grid.beta == (2.0, 2.5, 3.0)
     assert spec.grid.alpha == (0.5,)
     assert spec.grid.seed == (2, 3, 4)
+
+
+def test_an_axis_in_python_may_be_a_number_or_an_array():
+    grid = SyntheticGrid(n=64, k=np.array([1.0, 10.0]), beta=2.5, seed=[0, 1])
+    assert grid == SyntheticGrid(n=(64,), k=(1.0, 10.0), beta=(2.5,), seed=(0, 1))
+    assert FrontierGrid(samples=np.int64(10)).samples == (10,)
+    with pytest.raises(InputError, match=r"grid.n = 0: must be at least 1"):
+        SyntheticGrid(n=0, k=1)
 
 
 def test_spaced_integers_are_rounded_and_made_unique():

@@ -1,10 +1,13 @@
 """Summaries: on results made by hand, every number is known."""
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
 
-from lidjax import summarise
+from lidjax import load_spec, run_sweep, summarise, summary_tables
 from lidjax.errors import InputError
 from lidjax.status import CellStatus
 
@@ -95,5 +98,71 @@ def test_failed_cells_do_not_pass_for_numbers():
 
 
 def test_a_window_without_points_is_refused():
-    with pytest.raises(InputError, match=r"fit.window = \[2000.0, 3000.0\]: contains 0"):
+    with pytest.raises(InputError, match=r"fit.window = \[2000, 3000\]: contains 0"):
         summarise(made_results(), window=(2000.0, 3000.0))
+
+
+def sampled_results(sizes):
+    """Results whose L_inf(k) is a mean over test instances; `sizes` (n, seed, k) are those on which each rests."""
+    data = made_results()
+    data["effective_sample_size"] = (data["failure"].dims, np.asarray(sizes, np.float32)[None])
+    return data
+
+
+def test_no_slope_is_fitted_through_what_rests_on_few_instances():
+    """Few instances at one k of one training set: that size has no β_eff, and is not in the fit of Eq. 20."""
+    sizes = np.full((len(N), 6, len(K)), 1e4)
+    sizes[3, 2, 6] = 29
+    sizes[5, :, -1] = 3  # k = 1000, which lies outside of the window
+    data = sampled_results(sizes)
+    summary, exact = summarise(data), summarise(made_results())
+    left_out = np.arange(len(N)) == 3
+    np.testing.assert_array_equal(summary["beta_eff_low_ess"].values.ravel(), left_out)
+    np.testing.assert_array_equal(np.isnan(summary["beta_eff"].values.ravel()), left_out)
+    np.testing.assert_array_equal(
+        summary["in_fit"].values.ravel(), exact["in_fit"].values.ravel() & ~left_out
+    )
+    np.testing.assert_array_equal(summary["low_ess"].values[0], (sizes < 30).any(axis=1))
+    # all training sets together rest on enough: their mean curve keeps its slope
+    np.testing.assert_allclose(summary["beta_eff_mean_curve"], exact["beta_eff_mean_curve"], rtol=1e-12)
+    assert not exact["low_ess"].any()
+    (table,) = summary_tables(summary)
+    assert [row[3] for row in table.rows].count("too few instances") == 1
+    assert any("left out at N = 80" in note for note in table.notes)
+    assert table.record["rows"][3]["resolved_to_k"] == K[5]
+
+
+def test_the_sample_sizes_of_training_sets_add_up_as_those_of_one_mean():
+    """Terms c of six training sets, pooled by hand: (Σ c)² / Σ c²."""
+    rng = np.random.default_rng(2)
+    terms = rng.lognormal(0, 2, (len(N), 6, len(K), 50)) * rng.uniform(0.1, 10, (1, 6, 1, 1))
+    data = sampled_results(terms.sum(axis=-1) ** 2 / np.sum(terms**2, axis=-1))
+    data["failure"] = (data["failure"].dims, terms.mean(axis=-1)[None])
+    pooled = terms.sum(axis=(1, 3)) ** 2 / np.sum(terms**2, axis=(1, 3))
+    assert 0.2 < np.mean(pooled < 30) < 0.8
+    inside = (K >= 2) & (K <= 500)
+    expected = (pooled[:, inside] < 30).any(axis=1)
+    summary = summarise(data, window=(2.0, 500.0))
+    np.testing.assert_array_equal(np.isnan(summary["beta_eff_mean_curve"].values.ravel()), expected)
+
+
+def test_a_store_that_does_not_know_its_sample_sizes_is_read_with_care():
+    """Versions before wrote none. Terms of at most 1 with mean L_inf rest on at least m L_inf instances."""
+    data = made_results()
+    data.attrs["spec"]["model"] = {"failure": "instances", "num_instances": 1000}
+    summary = summarise(data)
+    few = (1000 * data["failure"].values[0] < 30).any(axis=1)
+    np.testing.assert_array_equal(summary["low_ess"].values[0], few)
+    terms = np.random.default_rng(1).beta(0.2, 3.0, (100, 1000))
+    kish = terms.sum(axis=1) ** 2 / np.sum(terms**2, axis=1)
+    assert (kish >= terms.sum(axis=1)).all()
+
+
+def test_the_quickstart_shows_the_exponent_it_was_given():
+    """The shipped spec at its largest sizes: β_eff within 1 % of β = 2.5, where the default of the spec has it."""
+    spec = load_spec(Path(__file__).resolve().parents[2] / "sweeps" / "quickstart.toml")
+    assert spec.model.failure == "quadrature"
+    largest = spec.grid.n[-3:]
+    grid = dataclasses.replace(spec.grid, n=largest, seed=spec.grid.seed[:4])
+    summary = summarise(run_sweep(dataclasses.replace(spec, grid=grid)))
+    np.testing.assert_allclose(summary["beta_eff"].values.ravel()[-1], spec.grid.beta[0], rtol=0.01)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lidjax.cli.render.output import table_console
+from lidjax.cli.render.output import Table, print_paths, print_table
 
 if TYPE_CHECKING:
     from lidjax.allocation import Allocation, SweepAllocation
@@ -28,6 +28,10 @@ FIELDS = (
     "n_lower",
     "n_upper",
     "limited",
+)
+NO_INTERVAL = (
+    "No interval for N: it needs several training sets, and for the mean β > 4, where L_gen has a finite variance. "
+    "Without --mean the median is used, which has an interval for every β."
 )
 EXACT_FIELDS = ("n", "k", "loss", "kind", "n_low", "n_high")
 
@@ -59,43 +63,68 @@ def allocation_rows(
     return rows
 
 
-def print_allocation(rows: list[dict[str, Any]], figures: list[str], statistic: str) -> None:
-    """Print the optima, what the rules lose, notes on optima at an edge of the store, and the figures' paths."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    console = table_console()
+def allocation_tables(rows: list[dict[str, Any]], statistic: str) -> list[Table]:
+    """The optima, and what the rules lose."""
     exact = "exact" in rows[0]
-    title = f"L_tot = R L_gen + L_inf, {statistic} over training sets"
-    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for head in ("C", "R", "N", "95 %", *(["exact N"] if exact else []), "k", "L_tot", "kind"):
-        table.add_column(head, justify="left" if head == "kind" else "right", no_wrap=True)
+    optima: list[tuple[str, ...]] = []
+    regret: list[tuple[str, ...]] = []
     for row in rows:
         no_interval = math.isnan(row["n_lower"])
-        interval = "-" if no_interval else f"{row['n_lower']:,.0f} to {row['n_upper']:,.0f}"
-        cells = [f"{row['budget']:g}", f"{row['weight']:g}", f"{row['n']:,}", interval]
-        cells += [f"{row['exact']['n']:,}"] if exact else []
-        kind = row["kind"] + (" *" if row["limited"] else "")
-        table.add_row(*cells, f"{row['k']:,}", f"{row['loss']:.2e}", kind)
-    console.print(table)
-    regret = Table(
-        title="N within 1 % of the least L_tot; what rules lose, L_tot over the least - 1",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
-    for head in ("C", "R", "N within 1 %", *(RULE_NAMES[rule] for rule in rows[0]["rules"])):
-        regret.add_column(head, justify="right", no_wrap=True)
-    for row in rows:
-        losses = (f"{split['regret']:.1g}" for split in row["rules"].values())
-        flat = f"{row['n_low']:,} to {row['n_high']:,}"
-        regret.add_row(f"{row['budget']:g}", f"{row['weight']:g}", flat, *losses)
-    console.print(regret)
-    for row in rows:
-        if row["limited"]:
-            console.print(
-                f"* C = {row['budget']:g}, R = {row['weight']:g}: the best is at the {row['limited']} of the store; "
-                "the true optimum is beyond",
-                highlight=False,
+        named = (f"{row['budget']:,g}", f"{row['weight']:,g}")
+        optima.append(
+            (
+                *named,
+                f"{row['n']:,}",
+                "-" if no_interval else f"{row['n_lower']:,.0f} to {row['n_upper']:,.0f}",
+                *([f"{row['exact']['n']:,}"] if exact else []),
+                f"{row['k']:,}",
+                f"{row['loss']:.2e}",
+                row["kind"] + (" *" if row["limited"] else ""),
             )
-    for path in figures:
-        console.print(path, highlight=False, soft_wrap=True)
+        )
+        losses = (f"{split['regret']:.1g}" for split in row["rules"].values())
+        regret.append((*named, f"{row['n_low']:,} to {row['n_high']:,}", *losses))
+    notes = [
+        f"* C = {row['budget']:,g}, R = {row['weight']:,g}: the best is at the {row['limited']} of the store; "
+        "the true optimum is beyond"
+        for row in rows
+        if row["limited"]
+    ]
+    if exact and statistic == "median":
+        notes.append(
+            "N is the best for the median training set, with its interval over seeds. "
+            "N, exact mean is the best for the mean of L_gen over training sets, and may lie outside that interval."
+        )
+    if statistic == "mean" and all(math.isnan(row["n_lower"]) for row in rows):
+        notes.append(NO_INTERVAL)
+    return [
+        Table(
+            "optima",
+            ("C", "R", "N", "95 %", *(["N, exact mean"] if exact else []), "k", "L_tot", "kind"),
+            optima,
+            rows,
+            f"L_tot = R L_gen + L_inf, {statistic} over training sets",
+            left=("kind",),
+            keys=2,
+        ),
+        Table(
+            "rules",
+            ("C", "R", "N within 1 %", *(RULE_NAMES[rule] for rule in rows[0]["rules"])),
+            regret,
+            [
+                {"budget": row["budget"], "weight": row["weight"], "rule": rule, **split}
+                for row in rows
+                for rule, split in row["rules"].items()
+            ],
+            "N within 1 % of the least L_tot; what rules lose, L_tot over the least - 1",
+            notes,
+            keys=2,
+        ),
+    ]
+
+
+def print_allocation(rows: list[dict[str, Any]], figures: list[str], statistic: str) -> None:
+    """Print the optima, what the rules lose, notes on optima at an edge of the store, and the figures' paths."""
+    for table in allocation_tables(rows, statistic):
+        print_table(table)
+    print_paths(figures)

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lidjax.cli.render.output import table_console, to_json
+from lidjax.cli.render.output import Table, print_json, print_lines, print_paths, print_table
 
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
-    from rich.console import Console
 
     from lidjax.distill import TeacherReport
     from lidjax.evals import TrainingSeries
@@ -31,8 +30,13 @@ def print_results(
     as_json: bool,
     figures: list[str],
     extra: dict[str, Any],
-) -> None:
-    """Print everything measured, as tables or as JSON; `others` are answers of further teachers, by name."""
+    *,
+    command: str = "distill",
+) -> list[Table]:
+    """Print everything measured, as tables or as JSON; `others` are answers of further teachers, by name.
+
+    Returns the tables for files.
+    """
     from lidjax.distill import report_teacher, training_of
 
     teachers = [report_teacher("this teacher", data["teacher_answer"].values, data["truth"].values)]
@@ -42,6 +46,10 @@ def print_results(
     records = {
         target: target_record(summary.sel(target=target)) for target in summary["target"].values.tolist()
     }
+    tables = [
+        _target_table(t, records[t], summary.attrs) for t in sorted(records, key=lambda name: name != main)
+    ]
+    students = Table("students", (), [], [record for table in tables for record in table.records])
     if as_json:
         found = {
             "figures": figures,
@@ -50,19 +58,16 @@ def print_results(
             "default_model": [_training_record(series) for series in training],
             "teachers": [_teacher_record(teacher) for teacher in teachers],
         }
-        print(to_json(extra | found))
-        return
-    console = table_console()
-    for target in (main, *(target for target in records if target != main)):
-        _print_target(target, records[target], summary.attrs, console)
+        print_json(command, extra | found)
+        return [*tables, students]
+    for table in tables:
+        print_table(table)
     for series in training:
-        index = ", ".join(f"{x:.2f} ± {se:.2f}" for x, se in zip(series.index, series.se, strict=True))
-        console.print(
-            f"`lidjax fit` on these counts ({main}): tail index {index}; {series.verdict}", highlight=False
-        )
-    _print_teachers(teachers, console)
-    for path in figures:
-        console.print(path, highlight=False)
+        index = ", ".join(f"{x:.3f} ± {se:.3f}" for x, se in zip(series.index, series.se, strict=True))
+        print_lines([f"`lidjax fit` on these counts ({main}): tail index {index}; {series.verdict}"])
+    print_table(_teachers_table(teachers))
+    print_paths(figures)
+    return [*tables, students]
 
 
 def target_record(part: "xr.Dataset") -> dict[str, Any]:
@@ -74,6 +79,7 @@ def target_record(part: "xr.Dataset") -> dict[str, Any]:
         row: dict[str, Any] = {"n": n}
         for name in WITH_INTERVALS:
             row |= {f"{name}{end}": of_n[f"{name}{end}"].item() for end in ("", "_low", "_high")}
+        row["beta_eff_low_ess"] = of_n["beta_eff_low_ess"].item()
         row["beta_eff_seed"] = of_n["beta_eff_seed"].values.tolist()
         row["pass_at_k"] = {f"{k:g}": 1 - of_n["failure"].sel(k=k).item() for k in chosen_k}
         rows.append(row)
@@ -97,27 +103,31 @@ def target_record(part: "xr.Dataset") -> dict[str, Any]:
     }
 
 
-def _print_target(target: str, record: dict[str, Any], attrs: Mapping[Any, Any], console: "Console") -> None:
+def _target_table(target: str, record: dict[str, Any], attrs: Mapping[Any, Any]) -> Table:
     """The table of one target, and what is said below it."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     low, high = attrs["window"]
-    title = f"{attrs['spec']['name']}, {target}: {TARGET_TITLES[target]}; window k = {low:g} to {high:g}"
-    table = Table(title=title, box=SIMPLE_HEAD)
+    title = f"{attrs['spec']['name']}, {target}: {TARGET_TITLES[target]}; window k = {low:,g} to {high:,g}"
     shown_k = list(record["rows"][0]["pass_at_k"])[1:]  # pass@1 is left to the JSON
-    for column in ("N", "L_gen", "greedy loss (95 %)", *(f"pass@{k}" for k in shown_k), "β_eff (95 %)"):
-        table.add_column(column, justify="right", no_wrap=True)
+    rows: list[tuple[str, ...]] = []
     for row in record["rows"]:
         greedy_loss, beta_eff = (
-            f"{row[name]:.2f} ({row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f})"
+            f"{row[name]:.3f} ({row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f})"
             for name in ("greedy_loss", "beta_eff")
         )
         passed = (f"{row['pass_at_k'][k]:.3f}" for k in shown_k)
-        table.add_row(f"{row['n']:,}", f"{row['lgen']:.2f}", greedy_loss, *passed, beta_eff)
-    console.print(table)
-    for line in _notes(record):
-        console.print(line, highlight=False)
+        beta_eff += " †" if row["beta_eff_low_ess"] else ""
+        rows.append((f"{row['n']:,}", f"{row['lgen']:.2f}", greedy_loss, *passed, beta_eff))
+    return Table(
+        target,
+        ("N", "L_gen", "greedy loss (95 %)", *(f"pass@{k}" for k in shown_k), "β_eff (95 %)"),
+        rows,
+        [
+            {"target": target, **{k: v for k, v in row.items() if not isinstance(v, list)}}
+            for row in record["rows"]
+        ],
+        title,
+        _notes(record),
+    )
 
 
 def _notes(record: dict[str, Any]) -> list[str]:
@@ -130,7 +140,9 @@ def _notes(record: dict[str, Any]) -> list[str]:
         for name, symbol in PARAMETERS
     )
     trend = {name: with_interval(values) for name, values in record["reading"].items()}
-    notes = [
+    few = any(row["beta_eff_low_ess"] for row in record["rows"])
+    notes = ["† rests on fewer than 30 of the questions at some k of the window"] if few else []
+    notes += [
         f"Eq. 20, β_eff = β - Δ/(1 + c N^ν): {fit}",
         f"  status: {describe_status(record['fit_status'])}",
         f"  β_eff rises by {trend['rise']} from the smallest to the largest N; a decade of N adds {trend['early']} in "
@@ -155,12 +167,8 @@ def with_interval(values: list[float]) -> str:
     return f"{estimate:.3f} ({low:.3f}, {high:.3f})"
 
 
-def _print_teachers(teachers: "list[TeacherReport]", console: "Console") -> None:
+def _teachers_table(teachers: "list[TeacherReport]") -> Table:
     """A table with a column for each teacher."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title="teachers against themselves", box=SIMPLE_HEAD)
     show: dict[str, Callable[[TeacherReport], str]] = {
         "questions x draws": lambda t: f"{t.questions} x {t.draws}",
         "right": lambda t: f"{t.right:.2f}" if t.right == t.right else "",  # NaN where it is not known
@@ -176,12 +184,14 @@ def _print_teachers(teachers: "list[TeacherReport]", console: "Console") -> None
             rows.setdefault(name, [""] * len(teachers))[i] = with_interval(
                 [tail.lower, tail.value, tail.upper]
             )
-    table.add_column("")
-    for teacher in teachers:
-        table.add_column(teacher.name, justify="right")
-    for name, cells in rows.items():
-        table.add_row(name, *cells)
-    console.print(table)
+    return Table(
+        "teachers",
+        ("", *(teacher.name for teacher in teachers)),
+        [(name, *cells) for name, cells in rows.items()],
+        [_teacher_record(teacher) for teacher in teachers],
+        "teachers against themselves",
+        left=("",),
+    )
 
 
 def _teacher_record(teacher: "TeacherReport") -> dict[str, Any]:

@@ -1,22 +1,24 @@
 """What `lidjax fit` and `lidjax backtest` print: tables for people, JSON for programs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
-from lidjax.cli.render.output import table_console, to_json
+from lidjax.cli.render.output import (
+    Table,
+    print_json,
+    print_lines,
+    print_paths,
+    print_table,
+    print_warning,
+)
 from lidjax.evals import (
     FEW_GROUPS,
     BacktestResult,
     EvalFits,
-    Finding,
     GroupFit,
-    ModelFit,
     NextAttempts,
-    TailIndexEstimate,
     TrainingSeries,
     summarise_backtest,
 )
@@ -30,62 +32,75 @@ def print_fits(
     """Print the results of `lidjax fit`. `column` is the column of training size."""
     if as_json:
         series = [one.to_dict() for one in training]
-        print(to_json(fits.to_dict() | {"training": series, "figures": figures}))
+        print_json("fit", fits.to_dict() | {"training": series, "figures": figures})
         return
-    console = table_console()
-    print_lines(fits.data.notes, console)
+    print_lines(fits.data.notes)
     if len(fits) <= FEW_GROUPS:
         for fit in fits:
-            print_group(fit, fits.level, console)
+            print_group(fit, fits.level)
     else:
-        print_overview(fits, console)
+        print_table(overview_table(fits))
+        for fit in fits:
+            for finding in fit.findings:
+                print_warning(f"{finding.group}: {finding.message}")
     for one in training:
-        print_training(one, column, console)
-    print_lines(figures, console)
+        print_table(training_table(one, column))
+    print_paths(figures)
 
 
-def print_lines(lines: Iterable[str], console: Console) -> None:
-    """Print plain text, a line each."""
-    for line in lines:
-        console.print(line, highlight=False, markup=False)
+def fit_tables(fits: EvalFits, training: Sequence[TrainingSeries], column: str) -> list[Table]:
+    """The tables of `lidjax fit` over all groups: forecasts, tail indices, models, training series."""
+    parts = [
+        [forecast_table(fit, fits.level) for fit in fits],
+        [tail_table(fit, fits.level) for fit in fits],
+        [model_table(fit) for fit in fits if fit.models],
+        [training_table(one, column) for one in training],
+    ]
+    return [_over_groups(tables) for tables in parts if tables]
 
 
-def print_warning(text: str, console: Console) -> None:
-    """Print a line that starts with an exclamation mark."""
-    console.print(f"! {text}", style="yellow", highlight=False, markup=False)
+def _over_groups(tables: Sequence[Table]) -> Table:
+    """Tables of the same columns as one, with the group, which leads each record, as its first column."""
+    first = tables[0]
+    field = next(iter(first.records[0]))
+    rows = [
+        (str(record[field]), *row)
+        for table in tables
+        for record, row in zip(table.records, table.rows, strict=True)
+    ]
+    records = [record for table in tables for record in table.records]
+    return Table(
+        first.name, (field, *first.columns), rows, records, first.title, left=(field, *first.left), keys=2
+    )
 
 
-def print_group(fit: GroupFit, level: float, console: Console) -> None:
+def print_group(fit: GroupFit, level: float) -> None:
     """Print everything on one group."""
     group = fit.group
-    console.rule(group.name)
     fewest, most = int(group.n.min()), int(group.n.max())
     attempts = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     solved = np.sum(group.c > 0)
-    console.print(
-        f"{len(group.problems)} problems, {attempts} attempts each, {solved} solved at least once",
-        highlight=False,
+    print_lines(
+        [
+            f"── {group.name} ──",
+            f"{len(group.problems)} problems, {attempts} attempts each, {solved} solved at least once",
+        ]
     )
     for finding in fit.findings:
-        print_warning(finding.message, console)
-    console.print(forecast_table(fit, level))
+        print_warning(finding.message)
+    print_table(forecast_table(fit, level))
     if not fit.posterior.converged:
-        print_warning("the effective sample size of the posterior is too small to trust it", console)
-    console.print(tail_table(fit.tail_indices, level))
+        print_warning("the effective sample size of the posterior is too small to trust it")
+    print_table(tail_table(fit, level))
     if fit.models:
-        console.print(model_table(fit.models))
-    print_lines([next_attempts_line(fit.next_attempts, group.problems)], console)
+        print_table(model_table(fit))
+    print_lines([next_attempts_line(fit.next_attempts, group.problems)])
 
 
 def forecast_table(fit: GroupFit, level: float) -> Table:
     """pass@k by k."""
     forecast = fit.forecast
-    table = Table(
-        title=f"pass@k; {fit.method} model, {level:.0%} interval (beyond n: of a run of k attempts)",
-        box=SIMPLE_HEAD,
-    )
-    for name in ("k", "unbiased", "forecast", "interval"):
-        table.add_column(name, justify="right")
+    rows: list[tuple[str, ...]] = []
     for i, k in enumerate(forecast.k):
         known = np.isfinite(fit.unbiased[i])
         unbiased = f"{fit.unbiased[i]:.4f}" if known else "beyond n"
@@ -93,36 +108,57 @@ def forecast_table(fit: GroupFit, level: float) -> Table:
         low, high = forecast.latent_lower[i], forecast.latent_upper[i]
         if not known:
             low, high = forecast.lower[i], forecast.upper[i]
-        table.add_row(f"{k:,}", unbiased, f"{forecast.prediction[i]:.4f}", f"{low:.4f} to {high:.4f}")
-    return table
+        rows.append((f"{k:,}", unbiased, f"{forecast.prediction[i]:.4f}", f"{low:.4f} to {high:.4f}"))
+    return Table(
+        "pass_at_k",
+        ("k", "unbiased", "forecast", f"{level:.0%} interval"),
+        rows,
+        _records(fit, fit.to_dict()["pass_at_k"]),
+        f"pass@k; {fit.method} model, {level:.0%} interval (beyond n: of a run of k attempts)",
+    )
 
 
-def tail_table(estimates: Sequence[TailIndexEstimate], level: float) -> Table:
+def _records(fit: GroupFit, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with the group that they are of."""
+    return [{"group": fit.group.name} | row for row in rows]
+
+
+def tail_table(fit: GroupFit, level: float) -> Table:
     """Tail index by estimator."""
-    table = Table(title="tail index, by estimator", box=SIMPLE_HEAD)
-    for name in ("estimator", "value", f"{level:.0%}", "interval of"):
-        table.add_column(name)
-    for estimate in estimates:
-        interval = f"{estimate.lower:.3f} to {estimate.upper:.3f}"
-        table.add_row(estimate.estimator, f"{estimate.value:.3f}", interval, estimate.interval)
-    return table
+    return Table(
+        "tail_index",
+        ("estimator", "tail index", f"{level:.0%} interval", "interval of"),
+        [
+            (tail.estimator, f"{tail.value:.3f}", f"{tail.lower:.3f} to {tail.upper:.3f}", tail.interval)
+            for tail in fit.tail_indices
+        ],
+        _records(fit, [tail._asdict() for tail in fit.tail_indices]),
+        "tail index, by estimator",
+        left=("estimator", "interval of"),
+    )
 
 
-def model_table(models: Sequence[ModelFit]) -> Table:
+def model_table(fit: GroupFit) -> Table:
     """Maximum-likelihood models, best first."""
-    table = Table(title="models by maximum likelihood", box=SIMPLE_HEAD)
-    for name in ("model", "log L", "ΔAIC", "tail index", "parameters", "status"):
-        table.add_column(name)
-    for model in models:
-        table.add_row(
-            model.family.name,
-            f"{float(model.fit.log_likelihood):.1f}",
-            f"{model.aic - models[0].aic:.1f}",
-            f"{model.tail_index:.3f}",
-            ", ".join(f"{name} {value:.3g}" for name, value in model.parameters.items()),
-            model.status,
-        )
-    return table
+    models = fit.models
+    return Table(
+        "models",
+        ("model", "log L", "ΔAIC", "tail index", "parameters", "status"),
+        [
+            (
+                model.family.name,
+                f"{float(model.fit.log_likelihood):.1f}",
+                f"{model.aic - models[0].aic:.1f}",
+                f"{model.tail_index:.3f}",
+                ", ".join(f"{name} {value:.3g}" for name, value in model.parameters.items()),
+                model.status,
+            )
+            for model in models
+        ],
+        _records(fit, [model.to_dict() for model in models]),
+        "models by maximum likelihood",
+        left=("model", "parameters", "status"),
+    )
 
 
 def next_attempts_line(following: NextAttempts, problems: Sequence[str]) -> str:
@@ -134,38 +170,38 @@ def next_attempts_line(following: NextAttempts, problems: Sequence[str]) -> str:
     )
 
 
-def print_overview(fits: EvalFits, console: Console) -> None:
-    """Print one line for each group."""
-    table = Table(
-        title=f"{fits[0].method} model, {fits.level:.0%} intervals; ! marks findings", box=SIMPLE_HEAD
-    )
-    for name in ("group", "n", "solved", "tail index", "K", "pass@K"):
-        table.add_column(name, justify="left" if name == "group" else "right", no_wrap=name != "group")
+def overview_table(fits: EvalFits) -> Table:
+    """One line for each group."""
+    rows: list[tuple[str, ...]] = []
     for fit in fits:
         group, forecast, tail = fit.group, fit.forecast, fit.tail_indices[-1]
-        table.add_row(
-            f"{'! ' if fit.findings else ''}{group.name}",
-            f"{int(np.median(group.n)):,}",
-            f"{np.sum(group.c > 0)} of {len(group.problems)}",
-            f"{tail.value:.2f} ({tail.lower:.2f}, {tail.upper:.2f})",
-            f"{forecast.k[-1]:,}",
-            f"{forecast.prediction[-1]:.3f} ({forecast.lower[-1]:.3f}, {forecast.upper[-1]:.3f})",
+        rows.append(
+            (
+                f"{'! ' if fit.findings else ''}{group.name}",
+                f"{int(np.median(group.n)):,}",
+                f"{np.sum(group.c > 0)} of {len(group.problems)}",
+                f"{tail.value:.3f} ({tail.lower:.3f}, {tail.upper:.3f})",
+                f"{forecast.k[-1]:,}",
+                f"{forecast.prediction[-1]:.4f} ({forecast.lower[-1]:.4f}, {forecast.upper[-1]:.4f})",
+            )
         )
-    console.print(table)
-    findings: list[Finding] = [finding for fit in fits for finding in fit.findings]
-    for finding in findings:
-        print_warning(f"{finding.group}: {finding.message}", console)
+    return Table(
+        "overview",
+        ("group", "n", "solved", "tail index", "K", "pass@K"),
+        rows,
+        [],
+        f"{fits[0].method} model, {fits.level:.0%} intervals; ! marks findings",
+        left=("group",),
+    )
 
 
-def print_training(series: TrainingSeries, column: str, console: Console) -> None:
-    """Print the tail index against training size."""
-    table = Table(title=f"tail index against {column}: {series.series}", box=SIMPLE_HEAD)
-    for name in (column, "tail index", "±"):
-        table.add_column(name, justify="right")
-    for size, index, error in zip(series.sizes, series.index, series.se, strict=True):
-        table.add_row(f"{size:.3g}", f"{index:.3f}", f"{error:.3f}")
-    console.print(table)
-    console.print(f"  {series.verdict}", highlight=False)
+def training_table(series: TrainingSeries, column: str) -> Table:
+    """The tail index against training size."""
+    rows = [
+        (f"{size:.3g}", f"{index:.3f}", f"{error:.3f}")
+        for size, index, error in zip(series.sizes, series.index, series.se, strict=True)
+    ]
+    notes = [f"  {series.verdict}"]
     fit = series.saturation
     if fit is not None and series.shows_saturation:
         estimates = ", ".join(
@@ -173,26 +209,57 @@ def print_training(series: TrainingSeries, column: str, console: Console) -> Non
             + ("" if bool(fit.identifiable[i]) else " (not determined)")
             for i, (name, symbol) in enumerate(SYMBOLS.items())
         )
-        console.print(f"  Eq. 20: {estimates}", highlight=False)
+        notes.append(f"  Eq. 20: {estimates}")
+    records = [
+        {"series": series.series, column: float(size), "tail_index": float(index), "se": float(error)}
+        for size, index, error in zip(series.sizes, series.index, series.se, strict=True)
+    ]
+    return Table(
+        "training",
+        (column, "tail index", "±"),
+        rows,
+        records,
+        f"tail index against {column}: {series.series}",
+        notes,
+    )
+
+
+def backtest_tables(result: BacktestResult, level: float) -> list[Table]:
+    """A row for each method; and for files, a row for each forecast."""
+    forecasts = result.forecasts
+    first = forecasts[0]
+    groups, seeds = len({f.group for f in forecasts}), len({f.seed for f in forecasts})
+    scores = summarise_backtest(forecasts)
+    rows = [
+        (
+            score.method,
+            f"{score.error:.4f}",
+            f"{score.bias:+.4f}",
+            "" if np.isnan(score.coverage) else f"{score.coverage:.0%}",
+        )
+        for score in scores
+    ]
+    title = f"pass@{first.target:,} from {first.budget:,} attempts a problem: {groups} groups, {seeds} seeds"
+    return [
+        Table(
+            "scores",
+            ("method", "mean |error|", "bias", f"{level:.0%} interval covers"),
+            rows,
+            [score._asdict() for score in scores],
+            title,
+            left=("method",),
+        ),
+        Table("forecasts", (), [], result.to_rows()),
+    ]
 
 
 def print_backtest(result: BacktestResult, *, level: float, figures: list[str], as_json: bool) -> None:
     """Print the results of `lidjax backtest`."""
+    scores, _ = backtest_tables(result, level)
     if as_json:
-        print(to_json(result.to_rows()))
+        found = {"scores": scores.records, "forecasts": result.to_rows()}
+        print_json("backtest", {"level": level, "notes": result.notes, **found, "figures": figures})
         return
-    console = table_console()
-    print_lines([*result.notes, *figures], console)
-    forecasts = result.forecasts
-    first = forecasts[0]
-    groups, seeds = len({f.group for f in forecasts}), len({f.seed for f in forecasts})
-    table = Table(
-        title=f"pass@{first.target:,} from {first.budget:,} attempts a problem: {groups} groups, {seeds} seeds",
-        box=SIMPLE_HEAD,
-    )
-    for name in ("method", "mean |error|", "bias", f"{level:.0%} interval covers"):
-        table.add_column(name, justify="left" if name == "method" else "right")
-    for score in summarise_backtest(forecasts):
-        covers = "" if np.isnan(score.coverage) else f"{score.coverage:.0%}"
-        table.add_row(score.method, f"{score.error:.4f}", f"{score.bias:+.4f}", covers)
-    console.print(table)
+    print_lines(result.notes)
+    print_table(scores)
+    print_paths(figures)

@@ -5,10 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-
+from lidjax.cli.render.output import Table, print_lines, print_table, printable
 from lidjax.features import MadeFeatures
 
 VERDICT = {
@@ -31,77 +28,76 @@ def print_made(made: MadeFeatures, out: Path) -> None:
 
 def print_report(report: dict[str, Any], spec: dict[str, Any]) -> None:
     """Every diagnostic of a sweep as a table or a line."""
-    console = Console()
     at = ", ".join(f"{name} = {value:g}" for name, value in report["at"].items())
-    console.print(f"{spec['name']}: {at}", highlight=False)
+    print_lines([f"{spec['name']}: {at}"])
     if report["provenance"]:
         made = json.loads(report["provenance"])
-        console.print(
-            f"features: {made['data']['name']} {made['data']['version']}, {made['backbone']}, weights "
-            f"{made['weights']['source']} (SHA-256 {made['weights']['sha256'][:12]}…)",
-            highlight=False,
+        print_lines(
+            [
+                f"features: {made['data']['name']} {made['data']['version']}, {made['backbone']}, weights "
+                f"{made['weights']['source']} (SHA-256 {made['weights']['sha256'][:12]}…)"
+            ]
         )
-    _print_difficulty(report["difficulty"], console)
-    _print_lgen(report["lgen"], console)
-    _print_exponents(report["windows"], spec["fit"]["published"], console)
-    _print_shares(report["shares"], console)
+    _print_difficulty(report["difficulty"])
+    _print_lgen(report["lgen"])
+    _print_exponents(report["windows"], spec["fit"]["published"])
+    _print_shares(report["shares"])
     if len(report["grid"]) > len(report["windows"]):  # the sweep has more than one setting
-        _print_grid(report["grid"], console)
+        _print_grid(report["grid"])
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table
-
-
-def _print_difficulty(facts: dict[str, Any], console: Console) -> None:
+def _print_difficulty(facts: dict[str, Any]) -> None:
     quantiles = ", ".join(f"{float(q):.0%} {v:.3g}" for q, v in facts["quantiles"].items())
-    console.print(
+    difficulty = (
         f"label variance v of {facts['instances']:,} instances: 0 for {facts['unanimous']:.1%}, mean "
-        f"{facts['mean']:.3f}, quantiles {quantiles}",
-        highlight=False,
+        f"{facts['mean']:.3f}, quantiles {quantiles}"
     )
-    table = _table("tail of v", "largest", "above", "β by Hill (95 %)", "ξ (95 %)")
-    for tail in facts["tails"]:
-        table.add_row(
+    print_lines([difficulty])
+    rows = [
+        (
             f"{tail['fraction']:.0%}",
             f"{tail['threshold']:.3g}",
             f"{tail['beta']:.2f} ({tail['beta_low']:.2f}, {tail['beta_high']:.2f})",
             f"{tail['xi']:.2f} ({tail['xi_low']:.2f}, {tail['xi_high']:.2f})",
         )
-    console.print(table)
-    console.print(VERDICT[facts["regularly_varying"]], highlight=False)
-    for name, test in facts["independence"].items():
-        console.print(
-            f"v and features, {name} ({test['instances']:,}): held-out rank correlation "
-            f"{test['correlation']:.3f}; 95 % of {test['permutations']} permutations are below "
-            f"{test['null_95']:.3f}; p = {test['p_value']:.3g}",
-            highlight=False,
-        )
+        for tail in facts["tails"]
+    ]
+    notes = [VERDICT[facts["regularly_varying"]]]
+    notes += [
+        f"v and features, {name} ({test['instances']:,}): held-out rank correlation "
+        f"{test['correlation']:.3f}; 95 % of {test['permutations']} permutations are below "
+        f"{test['null_95']:.3f}; p = {test['p_value']:.3g}"
+        for name, test in facts["independence"].items()
+    ]
+    columns = ("largest", "above", "β by Hill (95 %)", "ξ (95 %)")
+    print_table(Table("tail", columns, rows, facts["tails"], "tail of v", notes))
 
 
-def _print_lgen(rows: list[dict[str, Any]], console: Console) -> None:
-    table = _table("L_gen and its deterministic equivalent", "N", "measured ± se", "equivalent", "ratio")
-    for row in rows:
-        table.add_row(
+def _print_lgen(rows: list[dict[str, Any]]) -> None:
+    columns = ("N", "measured ± se", "equivalent", "ratio")
+    shown = [
+        (
             f"{row['n']:,}",
             f"{row['measured']:.4f} ± {row['error']:.4f}",
             f"{row['equivalent']:.4f}",
             f"{row['ratio']:.3f}",
         )
-    console.print(table)
+        for row in rows
+    ]
+    print_table(Table("lgen", columns, shown, rows, "L_gen and its deterministic equivalent"))
 
 
-def _print_exponents(rows: list[dict[str, Any]], published: list[float], console: Console) -> None:
+def _print_exponents(rows: list[dict[str, Any]], published: list[float]) -> None:
     title = "β_eff(N) by window of k, ± the larger side of its interval"
     title += f"; published {' → '.join(f'{x:g}' for x in published)}" if published else ""
-    table = _table(title, "N", *(f"{_short(row['window'][0])}-{_short(row['window'][1])}" for row in rows))
-    for i, n in enumerate(rows[0]["n"] if rows else []):
-        table.add_row(f"{n:,}", *(_with_margin(*(row[name][i] for name in EXPONENTS)) for row in rows))
-    table.add_row("perfect head", *(f"{row['perfect_head']:.3f}       " for row in rows))
-    console.print(table)
+    columns = ("N", *(f"{_short(row['window'][0])}-{_short(row['window'][1])}" for row in rows))
+    shown = [
+        (f"{n:,}", *(_with_margin(*(row[name][i] for name in EXPONENTS)) for row in rows))
+        for i, n in enumerate(rows[0]["n"] if rows else [])
+    ]
+    margin = " " * len(printable(" ±0.000"))
+    shown.append(("perfect head", *(f"{row['perfect_head']:.3f}{margin}" for row in rows)))
+    print_table(Table("beta_eff", columns, shown, rows, title))
 
 
 def _with_margin(value: float, low: float, high: float) -> str:
@@ -112,26 +108,33 @@ def _short(k: float) -> str:
     return f"{k:.3g}" if k < 1000 else f"{k:.0f}" if k < 10_000 else f"1e{math.log10(k):.3g}"
 
 
-def _print_shares(rows: list[dict[str, Any]], console: Console) -> None:
+def _print_shares(rows: list[dict[str, Any]]) -> None:
     largest = max((row[f"{name}_se"] for row in rows for name in SHARES), default=0.0)
-    table = _table(
-        "shares of L_inf(k; N) in %: own, what a perfect head would leave; bias, what this head's error adds\n"
-        f"(standard errors over splits up to {100 * largest:.1f})",
-        *("N", "k", "L_inf", "own, v > 0", "own, v = 0", "bias, v > 0", "bias, v = 0"),
+    shown = [
+        (
+            f"{row['n']:,}",
+            _short(row["k"]),
+            f"{row['failure']:.3f}",
+            *(f"{100 * row[name]:.1f}" for name in SHARES),
+        )
+        for row in rows
+    ]
+    print_table(
+        Table(
+            "shares",
+            ("N", "k", "L_inf", "own, v > 0", "own, v = 0", "bias, v > 0", "bias, v = 0"),
+            shown,
+            rows,
+            "shares of L_inf(k; N) in %: own, what a perfect head would leave; bias, what this head's error adds\n"
+            f"(standard errors over splits up to {100 * largest:.1f})",
+            keys=2,
+        )
     )
-    for row in rows:
-        cells = [f"{100 * row[name]:.1f}" for name in SHARES]
-        table.add_row(f"{row['n']:,}", _short(row["k"]), f"{row['failure']:.3f}", *cells)
-    console.print(table)
 
 
-def _print_grid(rows: list[dict[str, Any]], console: Console) -> None:
-    table = _table(
-        "β_eff over the grid; L_inf at the last k and N",
-        *("s", "δ", "ridge", "window", "first N", "lowest (N)", "last N", "L_inf"),
-    )
-    for row in rows:
-        table.add_row(
+def _print_grid(rows: list[dict[str, Any]]) -> None:
+    shown = [
+        (
             *(f"{row[name]:.3g}" for name in ("scale", "delta", "ridge")),
             f"{_short(row['window'][0])}-{_short(row['window'][1])}",
             f"{row['first']:.3f}",
@@ -139,4 +142,7 @@ def _print_grid(rows: list[dict[str, Any]], console: Console) -> None:
             _with_margin(row["last"], *row["last_interval"]),
             f"{row['last_failure']:.3f}",
         )
-    console.print(table)
+        for row in rows
+    ]
+    columns = ("s", "δ", "ridge", "window", "first N", "lowest (N)", "last N", "L_inf")
+    print_table(Table("grid", columns, shown, rows, "β_eff over the grid; L_inf at the last k and N", keys=4))

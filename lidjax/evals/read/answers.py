@@ -40,6 +40,11 @@ def whole_text(text: str) -> str | None:
     return text.strip().casefold() or None
 
 
+def target_field(text: str) -> str | None:
+    """The text itself, to be compared with the field `target` as it stands, outer spaces aside."""
+    return text.strip() or None
+
+
 def tidy(number: str) -> str:
     """A number without separators, dollar signs and a final full stop."""
     return number.replace(",", "").replace("$", "").rstrip(".")
@@ -50,7 +55,9 @@ EXTRACTORS: dict[str, Extractor] = {
     "last-number": last_number,
     "boxed": boxed,
     "whole-text": whole_text,
+    "target": target_field,
 }
+"""Ways of finding the answer in a text, by the names that --answer takes."""
 
 
 def pattern_extractor(pattern: str) -> Extractor:

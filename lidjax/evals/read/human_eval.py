@@ -1,27 +1,23 @@
 """human-eval results: `*_results.jsonl`, one line an attempt with `task_id` and `passed`."""
 
-from lidjax.errors import InputError
 from lidjax.evals.read.reader import FileStart, Reader, ReadOptions
-from lidjax.evals.read.text import as_flag, json_lines
-from lidjax.evals.table import EvalData, Tally
+from lidjax.evals.read.tabular import N_COLUMNS, read_rows
+from lidjax.evals.read.text import json_lines
+from lidjax.evals.table import EvalData
 
 
 def matches(start: FileStart) -> bool:
-    """Attempts with `task_id` and `passed`. With a column `n` it is a table of counts."""
+    """Attempts with `task_id` and `passed`. With a number of attempts it is a table of counts."""
     record = start.record
-    return record is not None and "task_id" in record and "passed" in record and "n" not in record
+    if record is None or start.syntax != "jsonl" or not {"task_id", "passed"} <= set(record):
+        return False
+    return not any(str(name).lower() in N_COLUMNS for name in record)
 
 
 def read(start: FileStart, options: ReadOptions) -> EvalData:
-    """Counts from one results file; the group is named after the file."""
-    path = start.path
-    tally = Tally(READER.name)
-    fields = {"file": path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix("_results")}
-    for where, record in json_lines(path):
-        if "task_id" not in record or "passed" not in record:
-            raise InputError(f"{where}: an attempt needs 'task_id' and 'passed'; it has {', '.join(record)}")
-        tally.add_attempts(fields, str(record["task_id"]), [as_flag(record["passed"], where)])
-    return tally.finish()
+    """Counts from one results file."""
+    columns = {"problem": "task_id", "correct": "passed"} | dict(options.columns or {})
+    return read_rows(json_lines(start.path), start.path, READER.name, options._replace(columns=columns))
 
 
-READER = Reader("human-eval", (".jsonl",), matches, read)
+READER = Reader("human-eval", (".jsonl",), matches, read, "lines with task_id and passed, one an attempt")

@@ -3,13 +3,16 @@
 A format is one module with one `READER`, listed in `files.READERS`.
 """
 
+import csv
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from lidjax.errors import InputError
-from lidjax.evals.read.text import json_lines, open_text, read_head
+from lidjax.evals.read.stream import array_records, outline
+from lidjax.evals.read.text import UnknownFormat, json_lines, open_text, plain_name, read_head
 from lidjax.evals.table import EvalData
 
 LOOK_AHEAD = 1 << 16  # characters of a text file that are looked at
@@ -27,7 +30,13 @@ class FileStart(NamedTuple):
     text: str = ""
     """The first characters of a text file, without leading space; empty for zip, Parquet and YAML."""
     record: Mapping[str, Any] | None = None
-    """The first record of a JSONL file, else None."""
+    """The first record: of a JSONL file or a JSON array its first item, of another JSON document what its beginning
+    shows of it, of a table its first row. None where there is none."""
+
+    @property
+    def is_array(self) -> bool:
+        """Whether the file is a JSON array."""
+        return self.text.startswith("[")
 
 
 class ReadOptions(NamedTuple):
@@ -38,6 +47,8 @@ class ReadOptions(NamedTuple):
     scorer: str | None = None
     threshold: float | None = None
     answer: str | None = None
+    answer_pattern: str | None = None
+    filter: str | None = None
 
 
 class Reader(NamedTuple):
@@ -46,33 +57,38 @@ class Reader(NamedTuple):
     name: str
     """Name of the format. Files of different formats are not read together."""
     suffixes: tuple[str, ...]
-    """Suffixes of its files, which are looked for in a folder. Any of them may be followed by .gz."""
+    """Suffixes of its files, which are looked for in a folder. Any of them may be followed by .gz or .zst."""
     matches: Callable[[FileStart], bool]
     """Whether a file is of this format, unless a reader before this one in `files.READERS` takes it."""
     read: Callable[[FileStart, ReadOptions], EvalData]
     """The counts of a file of this format."""
+    summary: str = ""
+    """What its files hold, in a few words, for messages."""
+    parts: bool = False
+    """Whether one run is usually written as several files, such as one for each problem."""
 
 
 def look_at(path: Path) -> FileStart:
     """The beginning of a file. The first bytes tell how it is written; the name decides only for .eval and YAML."""
     head = read_head(path)
-    if head.startswith(b"PK") or path.suffix == ".eval":
+    name = plain_name(path)
+    if head.startswith(b"PK") or name.endswith(".eval"):
         return FileStart(path, "zip")
     if head.startswith(b"PAR1"):
-        return FileStart(path, "parquet")
-    name = path.name.removesuffix(".gz")
+        return FileStart(path, "parquet", record=parquet_row(path))
     if name.endswith((".yaml", ".yml")):
         return FileStart(path, "yaml")
     with open_text(path) as handle:
         text = handle.read(LOOK_AHEAD).lstrip()
     if not text:
-        raise InputError(f"{path}: the file is empty")
+        raise UnknownFormat(f"{path}: the file is empty")
     if text[0] == "[":
-        return FileStart(path, "json", text)
+        record = next((item for _, item in array_records(path)), None)
+        return FileStart(path, "json", text, record if isinstance(record, dict) else None)
     if text[0] != "{":
-        return FileStart(path, "csv", text)
+        return FileStart(path, "csv", text, csv_row(text))
     if not name.endswith(".jsonl") and not is_json(text.splitlines()[0]):
-        return FileStart(path, "json", text)
+        return FileStart(path, "json", text, outline(text))
     _, record = next(json_lines(path))
     return FileStart(path, "jsonl", text, record)
 
@@ -81,6 +97,66 @@ def is_json(text: str) -> bool:
     """Whether a text is a JSON document."""
     try:
         json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return False
     return True
+
+
+def csv_row(text: str) -> Mapping[str, Any] | None:
+    """The first row of a table in text, by column."""
+    lines = text.splitlines()
+    delimiter = max(",;\t", key=lines[0].count)
+    try:
+        return next(csv.DictReader(io.StringIO("\n".join(lines[:2])), delimiter=delimiter), None)
+    except csv.Error:
+        return None
+
+
+def parquet_row(path: Path) -> Mapping[str, Any] | None:
+    """The first row of a Parquet file; None where it cannot be read, which its reader will say."""
+    from lidjax.evals.read.parquet import parquet_rows
+
+    try:
+        return next((row for _, row in parquet_rows(path)), None)
+    except InputError:
+        return None
+
+
+def unknown_format(start: FileStart, readers: Sequence[Reader], why: str = "") -> UnknownFormat:
+    """The message for a file of no known format: what it looks like, what is read, and how to make it readable."""
+    record = start.record or {}
+    names = ", ".join(f"{key} ({kind(value)})" for key, value in list(record.items())[:12])
+    what = {
+        "json": "JSON array" if start.is_array else "JSON document",
+        "jsonl": "JSONL",
+        "csv": "text table",
+    }
+    looks = f"it is a {what.get(start.syntax, start.syntax)}"
+    looks += f" whose first record has {names}" if names else " without records"
+    known = "; ".join(f"{reader.name}: {reader.summary}" for reader in readers if reader.summary)
+    return UnknownFormat(
+        f"{start.path}: {why or 'no known evaluation log'}; {looks}.\nRead are: {known}.\n{conversion(start)}"
+    )
+
+
+def conversion(start: FileStart) -> str:
+    """Two lines of Python that would make a file readable."""
+    load = {
+        "json": f"json.load(open({str(start.path)!r}))",
+        "csv": f"csv.DictReader(open({str(start.path)!r}))",
+    }.get(start.syntax, f"map(json.loads, open({str(start.path)!r}))")
+    return (
+        "To make it readable, write a row for each attempt, with ID and VERDICT as the keys of the problem and of the "
+        "verdict (1 or 0):\n"
+        f"    import csv, json; rows = {load}\n"
+        "    csv.writer(open('attempts.csv', 'w', newline='')).writerows("
+        "[('problem', 'correct'), *((row['ID'], row['VERDICT']) for row in rows)])"
+    )
+
+
+def kind(value: Any) -> str:
+    """The type of a value in JSON's words."""
+    if value is None:
+        return "null"
+    names = {bool: "true or false", int: "number", float: "number", str: "text", list: "list", dict: "object"}
+    return names.get(type(value), type(value).__name__)

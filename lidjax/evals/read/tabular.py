@@ -1,35 +1,83 @@
-"""Tables of counts, a row for each problem: CSV, JSONL and Parquet with `problem, n, c` and columns of groups."""
+"""Tables and flat records: a row for each problem, or a row or a column for each attempt.
+
+CSV, JSONL, JSON arrays and Parquet hold the same rows, and the same rows give the same counts in each of them. From the
+names of the columns a table is one of four:
+
+counts      a row for each problem: its number of attempts n and of correct answers c
+accuracy    the same with c/n in place of c
+attempts    a row for each attempt, with its verdict
+wide        a row for each problem and a column for the verdict on each attempt, such as run_1, run_2, ...
+"""
 
 import csv
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lidjax.errors import InputError, check_choice, unknown_name
+from lidjax.evals.read.parquet import parquet_rows
 from lidjax.evals.read.reader import FileStart, Reader, ReadOptions
-from lidjax.evals.read.text import json_lines, open_text
+from lidjax.evals.read.stream import array_records
+from lidjax.evals.read.text import UnknownFormat, json_lines, open_text
+from lidjax.evals.read.verdicts import (
+    ANSWER_KEYS,
+    LONGEST_NAME,
+    PROBLEM_KEYS,
+    VERDICT_KEYS,
+    as_verdict,
+    count_from_accuracy,
+)
 from lidjax.evals.table import EvalData, FieldValue, GroupFields, PublishedPassAtK, Tally, group_name
 
-NAMES = {
-    "problem": (
-        "problem",
-        "problem_id",
-        "problem_idx",
-        "task_id",
-        "question_id",
-        "doc_id",
-        "sample_id",
-        "id",
-    ),
-    "n": ("n", "num_samples", "num_attempts", "attempts", "total", "n_samples"),
-    "c": ("c", "num_correct", "correct", "n_correct", "successes", "num_successes", "passed"),
-}
+N_COLUMNS = (
+    "n",
+    "num_samples",
+    "num_attempts",
+    "attempts",
+    "total",
+    "n_samples",
+    "n_attempts",
+    "num_trials",
+    "n_trials",
+    "trials",
+    "samples",
+    "runs",
+    "num_runs",
+    "n_runs",
+    "num_completions",
+    "num_generations",
+)
+C_COLUMNS = (
+    "c",
+    "num_correct",
+    "correct",
+    "n_correct",
+    "successes",
+    "num_successes",
+    "num_passed",
+    "n_passed",
+    "passed",
+    "passes",
+    "resolved",
+    "solved",
+    "success",
+)
+ACCURACY_COLUMNS = ("accuracy", "acc", "success_rate", "pass_rate", "solve_rate", "pass@1", "mean_accuracy")
+ATTEMPT_COLUMNS = ("attempt", "attempt_id", "attempt_idx", "run", "trial", "epoch", "repeat", "sample_idx")
+LEFT_ASIDE_COLUMNS = ("left_aside", "left_aside_reason")  # of `write_counts`
 GROUP_COLUMNS = (
     "benchmark",
     "dataset",
     "task",
     "model",
+    "model_name",
+    "model_id",
+    "model_name_or_path",
+    "agent",
+    "policy",
+    "llm",
     "checkpoint",
     "step",
     "params",
@@ -39,118 +87,386 @@ GROUP_COLUMNS = (
     "temperature",
     "prompt",
     "split",
+    "language",
+    "folder",
+    "file",
 )
+MODEL_COLUMNS = ("model", "model_name", "model_id", "model_name_or_path", "agent", "policy", "llm")
 WIDE_PASS = re.compile(r"pass[@_ -]?(?:at_?)?k?=?(\d+)", re.IGNORECASE)
 LONG_PASS = re.compile(r"pass[@_ -]?(?:at_?)?k", re.IGNORECASE)
+WIDE_ATTEMPT = re.compile(r"(|[a-z]+[a-z_]*?)[ _-]?(\d+)", re.IGNORECASE)
+WIDE_STEMS = (
+    "run",
+    "attempt",
+    "trial",
+    "seed",
+    "epoch",
+    "rollout",
+    "sample",
+    "repeat",
+    "try",
+    "correct",
+    "is_correct",
+    "passed",
+    "score",
+    "reward",
+    "result",
+    "",
+)
+SURELY_ATTEMPTS = re.compile("(run|attempt|trial|seed|epoch|rollout|sample|repeat|try)", re.IGNORECASE)
+MOST_LINES_REMEMBERED = 4_000_000  # for possible double entries: 64 bytes each
 
 TableRow = tuple[str, Mapping[str, Any]]
 """Where the row is, and its values by column."""
 
 
 def matches(start: FileStart) -> bool:
-    """Parquet, text that is not JSON, and every JSONL file that is of no other format."""
-    return start.syntax in ("parquet", "csv", "jsonl")
+    """Parquet, text that is not JSON, and JSONL or a JSON array of flat records that are of no other format."""
+    if start.syntax in ("parquet", "csv"):
+        return True
+    return start.record is not None and (start.syntax == "jsonl" or start.is_array)
 
 
 def read(start: FileStart, options: ReadOptions) -> EvalData:
-    """Counts from one table. `options.columns` maps problem, n and c to the names in the file.
+    """Counts from one table. `options.columns` names the columns of problem, n, c, accuracy, correct or attempt.
 
     The columns in `options.group` define the groups; by default the known ones among model, params, tokens and so on.
     Other columns are skipped, and a note names them. Columns pass@K, or a pair `k` and `pass@k`, are kept for the
     checks.
     """
-    rows = {"csv": csv_rows, "jsonl": json_lines, "parquet": parquet_rows}[start.syntax](start.path)
-    return read_rows(rows, start.path, start.syntax, options)
+    return read_rows(rows_of(start), start.path, start.syntax, options)
+
+
+def rows_of(start: FileStart) -> Iterator[TableRow]:
+    """The rows of a table in any syntax."""
+    if start.syntax == "csv":
+        return csv_rows(start.path)
+    if start.syntax == "parquet":
+        return parquet_rows(start.path)
+    return object_rows(start.path) if start.is_array else json_lines(start.path)
+
+
+def object_rows(path: Path) -> Iterator[TableRow]:
+    """Rows of a JSON array of objects."""
+    for where, item in array_records(path):
+        if not isinstance(item, dict):
+            raise InputError(f"{where}: a JSON object was expected, not {type(item).__name__}")
+        yield where, item
 
 
 class Columns(NamedTuple):
     """What the columns of a table are for."""
 
-    names: dict[str, str]
-    """Name of the column of "problem", "n" and "c"."""
-    group: list[str]
-    """Columns that define groups."""
+    problem: str
+    """Column of the problem's name."""
+    n: str | None
+    """Column of the number of attempts; None where each attempt has a row or a column of its own."""
+    c: str | None
+    """Column of the number of correct answers."""
+    accuracy: str | None
+    """Column of c/n, where there is no column of c."""
+    verdicts: tuple[str, ...]
+    """Columns of verdicts: one where each attempt has a row, more where it has a column."""
+    others: tuple[str, ...]
+    """Further columns that could be the verdict, and must not contradict it."""
+    attempt: str | None
+    """Column that numbers the attempts."""
+    answer: str | None
+    """Column of the text of the answer."""
+    group: dict[str, str]
+    """Columns that define groups, by the name of the field."""
     wide: dict[str, int]
     """Columns of published pass@K, with their K."""
     long: str | None
     """Column of published pass@k whose k is in the column `k`."""
+    k: str | None
+    """Column of k, where rows are repeated for several k."""
 
 
-def read_rows(rows: Iterable[TableRow], path: Path, syntax: str, options: ReadOptions) -> EvalData:
+def read_rows(
+    rows: Iterable[TableRow], path: Path, name: str, options: ReadOptions, tally: Tally | None = None
+) -> EvalData:
     """Counts from the rows of a table."""
-    tally = Tally(syntax)
-    columns: Columns | None = None
-    seen: dict[tuple[GroupFields, str], tuple[int, int]] = {}
+    tally = Tally(name) if tally is None else tally
+    add: Callable[[str, Mapping[str, Any]], None] | None = None
+    adder: RowsOfCounts | RowsOfAttempts | None = None
     for where, row in rows:
-        if columns is None:
-            columns = assign_columns(list(row), path, options, tally)
-        names = columns.names
+        if add is None:
+            columns = assign_columns(row, path, options, tally)
+            kind = RowsOfCounts if columns.n else RowsOfAttempts
+            adder = kind(columns, tally, options.threshold)
+            add = adder.add
         try:
-            problem, n, c = str(row[names["problem"]]), whole(row[names["n"]]), whole(row[names["c"]])
-            fields = {name: field_value(row[name]) for name in columns.group}
+            add(where, row)
         except (KeyError, ValueError) as error:
-            raise InputError(f"{where}: {error}") from error
-        if columns.long is None:
+            if isinstance(error, InputError):
+                raise
+            what = (
+                f"no {error.args[0]!r}, which the first record has" if isinstance(error, KeyError) else error
+            )
+            raise InputError(f"{where}: {what}") from error
+    if adder is None:
+        raise UnknownFormat(f"{path}: no rows")
+    adder.finish(path)
+    return tally.finish()
+
+
+class RowsOfCounts:
+    """Adds rows of counts to a tally."""
+
+    def __init__(self, columns: Columns, tally: Tally, threshold: float | None) -> None:
+        self.columns, self.tally = columns, tally
+        self.seen: dict[tuple[GroupFields, str], tuple[int, int]] = {}
+
+    def add(self, where: str, row: Mapping[str, Any]) -> None:
+        """Add one row."""
+        columns, tally = self.columns, self.tally
+        assert columns.n is not None
+        problem = name_of(row[columns.problem], where)
+        fields = group_fields(row, columns.group)
+        if columns.c is not None:
+            n, c = whole(row[columns.n]), whole(row[columns.c])
+        else:
+            n = whole(row[columns.n])
+            found = count_from_accuracy(row[columns.accuracy or ""], n, where)
+            if found is None:
+                tally.leave_aside(fields, problem, n, f"no {columns.accuracy}")
+                return
+            c = found
+        if columns.k is None:
             tally.add_counts(fields, problem, n, c, where)
-            published = columns.wide.items()
         else:  # a table with a row for each k repeats the counts
             key = (tuple(fields.items()), problem)
-            if seen.get(key) != (n, c):
+            if self.seen.get(key) != (n, c):
                 tally.add_counts(fields, problem, n, c, where)
-            seen[key] = (n, c)
-            published = [(columns.long, row.get("k"))]
+            self.seen[key] = (n, c)
+        published = (
+            columns.wide.items() if columns.long is None else [(columns.long, row.get(columns.k or ""))]
+        )
         for name, k in published:
             if row.get(name) not in (None, "") and k not in (None, ""):
                 value = number(row[name], name, where)
                 tally.published.append(PublishedPassAtK(group_name(fields), problem, n, c, whole(k), value))
-    if columns is None:
-        raise InputError(f"{path}: no rows")
-    return tally.finish()
+
+    def finish(self, path: Path) -> None:
+        """Nothing is left to say."""
 
 
-def assign_columns(header: list[str], path: Path, options: ReadOptions, tally: Tally) -> Columns:
+class RowsOfAttempts:
+    """Adds rows of verdicts to a tally."""
+
+    def __init__(self, columns: Columns, tally: Tally, threshold: float | None) -> None:
+        self.columns, self.tally, self.threshold = columns, tally, threshold
+        self.attempts: set[int] = set()  # hashes: a million tuples would take a quarter of a gigabyte
+        self.answers: set[int] = set()
+        self.repeated = self.rows = 0
+
+    def add(self, where: str, row: Mapping[str, Any]) -> None:
+        """Add one row."""
+        columns = self.columns
+        self.rows += 1
+        problem = name_of(row[columns.problem], where)
+        fields = group_fields(row, columns.group)
+        verdicts = [
+            as_verdict(row.get(name), f"{where}, {name}", self.threshold) for name in columns.verdicts
+        ]
+        for other in columns.others:
+            self.compare(other, row, verdicts[0], where)
+        if columns.attempt is not None and (number := row.get(columns.attempt)) not in (None, ""):
+            key = hash((tuple(fields.items()), problem, str(number)))
+            if key in self.attempts:
+                raise InputError(
+                    f"{where}: {columns.attempt} {number} of problem {problem!r} appears twice. If another column "
+                    "tells these rows apart, name it with --group"
+                )
+            self.attempts.add(key)
+        elif columns.answer is not None and len(self.answers) < MOST_LINES_REMEMBERED:
+            entry = hash((tuple(fields.items()), problem, str(row.get(columns.answer))))
+            self.repeated += entry in self.answers
+            self.answers.add(entry)
+        self.tally.add_attempts(fields, problem, verdicts, f"no {columns.verdicts[0]}")
+
+    def compare(self, other: str, row: Mapping[str, Any], verdict: bool | None, where: str) -> None:
+        """Raise InputError if another column contradicts the verdict."""
+        try:
+            second = as_verdict(row.get(other), where, self.threshold)
+        except InputError:
+            return  # a score that is no verdict
+        if None not in (verdict, second) and second != verdict:
+            first = self.columns.verdicts[0]
+            raise InputError(
+                f"{where}: {first} and {other} contradict each other; say which of them counts with "
+                f"--scorer {first} or --scorer {other}"
+            )
+
+    def finish(self, path: Path) -> None:
+        """Say how the rows were understood."""
+        columns, notes = self.columns, self.tally.notes
+        first, *more = columns.verdicts
+        if more:
+            notes.append(f"{path.name}: a column is one attempt ({first} to {more[-1]})")
+        else:
+            notes.append(
+                f"{path.name}: a row is one attempt at the problem in {columns.problem}, and {first} says whether it "
+                "is correct"
+            )
+        if self.repeated:
+            notes.append(
+                f"{path.name}: {self.repeated:,} of {self.rows:,} rows have the problem and the text of an earlier "
+                "row; they are counted, but may be double entries of a run that was resumed"
+            )
+
+
+def assign_columns(row: Mapping[str, Any], path: Path, options: ReadOptions, tally: Tally) -> Columns:
     """What each column is for; a note names those that are skipped."""
-    names = find_columns(header, path, options.columns or {})
-    group = find_groups(header, path, options.group, names)
-    wide = {name: int(match[1]) for name in header if (match := WIDE_PASS.fullmatch(name.strip()))}
-    value = next((name for name in header if LONG_PASS.fullmatch(name.strip())), None)
-    long = value if value and "k" in header else None
-    used = {*names.values(), *group, *wide, *((long, "k") if long else ())}
-    skipped = [name for name in header if name not in used]
+    header = list(row)
+    lower = {name.strip().lower(): name for name in reversed(header)}
+    chosen = dict(options.columns or {})
+    for wanted, name in chosen.items():
+        if name not in header:
+            raise unknown_name(f"{path}: column", name, header)
+        check_choice("--columns", wanted, ("problem", "n", "c", "accuracy", "correct", "attempt"))
+
+    def find(wanted: str, usual: Iterable[str]) -> str | None:
+        if wanted in chosen:
+            return chosen[wanted]
+        return next((lower[name] for name in usual if name in lower), None)
+
+    problem = chosen.get("problem") or problem_column(row, lower)
+    n, c = find("n", N_COLUMNS), find("c", C_COLUMNS)
+    accuracy = None if c else find("accuracy", ACCURACY_COLUMNS)
+    wide_attempts = attempt_columns(header, options.scorer, path)
+    verdict = chosen.get("correct") or verdict_column(header, lower, options.scorer)
+    if "correct" in chosen or (options.scorer and verdict == options.scorer):
+        n = None
+    given = (options.scorer, chosen.get("correct"))
+    by_attempt = n is None and "c" not in chosen and "accuracy" not in chosen
+    verdicts: tuple[str, ...] = ()
+    if by_attempt:
+        wide_wins = (
+            len(wide_attempts) > 1 and SURELY_ATTEMPTS.match(wide_attempts[0]) and verdict not in given
+        )
+        verdicts = wide_attempts if wide_wins or not verdict else (verdict,)
+    wanted = {"problem": problem}
+    if not verdicts:
+        wanted |= {"n": n, "c": c or accuracy}
+    missing = [f"{name!r}" for name, column in wanted.items() if column is None]
+    if missing or problem is None:
+        hints = [f"--columns {name}=NAME" for name, column in wanted.items() if column is None]
+        also = ", or --columns correct=NAME where a row is one attempt" if "n" in wanted and n is None else ""
+        raise UnknownFormat(
+            f"{path}: no column for {' and '.join(missing)}; the columns are {', '.join(header)}. "
+            f"Choose with {' '.join(hints)}{also}"
+        )
+    if verdicts:
+        c = accuracy = None
+    others = tuple(
+        lower[name]
+        for name in VERDICT_KEYS
+        if len(verdicts) == 1 and name in lower and lower[name] not in verdicts
+    )
+    if options.scorer or "correct" in chosen:
+        others = ()
+    attempt = find("attempt", ATTEMPT_COLUMNS) if len(verdicts) == 1 else None
+    answer = find("answer", ANSWER_KEYS) if len(verdicts) == 1 else None
+    used = {problem, n, c, accuracy, attempt, answer, *verdicts, *others}
+    group = find_groups(row, path, options.group, {name for name in used if name})
+    wide = {
+        name: int(match[1])
+        for name in header
+        if n is not None and name not in used and (match := WIDE_PASS.fullmatch(name.strip()))
+    }
+    value = next((name for name in header if n is not None and LONG_PASS.fullmatch(name.strip())), None)
+    k = lower.get("k") if n is not None else None
+    long = value if value and k else None
+    used |= {*group.values(), *wide, long, k, *(lower.get(name) for name in LEFT_ASIDE_COLUMNS)}
+    skipped = [name for name in header if name and name not in used]
     if skipped:
         tally.notes.append(f"{path.name}: columns left aside: {', '.join(skipped)} (--group uses them)")
-    return Columns(names, group, wide, long)
+    return Columns(problem, n, c, accuracy, verdicts, others, attempt, answer, group, wide, long, k)
 
 
-def find_columns(header: list[str], path: Path, columns: Mapping[str, str]) -> dict[str, str]:
-    """Names of the columns of problem, n and c: those the user gave, else the usual ones."""
-    found: dict[str, str] = {}
-    lower = {name.strip().lower(): name for name in header}
-    for wanted, usual in NAMES.items():
-        if wanted in columns:
-            if columns[wanted] not in header:
-                raise unknown_name(f"{path}: column", columns[wanted], header)
-            found[wanted] = columns[wanted]
-            continue
-        match = next((lower[name] for name in usual if name in lower), None)
-        if match is None:
-            raise InputError(
-                f"{path}: no column for {wanted!r}; the columns are {', '.join(header)}. "
-                f"Choose one with --columns {wanted}=NAME"
-            )
-        found[wanted] = match
-    return found
+def problem_column(row: Mapping[str, Any], lower: Mapping[str, str]) -> str | None:
+    """The column of the problem's name; one that holds the text of the problem only where there is no other."""
+    known = [lower[name] for name in PROBLEM_KEYS if name in lower and is_scalar(row[lower[name]])]
+    short = [name for name in known if len(str(row[name])) <= LONGEST_NAME]
+    return next(iter([*short, *known]), None)
+
+
+def verdict_column(header: list[str], lower: Mapping[str, str], scorer: str | None) -> str | None:
+    """The column of the verdict on one attempt: that of --scorer, else the usual one."""
+    if scorer in header:
+        return scorer
+    return next((lower[name] for name in VERDICT_KEYS if name in lower), None)
+
+
+def attempt_columns(header: list[str], scorer: str | None, path: Path) -> tuple[str, ...]:
+    """The columns that hold one attempt each, such as run_1, run_2."""
+    stems: dict[str, list[tuple[int, str]]] = {}
+    for name in header:
+        match = WIDE_ATTEMPT.fullmatch(name.strip())
+        if match and match[1].lower().rstrip("_") in WIDE_STEMS:
+            stems.setdefault(match[1].lower().rstrip("_"), []).append((int(match[2]), name))
+    found = {
+        stem: columns for stem, columns in stems.items() if len(columns) > 1 or stem in ("run", "attempt")
+    }
+    if scorer in found:
+        found = {scorer: found[scorer]}
+    if len(found) > 1:
+        raise UnknownFormat(
+            f"{path}: columns {' and '.join(f'{stem}_…' for stem in found)} could each hold the attempts; choose with "
+            f"--scorer; allowed: {', '.join(found)}"
+        )
+    for columns in found.values():
+        return tuple(name for _, name in sorted(columns))
+    return ()
 
 
 def find_groups(
-    header: list[str], path: Path, group: Sequence[str] | None, names: Mapping[str, str]
-) -> list[str]:
-    """Names of the columns that define groups."""
-    if group is None:
-        return [name for name in header if name in GROUP_COLUMNS and name not in names.values()]
-    for name in group:
-        check_choice(f"{path}: column of --group", name, header)
-    return list(group)
+    row: Mapping[str, Any], path: Path, group: Sequence[str] | None, used: set[str]
+) -> dict[str, str]:
+    """Columns that define groups, by the name of the field: those the user gave, else the usual ones."""
+    if group is not None:
+        by_lower = {name.strip().lower(): name for name in row}
+        found: dict[str, str] = {}
+        for name in group:
+            column = name if name in row else by_lower.get(name.lower(), name)
+            check_choice(f"{path}: column of --group", column, row)
+            found[name] = column
+        return found
+    columns = {
+        name.strip().lower(): name
+        for name in row
+        if name.strip().lower() in GROUP_COLUMNS
+        and name not in used
+        and is_scalar(row[name])
+        and len(str(row[name])) <= LONGEST_NAME
+    }
+    model = next((name for name in MODEL_COLUMNS if name in columns), None)
+    return {("model" if name == model else name): column for name, column in columns.items()}
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether a value is text or a number."""
+    return value is None or isinstance(value, str | int | float)
+
+
+def group_fields(row: Mapping[str, Any], group: Mapping[str, str]) -> dict[str, FieldValue]:
+    """The fields of the group that a row is in. A field without a value is no field."""
+    return {
+        field: field_value(value)
+        for field, column in group.items()
+        if (value := row.get(column)) is not None and value != ""
+    }
+
+
+def name_of(value: Any, where: str) -> str:
+    """The name of a problem. InputError where it is missing."""
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        raise InputError(f"{where}: the problem has no name")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a column of whole numbers with a gap is one of floats
+    return str(value)
 
 
 def csv_rows(path: Path) -> Iterator[TableRow]:
@@ -158,46 +474,35 @@ def csv_rows(path: Path) -> Iterator[TableRow]:
     with open_text(path) as handle:
         sample = handle.readline()
         delimiter = max(",;\t", key=sample.count)
-        handle.seek(0)
-        reader = csv.DictReader(handle, delimiter=delimiter)
+        names = [name.strip() for name in next(csv.reader([sample], delimiter=delimiter), [])]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise InputError(f"{path}: two columns are named {repeated[0]!r}")
+        reader = csv.DictReader(handle, names, delimiter=delimiter)
         try:
             for row in reader:
-                where = f"{path}, line {reader.line_num}"
+                where = f"{path}, line {reader.line_num + 1}"
                 if None in row or None in row.values():
                     raise InputError(
-                        f"{where}: not as many fields as the {len(reader.fieldnames or ())} of the header"
+                        f"{where}: not as many fields as the {len(names)} of the header; is the file truncated?"
                     )
                 yield where, row
         except csv.Error as error:
-            raise InputError(f"{path}, line {reader.line_num}: not CSV ({error})") from error
-
-
-def parquet_rows(path: Path) -> Iterator[TableRow]:
-    """Rows of a Parquet file, a batch at a time."""
-    try:
-        import pyarrow.lib  # pyright: ignore[reportMissingImports]
-        import pyarrow.parquet as parquet  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise InputError(f"{path}: reading Parquet needs pyarrow; pip install 'lidjax[evals]'") from error
-    try:
-        table = parquet.ParquetFile(path)
-        number = 0
-        for batch in table.iter_batches():
-            for row in batch.to_pylist():
-                number += 1
-                yield f"{path}, row {number}", row
-    except pyarrow.lib.ArrowException as error:
-        raise InputError(f"{path}: not a whole Parquet file ({error})") from error
+            raise InputError(f"{path}, line {reader.line_num + 1}: not CSV ({error})") from error
 
 
 def whole(value: object) -> int:
     """A whole number from 12, 12.0, "12" or "1e4"; ValueError otherwise."""
     try:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.strip().isdecimal():
+            return int(value)  # exact beyond 2^53, where float64 is not
         result = float(value)  # pyright: ignore[reportArgumentType]  # a TypeError is answered below
         if isinstance(value, bool) or result != int(result):
             raise ValueError
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{value!r} is not a whole number") from None
+        raise ValueError(f"{value!r:.80} is not a whole number") from None
     return int(result)
 
 
@@ -212,9 +517,16 @@ def number(value: object, name: str, where: str) -> float:
 def field_value(value: object) -> FieldValue:
     """A number where the value is one (training sizes are sorted by it), else text."""
     try:
-        return float(value)  # pyright: ignore[reportArgumentType]  # a TypeError is answered below
+        result = float(value)  # pyright: ignore[reportArgumentType]  # a TypeError is answered below
     except (TypeError, ValueError):
         return str(value)
+    return result if math.isfinite(result) else str(value)
 
 
-READER = Reader("table", (".csv", ".tsv", ".parquet", ".jsonl"), matches, read)
+READER = Reader(
+    "table",
+    (".csv", ".tsv", ".parquet", ".jsonl", ".json"),
+    matches,
+    read,
+    "CSV, JSONL, JSON arrays and Parquet with problem, n, c (or accuracy), or with a row or a column for each attempt",
+)

@@ -13,13 +13,14 @@ import numpy as np
 
 from lidjax.errors import InputError
 from lidjax.features.feature_file import FeatureSet, read_features, shuffle_features
-from lidjax.features.split import feature_split
+from lidjax.features.split import FeatureCell, feature_split
 from lidjax.ridge import DECOMPOSE_FROM
 from lidjax.runs.schema import CellValues, Schema
 from lidjax.sweep.batch import vmap_axes
+from lidjax.sweep.compiler import Effort, compiler_options, effort_for
+from lidjax.sweep.cost import Cost
 from lidjax.sweep.devices import TileSharding
 from lidjax.sweep.kinds import Kind
-from lidjax.sweep.source import Cost
 from lidjax.sweep.sources import lid_results
 from lidjax.sweep.sources.synthetic.source import SCHEMA as SYNTHETIC_SCHEMA
 from lidjax.sweep.spec import Fit, Positive, Run, check_axis, check_choices, check_name, require
@@ -119,17 +120,17 @@ class FeaturesSpec:
 
 @functools.lru_cache(maxsize=64)
 def compiled_tile(
-    features: Features, lengths: tuple[tuple[str, int], ...]
-) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    features: Features, lengths: tuple[tuple[str, int], ...], effort: Effort
+) -> Callable[..., FeatureCell]:
     """The jitted tile of a shape: every N and every label draw of one split."""
 
     solver = "eigh" if dict(lengths)["ridge"] >= DECOMPOSE_FROM else "cholesky"
 
     def tile(
         axes: Mapping[str, Any], key: jax.Array, n: jax.Array, k: jax.Array, arrays: tuple[jax.Array, ...]
-    ) -> tuple[jax.Array, jax.Array]:
-        def cell(args: Mapping[str, Any]) -> tuple[jax.Array, jax.Array]:
-            lgen, failure = feature_split(
+    ) -> FeatureCell:
+        def cell(args: Mapping[str, Any]) -> FeatureCell:
+            return feature_split(
                 key,
                 *arrays,
                 n=n,
@@ -141,11 +142,10 @@ def compiled_tile(
                 solver=solver,
                 **args,
             )
-            return lgen, failure
 
         return vmap_axes(cell, dict(lengths))(axes)
 
-    return jax.jit(tile)
+    return jax.jit(tile, compiler_options=compiler_options(effort))
 
 
 def split_key(root_key: int, split: int) -> jax.Array:
@@ -225,10 +225,12 @@ class FeaturesSource:
         lengths = tuple((name, len(coords[name])) for name in ("ridge", "delta", "scale"))
         axes = {name: coords[name].astype(self.dtype) for name, _ in lengths}
         key = split_key(self.spec.run.root_key, int(splits[0]))
-        tile = compiled_tile(dataclasses.replace(self.spec.features, path="any"), lengths)
+        tile = compiled_tile(
+            dataclasses.replace(self.spec.features, path="any"), lengths, effort_for(self.total_cost())
+        )
         n = jnp.asarray(coords["n"])  # of JAX's own integer width
-        lgen, failure = map(np.asarray, tile(axes, key, n, self.k, self.on_device))
-        return {"lgen": lgen, "failure": failure}
+        found = tile(axes, key, n, self.k, self.on_device)
+        return {name: np.asarray(values) for name, values in found._asdict().items()}
 
     def tile_cost(self, shape: Mapping[str, int]) -> Cost:
         rows, dim = self.arrays[0].shape
@@ -273,8 +275,11 @@ KIND = Kind(
     schema=SCHEMA,
     summarise=lid_results.summarise,
     tables=lid_results.tables,
+    overview=lid_results.overview,
+    facets=lid_results.facets,
     figures=lid_results.figures,
     comparisons=lid_results.COMPARISONS,
+    derived=lid_results.derived,
     resolve=resolve,
     not_identity=("features.path",),
 )

@@ -13,12 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lidjax.errors import InputError
 from lidjax.frontier import first_seen, missed_mass
 from lidjax.runs.schema import CellValues, Schema, Variable
 from lidjax.sweep.batch import vmap_axes
+from lidjax.sweep.compiler import Effort, effort_for
+from lidjax.sweep.cost import Cost
 from lidjax.sweep.devices import TileSharding, on_mesh, part_lengths
 from lidjax.sweep.kinds import Kind, SummaryTable
-from lidjax.sweep.source import Cost
 from lidjax.sweep.spec import Fit, Positive, Run, check_axis, check_name, require
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class FrontierSpec:
 
 @functools.lru_cache(maxsize=64)
 def compiled_tile(
-    vocabulary: int, lengths: tuple[tuple[str, int], ...], sharding: TileSharding | None
+    vocabulary: int, lengths: tuple[tuple[str, int], ...], sharding: TileSharding | None, effort: Effort
 ) -> Callable[..., jax.Array]:
     """The jitted tile of a shape: every number of samples of its exponents and seeds."""
 
@@ -114,7 +116,7 @@ def compiled_tile(
 
         return vmap_axes(cell, part_lengths(dict(lengths), sharding))(axes)
 
-    return on_mesh(tile, sharding, (None, None, None), tuple(name for name, _ in lengths))
+    return on_mesh(tile, sharding, (None, None, None), tuple(name for name, _ in lengths), effort)
 
 
 class FrontierSource:
@@ -154,7 +156,8 @@ class FrontierSource:
         axes = {"exponent": coords["exponent"].astype(self.dtype), "seed": coords["seed"].astype(np.uint32)}
         attempts = np.concatenate([np.zeros(1, self.dtype), self.k])
         root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
-        program = compiled_tile(self.spec.frontier.vocabulary, lengths, sharding)
+        effort = effort_for(self.total_cost())
+        program = compiled_tile(self.spec.frontier.vocabulary, lengths, sharding, effort)
         missed = np.asarray(program(axes, coords["samples"].astype(np.int32), attempts, root))
         missed = np.moveaxis(missed, 2, 1)  # (exponent, samples, seed, k)
         return {"missed_mass": missed[..., 0], "failure": missed[..., 1:]}
@@ -177,8 +180,13 @@ class FrontierSource:
 def summarise(
     data: "xr.Dataset", window: tuple[float, float] | None = None, from_n: float | None = None
 ) -> "xr.Dataset":
-    """The drawn missed mass beside the exact law and its asymptote. `from_n` has no meaning here."""
+    """The drawn missed mass beside the exact law and its asymptote. InputError for `from_n`, which is of Eq. 20."""
     from lidjax.frontier.report import coverage_report
+
+    if from_n is not None:
+        raise InputError(
+            f"from_n = {from_n:g}: a sweep of Zipf draws has no fit of Eq. 20 that could begin there"
+        )
 
     return coverage_report(data, window=window)
 
@@ -186,6 +194,34 @@ def summarise(
 def tables(summary: "xr.Dataset") -> list[SummaryTable]:
     """One table for each exponent: the missed mass by number of draws, drawn, exact and asymptotic."""
     return [_table(summary.isel(exponent=i)) for i in range(summary.sizes["exponent"])]
+
+
+def overview(summary: "xr.Dataset") -> SummaryTable:
+    """A row for each exponent: the missed mass at the largest number of draws, and its slope."""
+    records: list[dict[str, Any]] = []
+    for table in tables(summary):
+        (last,) = [row for row in table.record["rows"] if row["samples"] == int(summary["samples"].max())]
+        slopes = {name: table.record[name] for name in ("slope", "limit")}
+        records.append(table.record["at"] | last | slopes)
+    low, high = summary.attrs["window"]
+    rows = [
+        (
+            f"{row['exponent']:g}",
+            f"{row['mean']:.4e} ± {row['standard_error']:.0e}",
+            f"{row['exact']:.4e}",
+            f"{row['slope']:.4f}",
+            f"{row['limit']:.4f}",
+        )
+        for row in records
+    ]
+    return SummaryTable(
+        title=f"{summary.attrs['spec']['name']}: {len(rows)} exponents at D = {records[0]['samples']:,}; slope for "
+        f"D = {low:,g} to {high:,g}",
+        columns=("a", "mass not seen (± se)", "exact", "slope", "(a-1)/a, for K = ∞"),
+        rows=rows,
+        notes=[],
+        record={"axes": ["exponent"], "rows": records},
+    )
 
 
 def _table(part: "xr.Dataset") -> SummaryTable:
@@ -200,7 +236,7 @@ def _table(part: "xr.Dataset") -> SummaryTable:
         )
         for row in record["rows"]
     ]
-    slope = f"  slope for D = {low:g} to {high:g}: {record['slope']:.4f}; (a-1)/a = {record['limit']:.4f}, for K = ∞"
+    slope = f"  slope for D = {low:,g} to {high:,g}: {record['slope']:.4f}; (a-1)/a = {record['limit']:.4f}, for K = ∞"
     return SummaryTable(
         title=f"{part.attrs['spec']['name']}: exponent a = {record['at']['exponent']:g}",
         columns=("D", "mass not seen (± se)", "exact", "asymptote, K = ∞"),
@@ -239,5 +275,8 @@ KIND = Kind(
     schema=SCHEMA,
     summarise=summarise,
     tables=tables,
+    overview=overview,
     figures=figures,
+    window_axis="",  # a slope that cannot be fitted is left out; the masses stand without it
+    along=("samples",),
 )

@@ -5,6 +5,7 @@ import json
 import jax
 import numpy as np
 import pytest
+from helpers.figure_layout import layout_problems
 
 from lidjax import run_sweep
 from lidjax.cli import main
@@ -86,11 +87,12 @@ def test_the_report_and_the_figure_show_the_results(data):
     )
     np.testing.assert_allclose(report["slope"][1], 0.5, atol=0.05)
     figure = frontier_figure(data)
+    assert layout_problems(figure) == []
     assert len(figure.axes) == 4
     left, _, plane, right = figure.axes
     drawn = [container.lines[0].get_ydata() for container in left.containers]
     np.testing.assert_array_equal(drawn, report["mean"])
-    (path,) = [line for line in plane.get_lines() if line.get_label() == "compute-optimal"]
+    (path,) = [line for line in plane.get_lines() if "best use" in str(line.get_label())]
     n, d = path.get_data()
     slopes = np.diff(np.log(n)) / np.diff(np.log(n * d))
     np.testing.assert_allclose(slopes[[3, -3]], [0.73, 0.5], atol=0.01)  # Kaplan's rule, then Chinchilla's

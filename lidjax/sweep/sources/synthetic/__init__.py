@@ -14,6 +14,9 @@ KIND = Kind(
     schema=SCHEMA,
     summarise=lid_results.summarise,
     tables=lid_results.tables,
+    overview=lid_results.overview,
+    facets=lid_results.facets,
     figures=lid_results.figures,
     comparisons=lid_results.COMPARISONS,
+    derived=lid_results.derived,
 )

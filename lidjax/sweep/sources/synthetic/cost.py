@@ -1,5 +1,6 @@
 """Work and memory of synthetic cells, for the plan."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import numpy as np
 from lidjax.generalization import CellMethod
 from lidjax.generalization.krylov import MAX_STEPS, krylov_steps
 from lidjax.ridge import DECOMPOSE_FROM
-from lidjax.sweep.source import Cost
+from lidjax.sweep.cost import Cost
 from lidjax.sweep.sources.synthetic.failure_curves import cost_of_curves
 from lidjax.sweep.sources.synthetic.methods import host_model
 from lidjax.sweep.sources.synthetic.spec import SyntheticSpec
@@ -17,6 +18,17 @@ PRICED = 200
 """Most values of N whose cost is computed; the others are taken to cost as much on average."""
 INTERPOLATION = 2.0
 """Evaluations that one interpolated L_inf(k) counts as."""
+GAMMA = 25.0
+"""Normal draws that a draw from a Gamma law counts as: 350 to 620 ns against 17 ns on two cores."""
+INSTANCE = 35.0
+"""Evaluations that the success probability of a test instance counts as: 75 ns against 2 ns."""
+FAILURE = 2.0
+"""Evaluations that one (1-s)^k of an instance counts as, with its mean and its error."""
+CELL = 1e3
+"""Draws that a cell counts as, whatever its d: 15 to 40 µs for d up to 32."""
+LGEN_PROGRAM, LARGE_LGEN_PROGRAM, CURVES_PROGRAM, INSTANCES_PROGRAM = 4.0, 6.5, 5.0, 4.0
+"""Seconds of compiling L_gen for d below 256 and from there on, tables of L_inf(k), and means over instances: a
+heuristic from two cores, where each was seen between 0.8 and 2 times as long."""
 DECADES = 3.0
 """Decades of L_gen/σ² that a sweep is assumed to span."""
 
@@ -52,10 +64,57 @@ class SyntheticCosts:
         for dim in self.axes["dim"].tolist():
             for n in sizes.tolist():
                 total = total + self._cells_cost(n, dim, shape) * share
-        if self.spec.model.failure == "quadrature":
-            curves = shape["beta"] * shape["sigma_eta"] * shape["delta"]
-            total = total + Cost(evaluations=curves * cost_of_curves(self.num_k, DECADES))
-        return total
+        return total + self._curves_cost()
+
+    def run_cost(self, tile: Mapping[str, int]) -> Cost:
+        """Work of a run in tiles of a shape.
+
+        A tile runs each kernel that one of its cells needs at its full length, and the last tile along an axis is
+        filled up.
+        """
+        cells = {name: -(-len(values) // tile[name]) * tile[name] for name, values in self.axes.items()}
+        cells |= {"dim": 1, "n": tile["n"]}
+        blocks = [self.axes["n"][at : at + tile["n"]] for at in range(0, len(self.axes["n"]), tile["n"])]
+        some = blocks
+        if len(blocks) > PRICED:
+            some = [blocks[i] for i in np.linspace(0, len(blocks) - 1, PRICED).astype(int)]
+        total = Cost()
+        for dim in self.axes["dim"].tolist():
+            for block in some:
+                kernels = self._kernels(block, dim)
+                for n in kernels.values():
+                    total = total + self._lgen_cells_cost(n, dim, cells) * (len(blocks) / len(some))
+                total = total + self._failure_cells_cost(cells) * (len(blocks) / len(some))
+        return total + self._curves_cost()
+
+    def compile_seconds(self, coords: Mapping[str, np.ndarray]) -> float:
+        """Time of compiling the programs of some cells: one of L_gen for each d and kernel, and those of L_inf(k)."""
+        seconds = CURVES_PROGRAM if self.spec.model.failure == "quadrature" else 0.0
+        sizes = coords["n"][np.unique(np.linspace(0, len(coords["n"]) - 1, PRICED).astype(int))]
+        for dim in coords["dim"].tolist():
+            program = LGEN_PROGRAM if dim < 256 else LARGE_LGEN_PROGRAM
+            methods = {method for at_n in self._kernels(sizes, dim) for method in at_n}
+            seconds += program * len(methods)
+            seconds += 0.0 if self.spec.model.failure == "quadrature" else INSTANCES_PROGRAM
+        return seconds
+
+    def _kernels(self, sizes: np.ndarray, dim: int) -> dict[tuple[CellMethod, ...], int]:
+        """The kernels that some N need, over a few α and ridges, with the largest N that needs them."""
+        hardest = {"beta": float(self.axes["beta"].max()), "sigma_eta": float(self.axes["sigma_eta"].min())}
+        pairs = [(alpha, ridge) for alpha in self._some("alpha") for ridge in self._some("ridge")]
+        return {
+            tuple(
+                self.method_of(dim=dim, n=n, alpha=alpha, ridge=ridge, **hardest) for alpha, ridge in pairs
+            ): n
+            for n in np.sort(sizes).tolist()
+        }
+
+    def _curves_cost(self) -> Cost:
+        """Tables of L_inf(k), which all tiles share."""
+        if self.spec.model.failure != "quadrature":
+            return Cost()
+        curves = len(self.axes["beta"]) * len(self.axes["sigma_eta"]) * len(self.axes["delta"])
+        return Cost(evaluations=curves * cost_of_curves(self.num_k, DECADES))
 
     def _extremes(self, name: str) -> list[int]:
         values = self.axes[name]
@@ -71,14 +130,17 @@ class SyntheticCosts:
         return np.unique(values[[0, len(values) // 2, -1]]).tolist()
 
     def _cells_cost(self, n: int, dim: int, shape: Mapping[str, int]) -> Cost:
-        """Cost of `shape` cells at one (N, d): a design is shared by all but (n, seed), a factorisation by
+        """Cost of `shape` cells at one (N, d)."""
+        return self._lgen_cells_cost(n, dim, shape) + self._failure_cells_cost(shape)
+
+    def _lgen_cells_cost(self, n: int, dim: int, shape: Mapping[str, int]) -> Cost:
+        """Cost of L_gen of some cells: a design is shared by all but (n, seed), a factorisation by
         all but (n, seed, alpha, ridge). Different α and ridge may want different kernels: the mean over some."""
         model, item = self.spec.model, self.itemsize
         count = {name: shape[name] for name in self.axes}
         designs = count["n"] * count["seed"]
         solves = designs * count["alpha"] * count["ridge"]
         noises = solves * count["beta"] * count["sigma_eta"]
-        cells = noises * count["delta"]
         cost = Cost(flops=4 * dim**2, bytes=4 * dim * item) * noises
         most = 0.0  # bytes: kernels run one after another
         hardest = {"beta": float(self.axes["beta"].max()), "sigma_eta": float(self.axes["sigma_eta"].min())}
@@ -93,14 +155,21 @@ class SyntheticCosts:
                 factors = designs * count["alpha"] * min(count["ridge"], DECOMPOSE_FROM)
                 work = per_design * designs + per_solve * factors
             cost, most = cost + replace(work, bytes=0.0) * (1 / len(pairs)), max(most, work.bytes)
-        cost = cost + Cost(bytes=most)
-        k = self.num_k
+        return cost + Cost(bytes=most)
+
+    def _failure_cells_cost(self, shape: Mapping[str, int]) -> Cost:
+        """Cost of L_inf(k) of some cells."""
+        model, item, k = self.spec.model, self.itemsize, self.num_k
+        cells = math.prod(shape[name] for name in self.axes)
+        stored = Cost(bytes=(k + 2) * item)
         if model.failure == "quadrature":
-            cost = cost + Cost(evaluations=INTERPOLATION * k, bytes=4 * k * item) * cells
-        else:
-            m = model.num_instances
-            cost = cost + Cost(draws=3 * m, evaluations=m * k, bytes=2 * m * k * item) * cells
-        return cost + Cost(bytes=(k + 2) * item) * cells
+            return (Cost(evaluations=INTERPOLATION * k, bytes=4 * k * item) + stored) * cells
+        m = model.num_instances
+        draws = GAMMA + 1 if model.difficulty == "gamma" else 4.0  # τ and the bias
+        if model.failure != "instances":
+            draws += GAMMA  # of the k draws, or of the noise of proposals and targets
+        sampled = Cost(draws=draws * m, evaluations=m * (INSTANCE + FAILURE * k), bytes=2 * m * k * item)
+        return (sampled + stored) * cells
 
 
 def _krylov_cost(steps: float, dim: int, item: int) -> Cost:
@@ -117,11 +186,13 @@ def _lgen_cost(method: CellMethod, n: int, dim: int, item: int) -> tuple[Cost, C
     """(cost a design, cost a factorisation) of one L_gen kernel."""
     square = dim**2 * item
     if method == "scalar":
-        return Cost(draws=1e4, bytes=1e4 * item), Cost()
+        return Cost(draws=CELL, bytes=1e4 * item), Cost()
     if method == "simulate_primal":
         return Cost(draws=n * (dim + 2), bytes=2 * square), Cost(
             flops=2 * n * dim**2 + dim**3, bytes=4 * square
         )
     if method == "bartlett":
-        return Cost(draws=dim**2 / 2 + 1e4, bytes=2 * square), Cost(flops=2 * dim**3, bytes=4 * square)
-    return Cost(draws=dim**2, bytes=2 * square), Cost(flops=3 * dim**3, bytes=5 * square)
+        return Cost(draws=dim**2 / 2 + GAMMA * dim + CELL, bytes=2 * square), Cost(
+            flops=2 * dim**3, bytes=4 * square
+        )
+    return Cost(draws=dim**2 + CELL, bytes=2 * square), Cost(flops=3 * dim**3, bytes=5 * square)

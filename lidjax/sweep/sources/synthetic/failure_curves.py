@@ -8,6 +8,7 @@ grid of N.
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ import numpy as np
 
 from lidjax.difficulty import Difficulty
 from lidjax.passk import FailureCurve, FailureEstimate, build_curve, eval_curve, pass_at_k_failure
+from lidjax.sweep.compiler import compiler_options
 
 TOLERANCE = 1e-7  # relative error of L_inf(k) at the check points of a table
 DECADES = 4  # of v in one block
@@ -45,13 +47,21 @@ class FailureCurves:
                 result[mine] = self._block(index, flat[mine], beta, delta_over_sigma)
         return result.reshape(*np.shape(v), len(self.k)).astype(self.k.dtype)
 
+    def lowered_builder(self) -> jax.stages.Lowered | None:
+        """The program that makes tables, for `compile_together`; None where tables have been made before."""
+        if self.tables:
+            return None
+        with jax.enable_x64(True):
+            k = np.asarray(self.k, np.float64)
+            return _builder().lower(0.0, 1.0, k, 1.0, 1.0, self.difficulty, *NODES[0])
+
     def _block(self, index: int, v: np.ndarray, beta: float, eps: float) -> np.ndarray:
         key = (beta, eps, index)
         if key not in self.tables:
             self.tables[key] = self._table(index, beta, eps)
         table = self.tables[key]
         if table is not None:
-            return _chunked(lambda part: _evaluate(table, part), v)
+            return _chunked(lambda part: _evaluator()(table, part), v)
         # No table is good enough (k beyond about 1e20, or δ/σ and β both large): the integral itself.
         k = jnp.asarray(self.k, np.float64)
         return _chunked(lambda part: _exact(k, part, beta, eps, self.difficulty), v)
@@ -60,7 +70,7 @@ class FailureCurves:
         low = index * DECADES * math.log(10)
         k = np.asarray(self.k, np.float64)
         for bias_nodes, tau_nodes in NODES:
-            table = _build(
+            table = _builder()(
                 low, low + DECADES * math.log(10), k, beta, eps, self.difficulty, bias_nodes, tau_nodes
             )
             if table.error < TOLERANCE:  # NaN, where L_inf is below the smallest float, is not
@@ -74,7 +84,19 @@ def curves_for(k: tuple[float, ...], dtype: str, difficulty: Difficulty) -> Fail
     return FailureCurves(np.asarray(k, dtype), difficulty)
 
 
-@functools.partial(jax.jit, static_argnames=("difficulty", "bias_nodes", "tau_nodes"))
+@functools.cache
+def _builder() -> Any:
+    """`_build` jitted; a function, because the options depend on the device, which is not known at import."""
+    static = ("difficulty", "bias_nodes", "tau_nodes")
+    return jax.jit(_build, static_argnames=static, compiler_options=compiler_options("quick"))
+
+
+@functools.cache
+def _evaluator() -> Any:
+    """`eval_curve` jitted over many v; code that compiles in half the time is as fast here."""
+    return jax.jit(jax.vmap(eval_curve, (None, 0)), compiler_options=compiler_options("quick"))
+
+
 def _build(
     low: jax.Array,
     high: jax.Array,
@@ -95,9 +117,6 @@ def _build(
         bias_nodes=bias_nodes,
         tau_nodes=tau_nodes,
     )
-
-
-_evaluate = jax.jit(jax.vmap(eval_curve, (None, 0)))
 
 
 @functools.partial(jax.jit, static_argnames="difficulty")

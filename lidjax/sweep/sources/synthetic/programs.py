@@ -28,6 +28,7 @@ from lidjax.passk import (
 from lidjax.passk.instances import InstanceSample
 from lidjax.ridge import DECOMPOSE_FROM
 from lidjax.sweep.batch import vmap_axes
+from lidjax.sweep.compiler import Effort
 from lidjax.sweep.devices import TileSharding, on_mesh, part_lengths
 from lidjax.sweep.sources.synthetic.spec import Model
 
@@ -57,7 +58,12 @@ def cell_keys(root: jax.Array, dim: int, size: TrainingSize, seed: ArrayLike) ->
 
 @functools.lru_cache(maxsize=64)
 def lgen_program(
-    dim: int, method: CellMethod, model: Model, lengths: Lengths, sharding: TileSharding | None = None
+    dim: int,
+    method: CellMethod,
+    model: Model,
+    lengths: Lengths,
+    sharding: TileSharding | None = None,
+    effort: Effort = "quick",
 ) -> Callable[..., jax.Array]:
     """Jitted `(axes, root) -> L_gen` over the axes of `lengths`.
 
@@ -91,7 +97,7 @@ def lgen_program(
 
         return vmap_axes(cell, part_lengths(dict(lengths), sharding), loops=loops)(axes)
 
-    return on_mesh(tile, sharding, (None,), tuple(name for name, _ in lengths))
+    return on_mesh(tile, sharding, (None,), tuple(name for name, _ in lengths), effort)
 
 
 def proposal_success(
@@ -109,32 +115,40 @@ def proposal_success(
 
 @functools.lru_cache(maxsize=64)
 def sampled_failure_program(
-    dim: int, model: Model, lengths: Lengths, sharding: TileSharding | None = None
-) -> Callable[..., jax.Array]:
-    """Jitted `(axes, lgen, k, root) -> L_inf(k)` by test instances, plain draws (Sec. 4.2) or proposals (App. B.4).
+    dim: int,
+    model: Model,
+    lengths: Lengths,
+    sharding: TileSharding | None = None,
+    effort: Effort = "quick",
+) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    """Jitted `(axes, lgen, k, root) -> (L_inf(k), effective sample size)`.
 
-    `lgen` has the axes of `lengths` without delta.
+    By test instances, plain draws (Sec. 4.2) or proposals (App. B.4). `lgen` has the axes of `lengths` without delta.
     """
 
-    def tile(axes: Mapping[str, Any], lgen: jax.Array, k: jax.Array, root: jax.Array) -> jax.Array:
+    def tile(
+        axes: Mapping[str, Any], lgen: jax.Array, k: jax.Array, root: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         TRACES["failure", dim, model.failure, lengths] += 1
 
-        def cell(args: Mapping[str, Any], lgen: jax.Array) -> jax.Array:
+        def cell(args: Mapping[str, Any], lgen: jax.Array) -> tuple[jax.Array, jax.Array]:
             key = cell_keys(root, dim, args["n"], args["seed"])[1]
             tail = {name: args[name] for name in ("beta", "delta", "sigma_eta")}
             shared: dict[str, Any] = {"num_instances": model.num_instances, "difficulty": model.difficulty}
             if model.failure == "draws":
-                return draw_failure(key, k, lgen, **tail, **shared)
+                share = draw_failure(key, k, lgen, **tail, **shared)
+                return share, share * model.num_instances  # every term is 0 or 1
             instance_key, target_key = jax.random.split(key)
             sample = sample_instances(instance_key, lgen, beta=tail.pop("beta"), **shared)
             if model.failure == "proposals":
-                success = proposal_success(target_key, sample, model, **tail)
-                return instance_failure(k, success=success).failure
-            return instance_failure(k, log_miss=log_miss_probability(sample.bias, sample.tau, **tail)).failure
+                found = instance_failure(k, success=proposal_success(target_key, sample, model, **tail))
+            else:
+                found = instance_failure(k, log_miss=log_miss_probability(sample.bias, sample.tau, **tail))
+            return found.failure, found.effective_sample_size
 
         carried = tuple(name != "delta" for name, _ in lengths)
         return vmap_axes(cell, part_lengths(dict(lengths), sharding), carried=carried)(axes, lgen)
 
     names = tuple(name for name, _ in lengths)
     without_delta = tuple(name for name in names if name != "delta")
-    return on_mesh(tile, sharding, (without_delta, None, None), names)
+    return on_mesh(tile, sharding, (without_delta, None, None), names, effort)

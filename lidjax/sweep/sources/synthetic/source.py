@@ -8,8 +8,9 @@ import numpy as np
 
 from lidjax.generalization import CellMethod
 from lidjax.runs.schema import CellValues, Schema, Variable
+from lidjax.sweep.compiler import compile_together, effort_for
+from lidjax.sweep.cost import Cost
 from lidjax.sweep.devices import TileSharding
-from lidjax.sweep.source import Cost
 from lidjax.sweep.sources.synthetic.cost import SyntheticCosts
 from lidjax.sweep.sources.synthetic.failure_curves import curves_for
 from lidjax.sweep.sources.synthetic.float32 import float32_warnings
@@ -36,6 +37,13 @@ SCHEMA = Schema(
             not_finite="L_inf(k) is not finite although L_gen is: the cell is outside the range of the chosen "
             "`failure` method",
         ),
+        Variable(
+            "effective_sample_size",
+            "number of test instances on which a sampled L_inf(k) rests",
+            dims=("k",),
+            dtype="float32",
+            optional=True,
+        ),
     ),
     labels={
         "beta": ("β, near-zero index of the difficulty prior", "1"),
@@ -51,10 +59,12 @@ SCHEMA = Schema(
 )
 
 
+Call = tuple[Any, tuple[Any, ...]]  # a jitted function and its arguments
+
+
 class SyntheticSource:
     """The grid of a `SyntheticSpec` as tiles."""
 
-    schema = SCHEMA
     shardable = ("seed", "n")  # training sets: cells share their work within a training set only
     halving_order = ("n", "seed", "alpha", "ridge", "beta", "sigma_eta", "delta")
 
@@ -68,6 +78,14 @@ class SyntheticSource:
         self.fixed_tile: dict[str, int] = {"dim": 1}
         if spec.model.method == "simulate":
             self.fixed_tile["n"] = 1  # under vmap a loop over rows would run as long as for the largest N
+
+        self.effort = effort_for(self.total_cost())
+        self._compiled: set[Any] = set()
+
+    @property
+    def schema(self) -> Schema:
+        """The exact expectation (`quadrature`) has no sample size."""
+        return SCHEMA.restricted(()) if self.spec.model.failure == "quadrature" else SCHEMA
 
     @property
     def dims(self) -> dict[str, np.ndarray]:
@@ -91,6 +109,12 @@ class SyntheticSource:
     def total_cost(self) -> Cost:
         return self._costs().total_cost()
 
+    def run_cost(self, tile: Mapping[str, int]) -> Cost:
+        return self._costs().run_cost(tile)
+
+    def compile_seconds(self, coords: Mapping[str, np.ndarray]) -> float:
+        return self._costs().compile_seconds(coords)
+
     def _costs(self) -> SyntheticCosts:
         return SyntheticCosts(self.spec, self.axes, len(self.k), self.method_of)
 
@@ -104,11 +128,12 @@ class SyntheticSource:
         """One tile, by two programs: L_gen, then L_inf(k) given L_gen."""
         root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
         lgen = self._lgen(coords, root, sharding)
-        failure = self._failure(coords, lgen, root, sharding)
+        found = self._failure(coords, lgen, root, sharding)
         shape = tuple(len(coords[name]) for name in AXES)
         lgen = np.broadcast_to(np.expand_dims(lgen, (AXES.index("dim"), AXES.index("delta"))), shape)
-        failure = np.expand_dims(failure, AXES.index("dim"))
-        return {"lgen": lgen, "failure": failure}
+        return {"lgen": lgen} | {
+            name: np.expand_dims(values, AXES.index("dim")) for name, values in found.items()
+        }
 
     def _lgen(
         self, coords: Mapping[str, np.ndarray], root: jax.Array, sharding: TileSharding | None
@@ -127,6 +152,8 @@ class SyntheticSource:
             wanted[index] = self.method_of(dim=dim, **values)
         names = [name for name in AXES if name not in ("dim", "delta")]
         picked = np.full([len(coords[name]) for name in names], np.nan, self.dtype)
+        served_by: dict[str, np.ndarray] = {}
+        calls: list[Call] = []
         for method in sorted(set(wanted.ravel().tolist())):
             mine = wanted == method
             served = mine.any(axis=(0, 1, 2, 3))
@@ -136,11 +163,49 @@ class SyntheticSource:
             lengths = tuple((name, len(part[name])) for name in names)
             axes = self._arguments(part)
             del axes["delta"]
-            result = np.asarray(lgen_program(dim, method, self.spec.model, lengths, sharding)(axes, root))
-            result = result[..., : served.sum(), :]
-            chosen = mine[..., served, None]
+            served_by[method] = served
+            calls.append(
+                (lgen_program(dim, method, self.spec.model, lengths, sharding, self.effort), (axes, root))
+            )
+        self._compile(calls, coords, picked, root, sharding)
+        for (method, served), (program, arguments) in zip(served_by.items(), calls, strict=True):
+            result = np.asarray(program(*arguments))[..., : served.sum(), :]
+            chosen = (wanted == method)[..., served, None]
             picked[..., served, :] = np.where(chosen, result, picked[..., served, :])
         return picked
+
+    def _compile(
+        self,
+        calls: list[Call],
+        coords: Mapping[str, np.ndarray],
+        lgen: np.ndarray,
+        root: jax.Array,
+        sharding: TileSharding | None,
+    ) -> None:
+        """Compile the programs of a tile side by side, where one of them is met for the first time."""
+        sampled = self.spec.model.failure != "quadrature"
+        if sampled:
+            calls = [*calls, self._sampled_failure(coords, lgen, root, sharding)]
+        programs = {program for program, _ in calls}
+        if programs <= self._compiled:
+            return
+        self._compiled |= programs
+        lowered = [program.lower(*arguments) for program, arguments in calls]
+        builder = None if sampled else self.curves.lowered_builder()
+        compile_together([*lowered, *([] if builder is None else [builder])])
+
+    def _sampled_failure(
+        self,
+        coords: Mapping[str, np.ndarray],
+        lgen: np.ndarray,
+        root: jax.Array,
+        sharding: TileSharding | None,
+    ) -> Call:
+        """The program of L_inf(k) by sampling, and its arguments."""
+        (dim,) = coords["dim"].tolist()
+        lengths = tuple((name, len(coords[name])) for name in AXES if name != "dim")
+        program = sampled_failure_program(dim, self.spec.model, lengths, sharding, self.effort)
+        return program, (self._arguments(coords), lgen, self.k, root)
 
     def _failure(
         self,
@@ -148,8 +213,8 @@ class SyntheticSource:
         lgen: np.ndarray,
         root: jax.Array,
         sharding: TileSharding | None,
-    ) -> np.ndarray:
-        """L_inf(k) over (beta, alpha, ridge, sigma_eta, delta, n, seed, k)."""
+    ) -> dict[str, np.ndarray]:
+        """L_inf(k) over (beta, alpha, ridge, sigma_eta, delta, n, seed, k), and on how many instances it rests."""
         model = self.spec.model
         if model.failure == "quadrature":
             failure = np.empty(
@@ -160,11 +225,10 @@ class SyntheticSource:
                     for m, delta in enumerate(coords["delta"].tolist()):
                         v = lgen[i, :, :, j].astype(np.float64) / sigma**2
                         failure[i, :, :, j, m] = self.curves(v, beta, delta / sigma)
-            return failure
-        (dim,) = coords["dim"].tolist()
-        lengths = tuple((name, len(coords[name])) for name in AXES if name != "dim")
-        program = sampled_failure_program(dim, model, lengths, sharding)
-        return np.asarray(program(self._arguments(coords), lgen, self.k, root))
+            return {"failure": failure}
+        program, arguments = self._sampled_failure(coords, lgen, root, sharding)
+        failure, ess = program(*arguments)
+        return {"failure": np.asarray(failure), "effective_sample_size": np.asarray(ess)}
 
     def _arguments(self, coords: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """The axes as the programs want them."""

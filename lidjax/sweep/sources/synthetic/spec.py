@@ -36,7 +36,7 @@ class Model:
 
 @dataclass(frozen=True)
 class SyntheticGrid:
-    """Axes of a synthetic sweep; every combination is a cell."""
+    """Axes of a synthetic sweep; every combination is a cell. A number stands for an axis of one value."""
 
     n: tuple[int, ...]
     """Training set sizes N."""

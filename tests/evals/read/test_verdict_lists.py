@@ -8,6 +8,7 @@ from helpers.eval_logs import counts_by_problem, write_lines
 
 from lidjax.errors import InputError
 from lidjax.evals import read_evals
+from lidjax.evals.read import stream
 
 
 def test_lists_as_yaml_json_and_jsonl(tmp_path):
@@ -37,13 +38,14 @@ def test_yaml_builds_no_python_objects(tmp_path):
         read_evals([path])
 
 
-def test_a_json_array_larger_than_the_buffer_is_streamed(tmp_path):
-    records = [{"id": i, "text": "]},{" * 50, "is_corrects": [i % 3 == 0] * 5} for i in range(9000)]
+def test_a_json_array_larger_than_the_buffer_is_streamed(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "CHUNK", 1 << 14)
+    records = [{"id": i, "text": "]},{" * 50, "is_corrects": [i % 3 == 0] * 5} for i in range(900)]
     (tmp_path / "a.json").write_text(json.dumps(records))
-    assert (tmp_path / "a.json").stat().st_size > 2 << 20
+    assert (tmp_path / "a.json").stat().st_size > 1 << 17
     group = read_evals([tmp_path / "a.json"]).groups[0]
-    assert len(group.problems) == 9000
-    assert np.array_equal(group.c, np.where(np.arange(9000) % 3 == 0, 5, 0))
+    assert len(group.problems) == 900
+    assert np.array_equal(group.c, np.where(np.arange(900) % 3 == 0, 5, 0))
     whole = (tmp_path / "a.json").read_text()
     (tmp_path / "a.json").write_text(whole[:-50])
     with pytest.raises(InputError, match="truncated"):
