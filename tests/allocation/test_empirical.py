@@ -146,7 +146,7 @@ BAD = {
     "two models": (lambda d: xr.concat([d, d.assign_coords(beta=[4.0])], "beta"), {}, r"choose one value of beta \(2 "),
     "k beyond": (lambda d: d, {"budget": 1e9}, r"leaves k from 1.99992e\+09 to 2e\+09.*holds k = 1 to 100000"),
     "below n": (lambda d: d, {"budget": 10.0}, "budget=10 leaves k from"),
-    "window": (lambda d: d, {"window": (2e5, 3e5)}, "holds fewer than 3"),
+    "window": (lambda d: d, {"window": (2e5, 3e5)}, "holds none of the k"),
     "weight": (lambda d: d, {"weight": -2}, "weight=-2 must be at least 0"),
     "level": (lambda d: d, {"level": 95}, "level=95 must be between 0 and 1"),
     "bootstrap": (lambda d: d, {"bootstrap": -1}, "bootstrap=-1"),

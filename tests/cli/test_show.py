@@ -184,7 +184,7 @@ def test_facets_share_axes_and_have_what_varies_as_titles(store):
     figure = scaling_facets(summary, col="beta", hue="delta")
     assert len(figure.axes) == 3 * 2
     titles = [axes.get_title() for axes in figure.axes]
-    assert titles[:2] == [r"$\beta$ = 2.5", r"$\beta$ = 4"]
+    assert titles[:2] == [r"$\beta$ = $2.5$", r"$\beta$ = $4$"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         r"$\delta$ = 0.0002",
         r"$\delta$ = 0.001",
