@@ -9,6 +9,7 @@ import numpy as np
 from lidjax.generalization import CellMethod
 from lidjax.generalization.krylov import MAX_STEPS, krylov_steps
 from lidjax.ridge import DECOMPOSE_FROM
+from lidjax.sweep.compiler import Effort, effort_for
 from lidjax.sweep.cost import Cost
 from lidjax.sweep.sources.synthetic.failure_curves import cost_of_curves
 from lidjax.sweep.sources.synthetic.methods import host_model
@@ -27,8 +28,11 @@ FAILURE = 2.0
 CELL = 1e3
 """Draws that a cell counts as, whatever its d: 15 to 40 µs for d up to 32."""
 LGEN_PROGRAM, LARGE_LGEN_PROGRAM, CURVES_PROGRAM, INSTANCES_PROGRAM = 4.0, 6.5, 5.0, 4.0
-"""Seconds of compiling L_gen for d below 256 and from there on, tables of L_inf(k), and means over instances: a
-heuristic from two cores, where each was seen between 0.8 and 2 times as long."""
+"""Seconds of compiling L_gen for d below 256 and from there on, tables of L_inf(k), and means over instances, at XLA's
+default level: a heuristic from two cores, where each was seen between 0.8 and 2 times as long."""
+EFFORT_TIME: dict[Effort, float] = {"quick": 0.5, "thorough": 0.7}
+"""Time of compiling with an effort over that at XLA's default level: more than XLA's own share, because tracing and
+lowering take as long as ever. A heuristic; quickstart took 7 s with "quick"."""
 DECADES = 3.0
 """Decades of L_gen/σ² that a sweep is assumed to span."""
 
@@ -96,7 +100,7 @@ class SyntheticCosts:
             methods = {method for at_n in self._kernels(sizes, dim) for method in at_n}
             seconds += program * len(methods)
             seconds += 0.0 if self.spec.model.failure == "quadrature" else INSTANCES_PROGRAM
-        return seconds
+        return seconds * EFFORT_TIME[effort_for(self.total_cost())]
 
     def _kernels(self, sizes: np.ndarray, dim: int) -> dict[tuple[CellMethod, ...], int]:
         """The kernels that some N need, over a few α and ridges, with the largest N that needs them."""
