@@ -57,9 +57,16 @@ def replicate_shares(
 
 
 def line_errors(
-    x: Float[Array, "*batch m"], weight: Float[Array, "*batch m"], shares: Float[Array, "*batch r m"]
+    x: Float[Array, "*batch m"],
+    weight: Float[Array, "*batch m"],
+    shares: Float[Array, "*batch r m"],
+    misfit: Float[Array, "*batch m"] | None = None,
 ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
-    """Standard errors of slope and intercept of the line that `weighted_line` fits, from `replicate_shares`."""
+    """Standard errors of slope and intercept of the line that `weighted_line` fits, from `replicate_shares`.
+
+    `misfit` is y minus the line, given where the weights are proportional to L_inf itself, as they are where its error
+    is known and not that of its logarithm: a point that moves changes its weight too.
+    """
     square = weight * weight
     total = jnp.sum(square, axis=-1, keepdims=True)
     square = square / jnp.where(total > 0, total, 1.0)
@@ -67,6 +74,8 @@ def line_errors(
     spread = jnp.sum(square * (x - mean) ** 2, axis=-1, keepdims=True)
     of_slope = square * (x - mean) / jnp.where(spread > 0, spread, 1.0)
     of_intercept = square - mean * of_slope
+    if misfit is not None:
+        of_slope, of_intercept = (a * (1 + 2 * misfit) for a in (of_slope, of_intercept))
 
     def error(coefficients: Float[Array, "*batch m"]) -> Float[Array, "*batch"]:
         moves = jnp.sum(coefficients[..., None, :] * shares, axis=-1)

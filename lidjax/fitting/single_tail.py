@@ -231,10 +231,13 @@ def fit_with_one_tail(data: CurveData, level: float, *, stretched: bool) -> Powe
         shares = replicate_shares(data.failure, data.replicates, curve, log=data.log)
         table[:] = replicate_quantile(shares.shape[-2], level)
     table = jnp.asarray(table, curve.log_k.dtype)
-    return fit_one_tail_batch(curve, table, known_errors, shares, data.independent, stretched=stretched)
+    follow = shares is not None and known_errors and not data.log  # the weights are failure/standard_error
+    return fit_one_tail_batch(
+        curve, table, known_errors, shares, data.independent, stretched=stretched, weights_follow=follow
+    )
 
 
-@partial(jax.jit, static_argnames="stretched")
+@partial(jax.jit, static_argnames=("stretched", "weights_follow"))
 def fit_one_tail_batch(
     curve: LogCurve,
     table: Float[Array, " max_dof"],
@@ -243,10 +246,12 @@ def fit_one_tail_batch(
     independent: ArrayLike,
     *,
     stretched: bool,
+    weights_follow: bool,
 ) -> PowerFit:
     """Every curve of a batch: the straight line, then natural scale, status, and NaN where there is no estimate."""
     x = stretched_log(curve.log_k) if stretched else curve.log_k
     line = weighted_line(x, curve.log_failure, curve.weight)
+    misfit = line.residual / jnp.where(curve.weight > 0, curve.weight, 1.0)
     dof, dtype = line.num_points - NUM_PARAMS, line.cost.dtype
     rounding = rounding_error(curve.weight * curve.log_failure, axis=-1)
     variance = residual_variance(line.cost / 2, dof, rounding, known_errors)
@@ -255,7 +260,8 @@ def fit_one_tail_batch(
         for v in (line.slope_variance, line.intercept_variance)
     )
     if shares is not None:
-        slope_se, intercept_se = line_errors(x, curve.weight, shares)
+        moving = misfit if weights_follow else None
+        slope_se, intercept_se = line_errors(x, curve.weight, shares, moving)
     critical = critical_at(table, dof)
     first, first_se, lower, upper = (v_from_slope if stretched else beta_from_slope)(
         -line.slope, slope_se, critical
@@ -271,7 +277,6 @@ def fit_one_tail_batch(
         return jnp.where(fitted, value, jnp.nan)
 
     c, half_width = jnp.exp(line.intercept), critical * intercept_se
-    misfit = line.residual / jnp.where(curve.weight > 0, curve.weight, 1.0)
     count = jnp.maximum(line.num_points, 1).astype(dtype)
     cost = where_fitted(line.cost)
     criteria = information_criteria(cost, line.num_points, NUM_PARAMS, known_errors)

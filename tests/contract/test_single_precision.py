@@ -33,6 +33,9 @@ CASES = {
     "power_law_spectrum": lambda: lidjax.power_law_spectrum(5, 1),
     "power_law_teacher": lambda: lidjax.power_law_teacher(5, 1),
     "mean_inverse_precision": lambda: lidjax.mean_inverse_precision(np.array([3, 3 * 10**9])),
+    "deterministic_lgen": lambda: lidjax.deterministic_lgen(
+        LARGE, eigenvalues=np.array([4.0, 2.0, 1.0]), theta=np.ones(3), noise_variance=1, ridge=0
+    ),
     "ridge_fit": lambda: lidjax.ridge_fit(np.eye(3), np.array([1.0, 2.0, 3.0]), 0.5),
     "failure_from_counts": lambda: lidjax.failure_from_counts(*COUNTS, log=True),
     "pass_at_k_from_counts": lambda: lidjax.pass_at_k_from_counts(*COUNTS),
@@ -88,8 +91,8 @@ LOOSER = {
 }
 
 ELSEWHERE = {
-    "L_gen, tested with its kernels, and draws, which differ in float32 and float64": """
-        deterministic_lgen sample_features sample_training_set sample_label_noise sample_precision lgen_cell
+    "draws, which differ in float32 and float64": """
+        sample_features sample_training_set sample_label_noise sample_precision lgen_cell
         sample_lgen draw_failure realised_gap sample_instances sample_success""",
     "expensive to compile, and converted as window_exponent and pass_at_k_failure are": """
         build_curve eval_curve success_distribution tail_index_from_window""",
@@ -99,8 +102,9 @@ ELSEWHERE = {
         allocate allocate_sweep phase_map surface_exact surface_sweep sweep_model backtest check_evals compare_models
         estimate_tail_indices fit_evals forecast_pass_at_k read_evals summarise_backtest""",
     "no numbers to convert": """
-        resolve_method describe_status cell_failures comparison_figure load_spec measure_sweep open_results plan_sweep
-        run_sweep spec_from_dict summarise summary_tables sweep_figures diagnostics_report feature_split
+        resolve_method describe_status cell_failures check_fit comparison_figure complete_part load_spec measure_sweep
+        open_results plan_sweep run_sweep select_cells spec_from_dict split_cells summarise summary_overview
+        summary_tables sweep_figures write_counts diagnostics_report feature_split
         make_cifar10h_features read_features distill_spec_from_dict load_distill_spec open_distillation
         run_distillation summarise_distillation show_progress stop_on_signals save_figure""",
 }
