@@ -113,6 +113,9 @@ def check_distill_fit(spec: DistillSpec) -> None:
     Args:
         spec: The spec of an experiment.
 
+    Returns:
+        None.
+
     Raises:
         InputError: If it contains fewer than three; k goes from 1 to `evaluation.attempts`.
 

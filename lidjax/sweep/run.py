@@ -84,6 +84,9 @@ def check_fit(spec: SpecLike) -> None:
     Args:
         spec: A spec, the path of a TOML file, or nested dicts.
 
+    Returns:
+        None.
+
     Raises:
         InputError: If the window contains fewer values; the message has both.
 

@@ -96,7 +96,7 @@ def test_plan_knows_the_store_that_a_run_would_resume_extend_or_refuse(spec, cap
     assert main(["plan", spec, "--grid.beta", "4"]) == 2
     told = capsys.readouterr()
     assert "18" not in told.out  # the plan of the spec by itself
-    assert "a run would be refused: runs/small/results.zarr: the store holds another sweep" in told.err
+    assert "a run would be refused: runs/small/results.zarr: the store holds another run" in told.err
     assert "grid.beta: the store has [3.0], the spec [4.0]" in told.err
     assert main(["plan", spec, "--grid.beta", "4", "--out", "elsewhere", "--quick"]) == 0
 
