@@ -70,7 +70,7 @@ def distill_command(args: argparse.Namespace) -> int:
     check_distill_fit(spec)
     # before the work starts, so that a file that cannot be read costs no time
     others = _read_others(args.beside)
-    out = args.out or str(Path("runs") / spec.name)
+    out = str(Path("runs") / spec.name) if args.out is None else args.out
     console = Console(stderr=True, quiet=args.quiet)
     console.print(f"lidjax distill: {spec.name} → {out}", highlight=False)
     start = time.perf_counter()

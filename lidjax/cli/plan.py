@@ -32,7 +32,7 @@ def plan_command(args: argparse.Namespace) -> int:
 
     spec = read_spec(args, load_spec)
     check_fit(spec)
-    out = args.out or str(Path("runs") / spec.name)
+    out = str(Path("runs") / spec.name) if args.out is None else args.out
     plan = plan_sweep(spec, out=out)
     refused = plan.stored.refused if plan.stored else None
     nothing_left = plan.tiles_to_run == 0

@@ -46,7 +46,7 @@ def run_command(args: argparse.Namespace) -> int:
     spec = read_spec(args, load_spec)
     check_fit(spec)  # before anything is computed
     shard, together = _shard(args)
-    out = args.out or str(Path("runs") / spec.name)
+    out = str(Path("runs") / spec.name) if args.out is None else args.out
     console = Console(stderr=True)
     part = f", shard {shard}" if shard else ""
     console.print(f"lidjax run: {spec.name} → {out}{part}", highlight=False)

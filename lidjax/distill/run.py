@@ -36,11 +36,11 @@ def run_distillation(
     """Run the teacher-student experiment of a spec, or resume it, and return its counts.
 
     With `out`, counts are written student by student to `out/results.zarr`, and trained weights to `out/work`. A run
-    that was interrupted is resumed and ends with the same numbers; a student whose counts are damaged is computed
-    again. If the spec has more students than the store, only the new ones are trained, and the others keep every bit.
-    Embedded models can be extended by any N below the largest: the problems that the teacher is trained on depend on
-    the largest N and on the seeds. Hugging Face models can be extended by any N and seed. The function prints nothing
-    and installs no signal handler.
+    that was interrupted is resumed and, on the same device, ends with the same numbers; a student whose counts are
+    damaged is computed again. If the spec has more students than the store, only the new ones are trained, and the
+    others keep every bit. Embedded models can be extended by any N below the largest: the problems that the teacher is
+    trained on depend on the largest N and on the seeds. Hugging Face models can be extended by any N and seed. The
+    function prints nothing and installs no signal handler.
 
     Args:
         spec_or_path: A spec, or the path of a TOML file.

@@ -214,5 +214,5 @@ def _exponent_panel(axes: Axes, summary: xr.Dataset, references: References) -> 
         axes.axhline(references.model["beta"], color="k", ls=":", lw=0.9, label=r"$\beta$")
     axes.axvline(references.dim, **GUIDE, label="$N=d$")
     axes.set(xscale="log", xlabel=N_LABEL, ylabel=EXPONENT_LABEL)
-    axes.set_xlim(n.min() / 1.5, n.max() * 1.5)
+    axes.set_xlim(min(n.min(), references.dim) / 1.5, max(n.max(), references.dim) * 1.5)
     axes.set_ylim(bottom=min(0, axes.get_ylim()[0]) if (beta_eff < 0).any() else 0)

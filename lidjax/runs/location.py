@@ -18,6 +18,8 @@ OWN_NAMES = (STORE, "figures", "work", "counts.csv")
 
 def open_location(out: "str | Path") -> "Location":
     """The location that `out` names: a path, a `file://` URL or another URL. The store inside it also names it."""
+    if out == "":
+        raise InputError("the name of the folder or URL of results is empty: name one, such as runs/first")
     if isinstance(out, Path) or "://" not in out:
         return LocalFolder(Path(out))
     if out.startswith("file://"):
@@ -141,7 +143,7 @@ class RemoteFolder:
                 "for s3:// `pip install 'lidjax[s3]'`"
             ) from None
         except ValueError as error:
-            raise InputError(f"{self.url}: {error}") from None
+            raise InputError(f"{self.url}: {_in_words(error)}") from None
 
     @property
     def figures(self) -> Path:
@@ -158,7 +160,7 @@ class RemoteFolder:
             self.fs.invalidate_cache()
             return bool(self.fs.exists(f"{self.path}/{STORE}/zarr.json"))
         except Exception as error:  # every file system has exceptions of its own
-            raise InputError(f"{self.url}: cannot be reached: {error}") from None
+            raise InputError(f"{self.url}: cannot be reached: {_in_words(error)}") from None
 
     def remove_store(self) -> None:
         self.fs.rm(f"{self.path}/{STORE}", recursive=True)
@@ -173,7 +175,9 @@ class RemoteFolder:
             self.write(".lock-probe", b"")
             self.remove(".lock-probe")
         except Exception as error:
-            raise InputError(f"{self.url}: cannot be written: {error}; name another --out") from None
+            raise InputError(
+                f"{self.url}: cannot be written: {_in_words(error)}; name another --out"
+            ) from None
 
     def check_inside(self) -> None:
         """Nothing to check: objects have no links."""
@@ -218,6 +222,12 @@ class RemoteFolder:
 
     def __str__(self) -> str:
         return self.url
+
+
+def _in_words(error: Exception) -> str:
+    """What an error says, or its name: some file systems raise errors without a message."""
+    text = str(error)
+    return type(error).__name__ if text in ("", "None") else text
 
 
 Location = LocalFolder | RemoteFolder

@@ -41,7 +41,9 @@ class FileLock:
         try:
             self.file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be locked: {error.strerror}; name another --out") from None
+            raise InputError(
+                f"{self.path}: cannot be locked: {error.strerror or error}; name another --out"
+            ) from None
         try:
             self.flock(self.file, self.mode if wait else self.mode | self.at_once)
         except BlockingIOError:
@@ -53,7 +55,8 @@ class FileLock:
             os.close(self.file)
             self.file = -1
             raise InputError(
-                f"{self.path}: this file system does not lock files ({error.strerror}); name an --out on one that does"
+                f"{self.path}: this file system does not lock files ({error.strerror or error}); "
+                "name an --out on one that does"
             ) from None
         with contextlib.suppress(OSError):  # a full disk: the lock works without the name of its holder
             os.ftruncate(self.file, 0)

@@ -395,7 +395,12 @@ def open_group(location: Any, where: str) -> tuple[zarr.Group, Manifest]:
         group = zarr.open_group(location, mode="r+", zarr_format=3, use_consolidated=False)
         return group, group.attrs.asdict()
     except (FileNotFoundError, ValueError, KeyError, TypeError, OSError) as error:
-        raise InputError(f"{where}: not a store of results ({type(error).__name__})") from None
+        why = (
+            "its zarr.json is missing, or that of an array"
+            if isinstance(error, FileNotFoundError)
+            else ("its zarr.json is damaged, or was not written by lidjax")
+        )
+        raise InputError(f"{where}: not a store of results: {why}") from None
 
 
 def stored_kind(location: Location) -> str:

@@ -118,7 +118,7 @@ def make_plan(
     if tile_cost.bytes > run.memory_gib * GIB * (sharding.parts if sharding else 1):
         raise InputError(
             f"run.memory_gib = {run.memory_gib:g}: the smallest tile, {_describe(tile)}, takes about "
-            f"{tile_cost.bytes / GIB:.2g} GiB; allow more memory or make grid.dim, grid.k or the number of "
+            f"{size_in_words(tile_cost.bytes)}; allow more memory or make grid.dim, grid.k or the number of "
             "instances smaller"
         )
     work = source.total_cost()
@@ -155,7 +155,7 @@ def check_resources(plan: Plan, location: Location | None) -> None:
     needed = plan.bytes_per_device + (plan.store_bytes if location is None else 0)
     if available is not None and needed > available:
         raise InputError(
-            f"the sweep needs about {needed / GIB:.2g} GiB of memory and {available / GIB:.2g} GiB are free; "
+            f"the sweep needs about {size_in_words(needed)} of memory and {size_in_words(available)} are free; "
             "lower run.memory_gib" + (" or name an output folder" if location is None else "")
         )
     free = location.free_bytes() if location is not None else None
@@ -163,9 +163,18 @@ def check_resources(plan: Plan, location: Location | None) -> None:
     if free is not None and plan.store_bytes * share > free:
         raise InputError(
             f"the store of {plan.num_cells:,} cells and {plan.num_k} values of k takes up to "
-            f"{plan.store_bytes / GIB:.3g} GiB and {location} has {free / GIB:.3g} GiB free; "
+            f"{size_in_words(plan.store_bytes)} and {location} has {size_in_words(free)} free; "
             "name another --out or make the grid smaller"
         )
+
+
+def size_in_words(size: float) -> str:
+    """A number of bytes in the unit that suits it."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1023.5:
+            return f"{size:.{3 if size < 999.5 else 4}g} {unit}"
+        size /= 1024
+    return f"{size:,.3g} TiB"
 
 
 def available_memory() -> int | None:

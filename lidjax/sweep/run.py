@@ -159,9 +159,10 @@ def run_sweep(
 ) -> "xr.Dataset":
     """Run a sweep, or resume one, and return its results.
 
-    With `out` the results are written tile by tile to `out/results.zarr`. A run that was interrupted is resumed and
-    ends with the same numbers bit for bit. If the spec has more grid values than the store, only the new cells are
-    computed. The function prints nothing and installs no signal handler: pass `progress` and `stop` for that.
+    With `out` the results are written tile by tile to `out/results.zarr`. A run that was interrupted is resumed, and on
+    the same device with the same versions it ends with the same bits; elsewhere, or cut into other tiles, a cell agrees
+    to rounding. If the spec has more grid values than the store, only the new cells are computed. The function prints
+    nothing and installs no signal handler: pass `progress` and `stop` for that.
 
     Args:
         spec_or_path: A spec, the path of a TOML file, or nested dicts.

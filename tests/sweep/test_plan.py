@@ -60,13 +60,13 @@ def test_ten_million_cells_are_planned_without_listing_them():
 
 
 def test_a_cell_that_does_not_fit_is_refused_with_the_number(small_spec):
-    with pytest.raises(InputError, match=r"run.memory_gib = 1e-09: the smallest tile.*GiB"):
+    with pytest.raises(InputError, match=r"run.memory_gib = 1e-09: the smallest tile.* takes about \S+ KiB"):
         plan_of(small_spec, memory_gib=1e-9)
 
 
 def test_more_memory_than_the_machine_has_is_refused_with_the_number(small_spec, monkeypatch):
     monkeypatch.setattr(plan_module, "available_memory", lambda: 1000)
-    with pytest.raises(InputError, match=r"GiB of memory and 9.3e-07 GiB are free"):
+    with pytest.raises(InputError, match=r"KiB of memory and 1000 bytes are free"):
         check_resources(plan_of(small_spec), None)
 
 

@@ -2,7 +2,7 @@
 
 At one (β, δ/σ) the population curve depends on a training set through v = L_gen/σ² alone. A table (`passk.curve`)
 serves a block of four decades of v. The blocks are fixed, so a cell's numbers depend on neither the tile nor the
-grid of N.
+grid of N, except for rounding.
 """
 
 import functools

@@ -50,6 +50,8 @@ def cell_keys(root: jax.Array, dim: int, size: TrainingSize, seed: ArrayLike) ->
 
     They do not depend on the other axes, so cells that differ only in β, α, ridge, σ_η or δ share their random numbers:
     differences between them have a smaller variance than between independent draws, and one design serves them all.
+    Where α, the ridge or the noise asks for another kernel of L_gen, what they share is the label noise (see
+    `sample_lgen`).
     """
     key = jax.random.fold_in(root, dim)
     key = jax.random.fold_in(jax.random.fold_in(key, size.words[0]), size.words[1])
