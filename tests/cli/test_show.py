@@ -179,20 +179,19 @@ def test_figures_of_several_cells_are_one_figure_laid_out_by_axes(store, tmp_pat
 
 def test_facets_share_axes_and_have_what_varies_as_titles(store):
     from lidjax.figures import scaling_facets
+    from lidjax.figures.facets import cell_title
 
     summary = lidjax.summarise(lidjax.open_results(store))
     figure = scaling_facets(summary, col="beta", hue="delta")
     assert len(figure.axes) == 3 * 2
     titles = [axes.get_title() for axes in figure.axes]
     assert titles[:2] == [r"$\beta$ = $2.5$", r"$\beta$ = $4$"]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        r"$\delta$ = 0.0002",
-        r"$\delta$ = 0.001",
-    ]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == [cell_title({"delta": delta}) for delta in DELTA]
     left, right = figure.axes[4:]  # β_eff(N) below each other
     assert left.get_ylim() == right.get_ylim()
     assert [bool(axes.get_ylabel()) for axes in figure.axes] == [True, False] * 3
     rows = scaling_facets(summary)  # a row for each cell
     assert [bool(axes.get_xlabel()) for axes in rows.axes] == [False] * 9 + [True] * 3
     assert len(rows.axes) == 3 * 4
-    assert rows.axes[9].get_title(loc="left") == r"$\beta$ = 4,  $\delta$ = 0.001"
+    assert rows.axes[9].get_title(loc="left") == cell_title({"beta": 4.0, "delta": 1e-3})
