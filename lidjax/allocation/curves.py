@@ -35,6 +35,14 @@ class SweepCurves(NamedTuple):
     """d, or 0 if the sweep does not say."""
     window: tuple[float, float]
     """The ends of the window of k for β_eff."""
+    few: np.ndarray
+    """Whether L_inf rests on too few instances in half of the training sets or more (`low_ess`), (n, k)."""
+
+    def rests_on_few(self, n: float, k: float) -> bool:
+        """Whether L_inf rests on too few instances at one of the values between which (n, k) lies."""
+        i = np.clip(np.searchsorted(self.log_n, np.log(n)), 1, len(self.log_n) - 1)
+        j = np.clip(np.searchsorted(self.log_k, np.log(k)), 1, len(self.log_k) - 1)
+        return bool(self.few[i - 1 : i + 1, j - 1 : j + 1].any())
 
     def combined(self, rows: np.ndarray, statistic: Statistic) -> tuple[np.ndarray, np.ndarray]:
         """log of the median or mean over the training sets `rows`: log L_gen (n,), log L_inf (n, k)."""
@@ -74,6 +82,8 @@ def read_curves(data: "xr.Dataset", window: tuple[float, float] | None = None) -
     if not data.sizes["seed"]:
         raise InputError("every training set of the store has a failed cell")
     lgen, failure = data["lgen"], data["failure"]
+    low = data["low_ess"] if "low_ess" in data else failure.isnull()  # a store of exact values has no mask
+    few = low.transpose("seed", "n", "k").values.mean(axis=0) >= 0.5
     if "split" in data.coords:
         lgen, failure = (x.groupby("split").mean("seed").rename(split="seed") for x in (lgen, failure))
     lgen, failure = lgen.transpose("seed", "n").values, failure.transpose("seed", "n", "k").values
@@ -84,7 +94,7 @@ def read_curves(data: "xr.Dataset", window: tuple[float, float] | None = None) -
     dim = float(data["dim"]) if "dim" in data.coords else float(data.attrs.get("feature_dim", 0))
     log_n, log_k = (np.log(data[name].values.astype(float)) for name in ("n", "k"))
     return SweepCurves(
-        log_n, log_k, lgen.astype(float), failure.astype(float), dim, window or sweep_window(data)
+        log_n, log_k, lgen.astype(float), failure.astype(float), dim, window or sweep_window(data), few
     )
 
 

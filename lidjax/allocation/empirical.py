@@ -181,6 +181,7 @@ def _cell(
         n_lower=float(lower),
         n_upper=float(upper),
         limited={0: measured.low_edge, POINTS - 1: measured.high_edge}.get(at, ""),
+        few_instances=measured.curves.rests_on_few(n, k),
         rules=by_rule,
     )
 

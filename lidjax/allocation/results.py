@@ -82,5 +82,8 @@ class SweepAllocation(NamedTuple):
     limited: Any
     """The edge of the store at which the optimum lies, so that the true one is beyond: "smallest n", "largest n",
     "smallest k" or "largest k"; "" elsewhere."""
+    few_instances: Any
+    """Whether L_inf at the optimum rests on fewer than 30 sampled instances (`low_ess` of the results): neither it nor
+    the optimum should then be relied on."""
     rules: dict[str, RuleSplit]
     """What each of the paper's rules chooses, by name."""

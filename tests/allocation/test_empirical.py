@@ -129,6 +129,17 @@ def test_an_optimum_at_the_edge_of_the_store_says_so():
     assert found.n.tolist() == [N[0], N[-1]]
 
 
+def test_an_optimum_that_rests_on_few_instances_says_so():
+    data = power_laws(4)
+    few = (data["failure"] < 1e-4) & (data["seed"] < 2)  # half of the training sets
+    question = {**COSTS, "weight": 1.0, "bootstrap": 0, "rules": ()}
+    found = allocate_sweep(data.assign(low_ess=few), [300.0, 2e4], **question)
+    assert found.few_instances.tolist() == [False, True]
+    assert not allocate_sweep(data, 2e4, **question).few_instances
+    fewer = few & (data["seed"] < 1)
+    assert not allocate_sweep(data.assign(low_ess=fewer), 2e4, **question).few_instances
+
+
 def test_failed_training_sets_are_left_out():
     data = power_laws(4, noise=0.3)
     kept = allocate_sweep(data.isel(seed=[0, 1, 3]), 2e3, **COSTS, weight=1.0, bootstrap=0)

@@ -28,6 +28,7 @@ FIELDS = (
     "n_lower",
     "n_upper",
     "limited",
+    "few_instances",
 )
 NO_INTERVAL = (
     "No interval for N: it needs several training sets, and for the mean β > 4, where L_gen has a finite variance. "
@@ -89,6 +90,12 @@ def allocation_tables(rows: list[dict[str, Any]], statistic: str) -> list[Table]
         "the true optimum is beyond"
         for row in rows
         if row["limited"]
+    ]
+    notes += [
+        f"C = {row['budget']:,g}, R = {row['weight']:,g}: L_inf at this optimum rests on fewer than 30 sampled "
+        'instances: do not rely on it; more instances, or model.failure = "quadrature", resolve it'
+        for row in rows
+        if row["few_instances"]
     ]
     if exact and statistic == "median":
         notes.append(
