@@ -142,10 +142,11 @@ def check_stopping(group: Group) -> list[Finding]:
         return []
     shorter = group.n < sizes[-1]
     unsolved_short = int(np.sum(shorter & (group.c == 0)))
-    if shorter.sum() >= FEWEST_STOPPED and batch > 1 and unsolved_short == 0 and np.any(group.c == 0):
+    by_chance = chance_that_all_are_solved(int(shorter.sum()), int(np.sum(group.c == 0)), len(group.n))
+    if batch > 1 and unsolved_short == 0 and by_chance < SMALL_P:
         evidence = (
             f"every n is a multiple of {batch}, and all {shorter.sum()} problems with fewer attempts are solved "
-            "ones"
+            f"ones (by chance: p = {by_chance:.1g})"
         )
         return [stopping_finding(group, batch, evidence)]
     if not group.c.any():
@@ -158,6 +159,23 @@ def check_stopping(group: Group) -> list[Finding]:
         )
         return [Finding("adaptive_sampling", group.name, message, likelihood_only=True)]
     return []
+
+
+def chance_that_all_are_solved(chosen: int, unsolved: int, problems: int) -> float:
+    """Hypergeometric chance that `chosen` problems picked at random are all among the solved ones.
+
+    C(P - u, s) / C(P, s). It is small only where many problems have fewer attempts and many are unsolved: a few
+    problems that are some attempts short in a file with few unsolved ones say nothing.
+    """
+    from scipy.special import betaln
+
+    if chosen + unsolved > problems:
+        return 0.0
+
+    def log_choose(n: int, k: int) -> float:
+        return -float(betaln(n - k + 1, k + 1)) - float(np.log(n + 1))
+
+    return float(np.exp(log_choose(problems - unsolved, chosen) - log_choose(problems, chosen)))
 
 
 def rank_correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

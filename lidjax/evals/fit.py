@@ -118,7 +118,7 @@ def fit_evals(
             k = np.array(sorted(set(targets)) if targets else default_targets(group), dtype=np.int64)
             rng = np.random.default_rng(seed)
             forecast = forecast_from_posterior(
-                rng, posterior, counts[index], group.n, group.c, k, level=level
+                rng, posterior, counts[index], group.n, group.c, k, level=level, fresh=biased
             )
             repeats = resample_group(group, over, replicates, seed, biased=biased)
             tails = tail_indices(group.n, group.c, tail_posterior, repeats, level=level)

@@ -19,12 +19,13 @@ from jaxtyping import Float, Int
 from scipy.special import expit
 
 from lidjax.errors import InputError
+from lidjax.evals.checks import check_stopping
 from lidjax.evals.curve import MANY_PROBLEMS, Counts
 from lidjax.evals.rates.families import bent_logistic_log_density
 from lidjax.evals.rates.likelihood import PaddedRows, pad_rows
 from lidjax.evals.rates.posterior import Posterior, draw_parameters, sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, LogitGrid, count_rows
-from lidjax.evals.table import MOST_ATTEMPTS, check_count
+from lidjax.evals.table import MOST_ATTEMPTS, Group, check_count
 from lidjax.passk import failure_from_counts
 
 DRAWS = 400  # posterior draws behind a forecast
@@ -39,7 +40,9 @@ ROW_BATCH = 64  # rows handled at once in large groups, for memory
 class PassAtKForecast(NamedTuple):
     """Forecast of pass@K of one group at each of the values in `k`.
 
-    A run of K attempts (or as many as were made, if that is more) reports `prediction`, within `lower` and `upper`.
+    A run of K attempts (or as many as were made, if that is more) reports `prediction`, within `lower` and `upper`. The
+    attempts made so far are part of that run, unless their number depended on the outcome (findings "stopped_sampling"
+    and "adaptive_sampling"): then it is a run of K new attempts.
     The `latent` values are for pass@K of the problems itself, without the chance of the attempts to be made.
     """
 
@@ -93,7 +96,9 @@ def forecast_pass_at_k(
 
     Returns:
         The forecast, each field of shape (K,). Where K is at most the smallest `n` the run has been made already:
-        there `prediction`, `lower` and `upper` are the unbiased pass@K.
+        there `prediction`, `lower` and `upper` are the unbiased pass@K. They are not where sampling stopped at
+        successes or was adaptive otherwise (`check_evals`): the unbiased pass@K is then biased, and the forecast is of
+        new runs.
 
     Raises:
         InputError: If counts are not whole numbers with 0 ≤ c ≤ n, shapes differ, or `level` is out of range.
@@ -120,7 +125,22 @@ def forecast_pass_at_k(
         rows = count_rows(attempts, correct, COARSE_GRID)
         posterior = sample_posterior(rows, seed=seed)
         rng = np.random.default_rng(seed)
-        return forecast_from_posterior(rng, posterior, rows, attempts, correct, targets, level=level)
+        return forecast_from_posterior(
+            rng,
+            posterior,
+            rows,
+            attempts,
+            correct,
+            targets,
+            level=level,
+            fresh=is_adaptive(attempts, correct),
+        )
+
+
+def is_adaptive(n: Counts, c: Counts) -> bool:
+    """Whether the numbers of attempts seem to depend on the outcomes (see `check_stopping`)."""
+    group = Group("", {}, tuple(str(i) for i in range(len(n))), n, c)
+    return any(finding.likelihood_only for finding in check_stopping(group))
 
 
 def check_level(level: float) -> None:
@@ -175,15 +195,21 @@ def forecast_from_posterior(
     total: int | Int[np.ndarray, " p"] | None = None,
     *,
     level: float,
+    fresh: bool = False,
 ) -> PassAtKForecast:
-    """Forecast of one group from the posterior of its population. `total` as in `forecast_run`."""
+    """Forecast of one group from the posterior of its population. `total` as in `forecast_run`.
+
+    With `fresh` it is of a run of K new attempts, which the attempts made so far are no part of.
+    """
     if len(n) > MANY_PROBLEMS:
         if total is not None:
             raise InputError(
                 f"{len(n):,} problems in one group: a run of a given size can be forecast for {MANY_PROBLEMS:,} at most"
             )
-        return forecast_sums(rng, draw_parameters(posterior, DRAWS, rng), rows, k, level=level)
+        return forecast_sums(rng, draw_parameters(posterior, DRAWS, rng), rows, k, level=level, fresh=fresh)
     rates = draw_rates(rng, draw_parameters(posterior, DRAWS, rng), rows)
+    if fresh:
+        n, c = np.zeros_like(n), np.zeros_like(c)
     return forecast_run(rng, rates, n, c, k, total, level=level)
 
 
@@ -230,8 +256,9 @@ def forecast_sums(
     *,
     level: float,
     grid: LogitGrid = COARSE_GRID,
+    fresh: bool = False,
 ) -> PassAtKForecast:
-    """The forecast of `forecast_run` for a run of max(n, k) attempts at each of many problems.
+    """The forecast of `forecast_run` for a run of max(n, k) attempts at each of many problems, or of k `fresh` ones.
 
     Given the population, the rates of the problems are independent, so the mean over many of them is normal. Its mean
     and variance are those of the distribution that `draw_rates` draws from, summed over the distinct pairs (n, c). With
@@ -268,6 +295,10 @@ def forecast_sums(
             square = np.einsum("sug,ug->su", weight, np.einsum("ugq,gq->ug", near, solved**2))
             latent[:, j] += mean @ part.multiplicity
             latent_variance[:, j] += np.maximum(square - mean**2, 0.0) @ part.multiplicity
+            if fresh:
+                run[:, j] += mean @ part.multiplicity
+                run_variance[:, j] += (mean * (1 - mean)) @ part.multiplicity
+                continue
             made = np.minimum(size, part.n)
             known = np.where(size > part.n, part.c > 0, 1 - failure_from_counts(part.n, part.c, made))
             run[:, j] += known @ part.multiplicity

@@ -1,10 +1,13 @@
 """Checks of counts: each finds what it is for, and nothing in counts that are sound."""
 
+import math
+
 import numpy as np
 import pytest
 from helpers.eval_logs import make_group
 
 from lidjax.evals import EvalData, Group, PublishedPassAtK, batch_dispersion, check_evals
+from lidjax.evals.checks import chance_that_all_are_solved
 
 BATCH = 8
 
@@ -45,6 +48,34 @@ def test_sampling_that_stopped_at_a_success_is_found(ordered):
     if not ordered:
         group = Group(group.name, {}, group.problems, group.n, group.c)
     assert "stopped_sampling" in kinds(group)
+
+
+def test_some_problems_a_few_attempts_short_are_no_stopping_rule():
+    """164 problems, 5 of them short and all solved, in 200 files: the level is 1e-3 a test, so 4 alarms have p < 1e-3.
+
+    Sampling that really stopped, in files of as many problems, is found in all of 100.
+    """
+    rng = np.random.default_rng(1)
+    alarms, found = 0, 0
+    for repeat in range(200):
+        n = np.full(164, 20)
+        c = rng.binomial(20, rng.beta(0.4, 0.6, 164))
+        short = rng.choice(np.flatnonzero(c > 0), 5, replace=False)
+        n[short] = 16
+        c[short] = np.minimum(c[short], 16)
+        alarms += bool(kinds(Group("g", {}, tuple(map(str, range(164))), n, c)))
+        if repeat < 100:
+            group = group_of(stopped(rng, rng.beta(0.4, 8, 164)))
+            counts = Group("g", {}, group.problems, group.n, group.c)
+            found += "stopped_sampling" in kinds(counts)
+    assert alarms <= 3
+    assert found == 100
+
+
+@pytest.mark.parametrize(("short", "unsolved"), [(5, 0), (5, 30), (40, 100), (130, 30), (140, 30)])
+def test_the_chance_of_solved_ones_alone_is_hypergeometric(short, unsolved):
+    exact = math.comb(164 - unsolved, short) / math.comb(164, short)
+    assert chance_that_all_are_solved(short, unsolved, 164) == pytest.approx(exact, rel=1e-9)
 
 
 def test_batches_that_share_their_luck_are_found():
