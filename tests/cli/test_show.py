@@ -30,6 +30,11 @@ def store(tmp_path_factory):
     return write_results(tmp_path_factory.mktemp("made"), spec, (1 / n)[:, None], wide)
 
 
+@pytest.fixture(autouse=True)
+def _no_width_is_asked_for(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)  # workers of pytest-xdist have one
+
+
 def test_several_cells_are_an_overview_with_a_row_each(store, capsys):
     assert main(["show", store]) == 0
     printed = capsys.readouterr().out
@@ -131,8 +136,7 @@ def test_on_a_narrow_terminal_no_column_is_lost_and_every_block_names_its_rows(s
     assert sum("1,280" in line for line in lines) == len(heads)
 
 
-def test_piped_a_row_is_a_line_however_wide(store, monkeypatch, capsys):
-    monkeypatch.delenv("COLUMNS", raising=False)
+def test_piped_a_row_is_a_line_however_wide(store, capsys):
     assert main(["show", store, "--at", "beta=4", "delta=2e-4"]) == 0
     printed = capsys.readouterr().out
     assert sum("1,280" in line for line in printed.splitlines()) == 1

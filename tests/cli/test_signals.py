@@ -20,6 +20,14 @@ window = [1, 100]
 """
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard():
+    """A process that a script starts in the background ignores SIGINT, and so do its children; here it is heard."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")], ids=["int", "term"]
 )
