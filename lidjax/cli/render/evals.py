@@ -103,18 +103,19 @@ def forecast_table(fit: GroupFit, level: float) -> Table:
     rows: list[tuple[str, ...]] = []
     for i, k in enumerate(forecast.k):
         known = np.isfinite(fit.unbiased[i])
-        unbiased = f"{fit.unbiased[i]:.4f}" if known else "beyond n"
+        beyond = "biased" if k <= fit.group.n.min() else "beyond n"
+        unbiased = f"{fit.unbiased[i]:.4f}" if known else beyond
         # the pass@k of the attempts made is known; what is uncertain is the pass@k of the problems themselves
-        low, high = forecast.latent_lower[i], forecast.latent_upper[i]
+        value, low, high = forecast.latent[i], forecast.latent_lower[i], forecast.latent_upper[i]
         if not known:
-            low, high = forecast.lower[i], forecast.upper[i]
-        rows.append((f"{k:,}", unbiased, f"{forecast.prediction[i]:.4f}", f"{low:.4f} to {high:.4f}"))
+            value, low, high = forecast.prediction[i], forecast.lower[i], forecast.upper[i]
+        rows.append((f"{k:,}", unbiased, f"{value:.4f}", f"{low:.4f} to {high:.4f}"))
     return Table(
         "pass_at_k",
         ("k", "unbiased", "forecast", f"{level:.0%} interval"),
         rows,
         _records(fit, fit.to_dict()["pass_at_k"]),
-        f"pass@k; {fit.method} model, {level:.0%} interval (beyond n: of a run of k attempts)",
+        f"pass@k; {fit.method} model, {level:.0%} interval (of these problems; beyond n of a run of k attempts)",
     )
 
 
