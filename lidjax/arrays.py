@@ -123,14 +123,9 @@ def checked(
     array = array if dtype is None else array.astype(dtype)
     if shape is not None:
         _check_shape(name, array.shape, shape)
-    known = known_value(value)
-    if known is None:
+    if known_value(value) is None:
         return jnp.where(allowed.holds(array), array, jnp.nan)
-    bad = ~np.asarray(allowed.holds(known))
-    if bad.any():
-        where = [int(i) for i in np.argwhere(bad)[0]]
-        at = str(where) if where else ""
-        raise InputError(f"{name}{at} = {known[bad].flat[0]:.10g}: must be {allowed.rule}")
+    check_values(name, value, allowed)
     return array
 
 

@@ -27,7 +27,7 @@ QUICK_COMPILATION = (
     "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
     " --xla_cpu_use_fusion_emitters=false"
 )
-"""Flags of XLA's CPU compiler for programs that run for a second or less: it takes a quarter to a third of the time."""
+"""Flags of XLA's CPU compiler for programs that run for a second or less: it takes a quarter to a half of the time."""
 EPILOG = """\
 a first run:
   lidjax plan sweeps/quickstart.toml      what it will take

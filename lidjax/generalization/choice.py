@@ -13,7 +13,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
-from lidjax.arrays import FINITE, NOT_NEGATIVE, POSITIVE, WHOLE, checked, known_value
+from lidjax.arrays import FINITE, NOT_NEGATIVE, POSITIVE, WHOLE, checked, known_value, nan_where_any_is_nan
 from lidjax.difficulty import Difficulty, check_difficulty
 from lidjax.errors import InputError, check_choice, unknown_name
 from lidjax.generalization.krylov import MAX_STEPS, krylov_steps
@@ -222,10 +222,8 @@ def nan_where_traced_is_nan(
     lgen: Float[Array, "..."], numbers: Numbers, known: KnownNumbers
 ) -> Float[Array, "..."]:
     """`lgen`, or NaN where a traced number is out of its range: not every kernel depends on all of them."""
-    traced = [value for value, seen in zip(numbers, known, strict=True) if seen is None]
-    for value in traced:
-        lgen = jnp.where(jnp.any(jnp.isnan(value)), jnp.nan, lgen)
-    return lgen
+    traced = (value for value, seen in zip(numbers, known, strict=True) if seen is None)
+    return nan_where_any_is_nan(lgen, *traced)
 
 
 class Choice(NamedTuple):

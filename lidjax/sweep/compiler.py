@@ -2,7 +2,7 @@
 
 A newcomer waits for compilation, a large sweep for the compiled code. On the CPU, XLA's default settings (level 3) take
 twice as long to compile the programs of a tile as level 2 does, whose code is as fast. "quick" takes a quarter to a
-third of the default; its code is up to 1.35 times slower (measured on quickstart and figure1, JAX 0.10, two cores).
+half of the default; its code is up to 1.35 times slower (measured on quickstart and figure1, JAX 0.10, two cores).
 """
 
 from collections.abc import Sequence

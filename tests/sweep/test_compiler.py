@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from lidjax.cli.main import QUICK_COMPILATION
 from lidjax.sweep.compiler import CPU_OPTIONS, compile_together, compiler_options, effort_for
 from lidjax.sweep.cost import Cost
 
@@ -49,3 +50,9 @@ def test_effort_follows_the_work_of_the_whole_sweep():
     assert effort_for(Cost(flops=1e9, draws=1e6, evaluations=1e7)) == "quick"
     assert effort_for(Cost(flops=1e13)) == "thorough"
     assert compiler_options("thorough") == CPU_OPTIONS["thorough"]
+
+
+def test_the_command_line_asks_for_the_same_quick_options():
+    """It sets them as flags before JAX is imported, so it cannot read them where JAX is."""
+    flags = [f"--{name}={str(value).lower()}" for name, value in CPU_OPTIONS["quick"].items()]
+    assert QUICK_COMPILATION.split() == flags
