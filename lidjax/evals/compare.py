@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
 from lidjax.errors import check_choice
-from lidjax.evals.forecast import check_counts
+from lidjax.evals.arguments import check_counts
 from lidjax.evals.rates.families import BETA, LOGISTIC, SCALED_BETA, TWO_TAIL, ZERO_ATOM, Family, with_zero
 from lidjax.evals.rates.lid import LID
 from lidjax.evals.rates.likelihood import FamilyFit, fit_family, pad_rows, row_posteriors

@@ -8,11 +8,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lidjax.errors import InputError, check_choice
+from lidjax.evals.arguments import check_distinct, check_level
 from lidjax.evals.bootstrap import KINDS, BootstrapFits, bootstrap_family, is_mixed
 from lidjax.evals.checks import Finding, check_evals
 from lidjax.evals.compare import fit_models
 from lidjax.evals.curve import mean_pass_at_k
-from lidjax.evals.forecast import check_distinct, check_level, forecast_from_posterior
+from lidjax.evals.forecast import forecast_from_posterior
 from lidjax.evals.next_attempts import next_attempts
 from lidjax.evals.rates.pooling import pool_shapes
 from lidjax.evals.rates.posterior import Posterior, sample_posterior

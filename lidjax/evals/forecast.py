@@ -8,7 +8,6 @@ absolute error.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,24 +15,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int
-from scipy.special import expit
 
 from lidjax.errors import InputError
+from lidjax.evals.arguments import check_counts, check_level, whole_numbers
 from lidjax.evals.checks import check_stopping
 from lidjax.evals.curve import MANY_PROBLEMS, Counts
-from lidjax.evals.rates.families import bent_logistic_log_density
-from lidjax.evals.rates.likelihood import PaddedRows, pad_rows
+from lidjax.evals.rates.draws import BATCH, cumulative_nodes, draw_rates, points_near_nodes
+from lidjax.evals.rates.likelihood import pad_rows
 from lidjax.evals.rates.posterior import Posterior, draw_parameters, sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, LogitGrid, count_rows
-from lidjax.evals.table import MOST_ATTEMPTS, Group, check_count
+from lidjax.evals.table import Group
 from lidjax.passk import failure_from_counts
 
 DRAWS = 400  # posterior draws behind a forecast
-HALF_CELL_POINTS = 16  # points between two neighbouring nodes at which a rate can be drawn
-BATCH = 50  # draws handled at once, for memory
-MOST_PAIRS = 1 << 14
-"""Largest number of distinct pairs (n, c) in a group: the likelihood of each is held at a thousand points."""
-
 ROW_BATCH = 64  # rows handled at once in large groups, for memory
 
 
@@ -143,48 +137,6 @@ def is_adaptive(n: Counts, c: Counts) -> bool:
     return any(finding.likelihood_only for finding in check_stopping(group))
 
 
-def check_level(level: float) -> None:
-    """Raise InputError unless 0.5 ≤ level < 1."""
-    if not 0.5 <= level < 1:
-        raise InputError(f"level {level}: must be at least 0.5 and below 1, for example 0.9")
-
-
-def check_counts(n: ArrayLike | Sequence[int], c: ArrayLike | Sequence[int]) -> tuple[Counts, Counts]:
-    """`n` and `c` as integer arrays (P,). InputError unless they are counts of at least one problem."""
-    attempts, correct = whole_numbers("n", n), whole_numbers("c", c)
-    if attempts.ndim != 1 or attempts.shape != correct.shape or not len(attempts):
-        raise InputError(
-            f"n has shape {attempts.shape} and c has shape {correct.shape}: both must have one value for each problem"
-        )
-    for i, pair in enumerate(zip(attempts.tolist(), correct.tolist(), strict=True)):
-        check_count(*pair, f"problem at index {i}")
-    check_distinct(attempts, correct)
-    return attempts, correct
-
-
-def check_distinct(n: Counts, c: Counts, group: str = "the group") -> None:
-    """Raise InputError if a group has more distinct pairs (n, c) than fit into memory."""
-    if len(n) <= MOST_PAIRS:
-        return
-    pairs = len(np.unique(np.column_stack([n, c]), axis=0))
-    if pairs > MOST_PAIRS:
-        raise InputError(
-            f"{group} has {pairs:,} distinct pairs (n, c) among {len(n):,} problems, and at most {MOST_PAIRS:,} can be "
-            "fitted; problems with equal n have fewer distinct pairs, and a random sample of the problems answers the "
-            "same questions"
-        )
-
-
-def whole_numbers(name: str, values: ArrayLike | Sequence[int]) -> Int[np.ndarray, "..."]:
-    """As an array of int64. InputError unless all are whole numbers."""
-    array = np.asarray(values)
-    if array.dtype.kind not in "iuf" or not np.all(np.isfinite(array) & (array == np.floor(array))):
-        raise InputError(f"{name} must hold whole numbers")
-    if array.size and np.max(array) > MOST_ATTEMPTS:
-        raise InputError(f"{name} must be at most 2^53 = {MOST_ATTEMPTS:,}")
-    return array.astype(np.int64)
-
-
 def forecast_from_posterior(
     rng: np.random.Generator,
     posterior: Posterior,
@@ -211,41 +163,6 @@ def forecast_from_posterior(
     if fresh:
         n, c = np.zeros_like(n), np.zeros_like(c)
     return forecast_run(rng, rates, n, c, k, total, level=level)
-
-
-@jax.jit
-def cumulative_nodes(
-    params: Float[jax.Array, "s 5"], rows: PaddedRows, grid: LogitGrid
-) -> Float[jax.Array, "s u g"]:
-    """Cumulative posterior weights of the nodes, for each draw of the parameters and each row."""
-    density = jnp.exp(jax.vmap(partial(bent_logistic_log_density, grid=grid))(params))
-    total = jnp.cumsum(density[:, None, :] * jnp.asarray(rows.likelihood)[None], axis=-1)
-    return total / total[..., -1:]
-
-
-def draw_rates(
-    rng: np.random.Generator,
-    params: Float[np.ndarray, "s 5"],
-    rows: CountRows,
-    grid: LogitGrid = COARSE_GRID,
-) -> Float[np.ndarray, "s p"]:
-    """Success rates of all P problems, one set for each of the S equally weighted draws in `params`.
-
-    First a node is drawn, then a point near it, weighted by the exact likelihood and the node's hat function. So a rate
-    that is known more precisely than the step of the grid is also drawn more precisely.
-    """
-    padded = pad_rows(rows)
-    nodes = np.asarray(grid.nodes)
-    near, points = points_near_nodes(rows, nodes)
-    rates: list[np.ndarray] = []
-    for start in range(0, len(params), BATCH):
-        batch = jnp.asarray(params[start : start + BATCH])
-        cumulative = np.asarray(cumulative_nodes(batch, padded, grid))[:, rows.index]
-        node = np.sum(cumulative < rng.random(cumulative.shape[:2])[..., None], axis=-1)
-        weight = near[rows.index[None, :], node]
-        point = np.sum(weight < rng.random(node.shape)[..., None], axis=-1)
-        rates.append(expit(points[node, np.minimum(point, 2 * HALF_CELL_POINTS - 1)]))
-    return np.concatenate(rates)
 
 
 def forecast_sums(
@@ -316,23 +233,6 @@ def forecast_sums(
         found.extend(np.quantile(np.clip(drawn, 0.0, 1.0), edges, axis=0))
     low, middle, high, latent_low, latent_middle, latent_high = found
     return PassAtKForecast(targets, middle, low, high, latent_middle, latent_low, latent_high, level)
-
-
-def points_near_nodes(
-    rows: CountRows, nodes: Float[np.ndarray, " g"]
-) -> tuple[Float[np.ndarray, "u g q"], Float[np.ndarray, "g q"]]:
-    """Cumulative weights of points around each node for each row, and the points (logit p)."""
-    gaps = np.diff(nodes, prepend=nodes[0], append=nodes[-1])
-    share = (np.arange(HALF_CELL_POINTS) + 0.5) / HALF_CELL_POINTS
-    offset = np.concatenate([-share[::-1], share])
-    width = np.where(offset < 0, gaps[:-1, None], gaps[1:, None])
-    points = nodes[:, None] + offset * width
-    misses = (rows.n - rows.c)[:, None, None]
-    log_weight = -rows.c[:, None, None] * np.logaddexp(0, -points) - misses * np.logaddexp(0, points)
-    hat = (1 - np.abs(offset)) * np.maximum(width, 1e-12)
-    weight = np.exp(log_weight - log_weight.max(axis=-1, keepdims=True)) * hat
-    total = np.cumsum(weight, axis=-1)
-    return total / total[..., -1:], points
 
 
 def forecast_run(

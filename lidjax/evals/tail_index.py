@@ -18,9 +18,9 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int
 
+from lidjax.evals.arguments import check_counts, check_level
 from lidjax.evals.bootstrap import BootstrapFits, bootstrap_family, is_mixed
 from lidjax.evals.curve import MANY_PROBLEMS, Counts, fit_log_line, log_minus_log, unbiased_curve_points
-from lidjax.evals.forecast import check_counts, check_level
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
 from lidjax.evals.rates.prior import NO_PREFERENCE
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows

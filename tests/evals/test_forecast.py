@@ -8,7 +8,8 @@ import pytest
 from scipy import special, stats
 
 from lidjax.errors import InputError
-from lidjax.evals.forecast import draw_rates, forecast_pass_at_k, forecast_run, forecast_sums
+from lidjax.evals.forecast import forecast_pass_at_k, forecast_run, forecast_sums
+from lidjax.evals.rates.draws import draw_rates
 from lidjax.evals.rates.families import bent_logistic_log_density
 from lidjax.evals.rates.importance import POINTS
 from lidjax.evals.rates.posterior import draw_parameters, sample_posterior

@@ -1,7 +1,8 @@
 """human-eval results: `*_results.jsonl`, one line an attempt with `task_id` and `passed`."""
 
+from lidjax.evals.read.columns import N_COLUMNS
 from lidjax.evals.read.reader import FileStart, Reader, ReadOptions
-from lidjax.evals.read.tabular import N_COLUMNS, read_rows
+from lidjax.evals.read.tabular import read_rows
 from lidjax.evals.read.text import json_lines
 from lidjax.evals.table import EvalData
 

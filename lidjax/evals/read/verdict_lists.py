@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lidjax.errors import InputError, unknown_name
+from lidjax.evals.read.columns import GROUP_COLUMNS, MODEL_COLUMNS
 from lidjax.evals.read.parquet import parquet_rows
 from lidjax.evals.read.reader import FileStart, Reader, ReadOptions
 from lidjax.evals.read.stream import array_records, open_json
-from lidjax.evals.read.tabular import GROUP_COLUMNS, MODEL_COLUMNS
 from lidjax.evals.read.text import json_lines, open_text
 from lidjax.evals.read.verdicts import (
     LONGEST_NAME,
