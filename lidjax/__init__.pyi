@@ -128,6 +128,7 @@ from .distill import summarise_distillation as summarise_distillation
 # what all long work shares
 from .runs import Shard as Shard
 from .runs import StopRequest as StopRequest
+from .runs import run_status as run_status
 from .runs import show_progress as show_progress
 from .runs import stop_on_signals as stop_on_signals
 from .figures import save_figure as save_figure

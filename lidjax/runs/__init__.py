@@ -19,3 +19,6 @@ from lidjax.runs.shards import missing_cells as missing_cells
 from lidjax.runs.shards import parse_shard as parse_shard
 from lidjax.runs.shards import wait_for_others as wait_for_others
 from lidjax.runs.store import stored_kind as stored_kind
+from lidjax.runs.watch import RunStatus as RunStatus
+from lidjax.runs.watch import Worker as Worker
+from lidjax.runs.watch import run_status as run_status

@@ -106,7 +106,7 @@ ELSEWHERE = {
         open_results plan_sweep run_sweep select_cells spec_from_dict split_cells summarise summary_overview
         summary_tables sweep_figures write_counts diagnostics_report feature_split
         make_cifar10h_features read_features distill_spec_from_dict load_distill_spec open_distillation
-        run_distillation summarise_distillation show_progress stop_on_signals save_figure""",
+        run_distillation summarise_distillation run_status show_progress stop_on_signals save_figure""",
 }
 
 
