@@ -14,6 +14,9 @@ from .generalization import lgen_cell as lgen_cell
 from .generalization import resolve_method as resolve_method
 from .generalization import sample_lgen as sample_lgen
 from .ridge import ridge_fit as ridge_fit
+from .sgd import sgd_mean_lgen as sgd_mean_lgen
+from .sgd import sgd_noise_floor as sgd_noise_floor
+from .sgd import sgd_stability_edge as sgd_stability_edge
 from .passk import build_curve as build_curve
 from .passk import draw_failure as draw_failure
 from .passk import eval_curve as eval_curve

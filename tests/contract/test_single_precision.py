@@ -36,6 +36,18 @@ CASES = {
     "deterministic_lgen": lambda: lidjax.deterministic_lgen(
         LARGE, eigenvalues=np.array([4.0, 2.0, 1.0]), theta=np.ones(3), noise_variance=1, ridge=0
     ),
+    "sgd_mean_lgen": lambda: lidjax.sgd_mean_lgen(
+        LARGE,
+        eigenvalues=np.array([4.0, 2.0, 1.0]),
+        theta=np.ones(3),
+        noise_variance=1,
+        learning_rate=0.1,
+        batch=2,
+    ),
+    "sgd_noise_floor": lambda: lidjax.sgd_noise_floor(
+        eigenvalues=np.array([4, 2, 1]), noise_variance=1, learning_rate=0.1, batch=LARGE
+    ),
+    "sgd_stability_edge": lambda: lidjax.sgd_stability_edge(eigenvalues=np.array([4, 2, 1]), batch=LARGE),
     "ridge_fit": lambda: lidjax.ridge_fit(np.eye(3), np.array([1.0, 2.0, 3.0]), 0.5),
     "failure_from_counts": lambda: lidjax.failure_from_counts(*COUNTS, log=True),
     "pass_at_k_from_counts": lambda: lidjax.pass_at_k_from_counts(*COUNTS),
