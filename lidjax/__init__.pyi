@@ -14,21 +14,28 @@ from .generalization import lgen_cell as lgen_cell
 from .generalization import resolve_method as resolve_method
 from .generalization import sample_lgen as sample_lgen
 from .ridge import ridge_fit as ridge_fit
+from .passk import attempts_from_counts as attempts_from_counts
+from .passk import attempts_to_success as attempts_to_success
 from .passk import build_curve as build_curve
 from .passk import draw_failure as draw_failure
 from .passk import eval_curve as eval_curve
 from .passk import failure_from_counts as failure_from_counts
+from .passk import g_pass_at_k_from_counts as g_pass_at_k_from_counts
 from .passk import instance_failure as instance_failure
 from .passk import log_miss_probability as log_miss_probability
+from .passk import majority_from_answers as majority_from_answers
+from .passk import majority_probability as majority_probability
 from .passk import model_draw_success as model_draw_success
 from .passk import pass_at_k_failure as pass_at_k_failure
 from .passk import pass_at_k_from_counts as pass_at_k_from_counts
+from .passk import pass_hat_k_from_counts as pass_hat_k_from_counts
 from .passk import realised_gap as realised_gap
 from .passk import sample_instances as sample_instances
 from .passk import sample_success as sample_success
 from .passk import success_distribution as success_distribution
 from .passk import success_probability as success_probability
 from .passk import variance_from_counts as variance_from_counts
+from .passk import verified_from_counts as verified_from_counts
 
 # laws, and fits of them to curves
 from .laws import asymptotic_failure as asymptotic_failure
