@@ -15,7 +15,6 @@ from .generalization import resolve_method as resolve_method
 from .generalization import sample_lgen as sample_lgen
 from .ridge import ridge_fit as ridge_fit
 from .passk import attempts_from_counts as attempts_from_counts
-from .passk import attempts_to_success as attempts_to_success
 from .passk import build_curve as build_curve
 from .passk import draw_failure as draw_failure
 from .passk import eval_curve as eval_curve

@@ -22,7 +22,6 @@ from lidjax.passk.model_draw import realised_gap as realised_gap
 from lidjax.passk.population import FailureEstimate as FailureEstimate
 from lidjax.passk.population import pass_at_k_failure as pass_at_k_failure
 from lidjax.passk.stopping import attempts_from_counts as attempts_from_counts
-from lidjax.passk.stopping import attempts_to_success as attempts_to_success
 from lidjax.passk.success import success_probability as success_probability
 from lidjax.passk.successes import g_pass_at_k_from_counts as g_pass_at_k_from_counts
 from lidjax.passk.successes import pass_hat_k_from_counts as pass_hat_k_from_counts

@@ -4,52 +4,16 @@ With a perfect verifier, the expected number of attempts at a problem with succe
 
     A(k) = Σ_{j<k} (1-p)^j = (1 - (1-p)^k)/p,
 
-of which pass@k are successes and A(k) - pass@k failures. From c correct among n samples, in random order, the average
+of which pass@k are successes and A(k) - pass@k failures (`lidjax.first_accepted` computes it from p). From c correct among n samples, in random order, the average
 over all orders is unbiased: Σ_{j<k} C(n-c, j)/C(n, j) = (k + (n-k+1) pass@k)/(c+1), a sum without cancellation.
 """
 
 from typing import overload
 
-import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike as JaxArrayLike
-from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
-from lidjax.arrays import Range, checked_floats
 from lidjax.passk.counts import Values, check_samples, log_failure_kernel
-
-PROBABILITY = Range("from 0 to 1", lambda x: (x >= 0) & (x <= 1))
-ATTEMPTS = Range("at least 0", lambda x: x >= 0)
-
-
-def attempts_to_success(success: JaxArrayLike, k: JaxArrayLike) -> Float[Array, "..."]:
-    """Expected number of attempts A(k) = (1 - (1-p)^k)/p when sampling stops at the first success, or after k.
-
-    Args:
-        success: success rate p of one attempt, 0 ≤ p ≤ 1.
-        k: largest number of attempts, k ≥ 0; `inf` gives the expected attempts to the first success, 1/p.
-
-    Returns:
-        Array of the broadcast shape, in the floating dtype of the arguments. At p = 0 it is k.
-
-    Raises:
-        InputError: if p is not from 0 to 1, k is negative, or shapes do not broadcast.
-
-    References:
-        Wald's identity; the sum is geometric. Compared with mpmath in tests/passk/test_stopping.py.
-
-    Example:
-        >>> from lidjax.passk import attempts_to_success
-        >>> [float(attempts_to_success(0.25, k)) for k in (1, 2, float("inf"))]
-        [1.0, 1.75, 4.0]
-    """
-    p, attempts = checked_floats(success=(success, PROBABILITY), k=(k, ATTEMPTS))
-    hopeless = p <= 0
-    safe = jnp.where(hopeless, 0.5, p)
-    log_miss = jnp.log1p(-jnp.minimum(safe, 1.0))
-    log_all = jnp.where(attempts > 0, attempts * log_miss, 0.0)
-    return jnp.where(hopeless, attempts, -jnp.expm1(log_all) / safe)
 
 
 @overload

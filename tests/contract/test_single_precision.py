@@ -43,7 +43,6 @@ CASES = {
     "pass_hat_k_from_counts": lambda: lidjax.pass_hat_k_from_counts(COUNTS[0], COUNTS[1], 3, log=True),
     "g_pass_at_k_from_counts": lambda: lidjax.g_pass_at_k_from_counts(*COUNTS, 0.5),
     "attempts_from_counts": lambda: lidjax.attempts_from_counts(*COUNTS),
-    "attempts_to_success": lambda: lidjax.attempts_to_success(1e-10, LARGE),
     "verified_from_counts": lambda: lidjax.verified_from_counts(COUNTS[0], COUNTS[1], 1, COUNTS[2]),
     "majority_from_answers": lambda: lidjax.majority_from_answers(np.array([LARGE[0], 5]), [True, False], 7),
     "majority_probability": lambda: lidjax.majority_probability([0.5, 0.25], [True, False], [3, 7]),
