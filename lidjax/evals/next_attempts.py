@@ -2,13 +2,12 @@
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from lidjax.evals.rates.families import bent_logistic_log_density
+from lidjax.evals.rates.draws import draw_densities
 from lidjax.evals.rates.likelihood import pad_rows
-from lidjax.evals.rates.posterior import Posterior, draw_parameters
+from lidjax.evals.rates.posterior import Posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, LogitGrid, likelihood_rows
 
 DRAWS = 100  # posterior draws of the population
@@ -50,10 +49,7 @@ def next_attempts(
     grid: LogitGrid = COARSE_GRID,
 ) -> NextAttempts:
     """Rank problems by the expected decrease of the variance of their mean pass@k."""
-    params = draw_parameters(posterior, DRAWS, np.random.default_rng(0))
-    density = np.mean(
-        [np.exp(np.asarray(bent_logistic_log_density(jnp.asarray(draw), grid))) for draw in params], axis=0
-    )
+    density = draw_densities(np.random.default_rng(0), posterior, DRAWS, grid).mean(axis=0)
     weight = pad_rows(rows).likelihood[: len(rows.n)] * density
     weight = weight / weight.sum(axis=1, keepdims=True)
     solved = -np.expm1(-k * np.logaddexp(0, grid.nodes))

@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from lidjax.evals.rates.families import bent_logistic_log_density
 from lidjax.evals.rates.likelihood import PaddedRows, pad_rows
+from lidjax.evals.rates.posterior import Posterior, draw_parameters
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, LogitGrid
 
 HALF_CELL_POINTS = 16  # points between two neighbouring nodes at which a rate can be drawn
@@ -24,6 +25,24 @@ def cumulative_nodes(
     density = jnp.exp(jax.vmap(partial(bent_logistic_log_density, grid=grid))(params))
     total = jnp.cumsum(density[:, None, :] * jnp.asarray(rows.likelihood)[None], axis=-1)
     return total / total[..., -1:]
+
+
+def draw_densities(
+    rng: np.random.Generator, posterior: Posterior, count: int, grid: LogitGrid = COARSE_GRID
+) -> Float[np.ndarray, "s g"]:
+    """`count` equally weighted draws of the population: densities of logit p at the nodes of the grid."""
+    params = draw_parameters(posterior, count, rng)
+    return np.exp(np.asarray(jax.vmap(partial(bent_logistic_log_density, grid=grid))(jnp.asarray(params))))
+
+
+def draw_problem_rates(
+    rng: np.random.Generator, posterior: Posterior, rows: CountRows, count: int
+) -> Float[np.ndarray, "s p"]:
+    """`count` equally weighted draws of the success rates of all P problems, given their counts.
+
+    This is the one entry to the posterior: whatever is said of these problems is computed from such draws.
+    """
+    return draw_rates(rng, draw_parameters(posterior, count, rng), rows)
 
 
 def draw_rates(
