@@ -35,6 +35,9 @@ from .passk import success_distribution as success_distribution
 from .passk import success_probability as success_probability
 from .passk import variance_from_counts as variance_from_counts
 from .passk import verified_from_counts as verified_from_counts
+from .verifiers import Acceptance as Acceptance
+from .verifiers import acceptance_ceiling as acceptance_ceiling
+from .verifiers import first_accepted as first_accepted
 
 # laws, and fits of them to curves
 from .laws import asymptotic_failure as asymptotic_failure

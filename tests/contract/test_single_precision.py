@@ -53,6 +53,8 @@ CASES = {
     "pass_at_k_failure": lambda: [
         lidjax.pass_at_k_failure(k, 1, **MODEL, log=True) for k in (LARGE, np.array([HUGE, 3 * 10**9]))
     ],
+    "acceptance_ceiling": lambda: lidjax.acceptance_ceiling(1, sensitivity=np.array([0, 1]), false_accept=1),
+    "first_accepted": lambda: lidjax.first_accepted(1e-11, LARGE, sensitivity=1, false_accept=1e-12),
     "asymptotic_failure": on_model(lidjax.asymptotic_failure, LARGE, 1, log=True),
     "finite_n_failure": on_model(lidjax.finite_n_failure, LARGE, 1, log=True),
     "threshold_failure": on_model(lidjax.threshold_failure, LARGE, 1, log=True),
