@@ -122,6 +122,7 @@ from .evals import compare_models as compare_models
 from .evals import estimate_tail_indices as estimate_tail_indices
 from .evals import fit_evals as fit_evals
 from .evals import forecast_pass_at_k as forecast_pass_at_k
+from .evals import next_attempts as next_attempts
 from .evals import read_evals as read_evals
 from .evals import summarise_backtest as summarise_backtest
 from .evals import write_counts as write_counts
