@@ -10,14 +10,15 @@ from jaxtyping import Float, Int
 from lidjax.errors import InputError, check_choice
 from lidjax.evals.arguments import check_distinct, check_level
 from lidjax.evals.bootstrap import KINDS, BootstrapFits, bootstrap_family, is_mixed
-from lidjax.evals.checks import Finding, check_evals
+from lidjax.evals.checks import check_evals
 from lidjax.evals.compare import fit_models
 from lidjax.evals.curve import mean_pass_at_k
+from lidjax.evals.finding import Finding
 from lidjax.evals.forecast import forecast_from_posterior
 from lidjax.evals.next_attempts import place_attempts
-from lidjax.evals.rates.pooling import pool_shapes
+from lidjax.evals.rates.pooling import sample_pooled
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
-from lidjax.evals.rates.prior import NO_PREFERENCE, Prior
+from lidjax.evals.rates.predictive import predictive_p_value
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, count_rows
 from lidjax.evals.read.files import as_eval_data
 from lidjax.evals.report import EvalFits, GroupFit
@@ -28,6 +29,7 @@ from lidjax.progress import Progress, no_progress
 FEW_GROUPS = 4
 """Up to this number of groups, models and bootstrap are computed by default, because they take seconds a group."""
 
+MISFIT = 2e-3  # heuristic level of the posterior predictive check, which is conservative
 LIKELIHOOD_ESTIMATORS = ("beta-binomial", "default")  # tail indices that stay right where c/n is biased
 
 
@@ -55,7 +57,7 @@ def fit_evals(
         targets: Numbers of attempts K to forecast pass@K at, each 1 or more; they are sorted, and repeats dropped. By
             default powers of ten up to about a hundred times the median number of attempts of the group.
         level: Probability that each interval should hold its value, 0.5 ≤ level < 1.
-        pool: Whether the groups share the shape of their densities of success rates.
+        pool: Whether the groups share how probable each family of success rates is.
         models: Whether to fit and compare the maximum-likelihood models too. By default for up to FEW_GROUPS groups.
         bootstrap: What the intervals of the tail indices resample: "problems", "attempts", or "none". By default
             "problems" for up to FEW_GROUPS groups, else "none".
@@ -73,8 +75,9 @@ def fit_evals(
         InputError: If a path cannot be read, or an argument is out of its range.
 
     References:
-        The default model and its prior were made for this project: `evals/rates/prior.py`; coverage is tested in
-        `tests/evals/test_default_model.py`. Baselines and back-test: `lidjax.evals.backtest`.
+        The default model averages over families of success rates and was made for this project:
+        `evals/rates/members.py`; coverage is tested in `tests/evals/test_forecast.py`. Baselines and back-test:
+        `lidjax.evals.backtest`.
 
     Example:
         >>> import numpy as np
@@ -109,11 +112,12 @@ def fit_evals(
     fits: list[GroupFit] = []
     with jax.enable_x64(True):
         counts = [count_rows(group.n, group.c, COARSE_GRID) for group in groups]
-        posteriors = sample_posteriors(counts, Prior(), pool=method == "pooled", seed=seed)
-        tail_posteriors = sample_posteriors(counts, NO_PREFERENCE, pool=method == "pooled", seed=seed)
+        posteriors = sample_pooled(counts, seed=seed) if method == "pooled" else []
         for index in progress("groups", range(len(groups))):
-            group, posterior, tail_posterior = groups[index], posteriors[index], tail_posteriors[index]
+            group = groups[index]
+            posterior = posteriors[index] if posteriors else sample_posterior(counts[index], seed=seed)
             own = [finding for finding in findings if finding.group == group.name]
+            own += check_model(group, posterior, counts[index], seed)
             biased = needs_likelihood(own)
             k = np.array(sorted(set(targets)) if targets else default_targets(group), dtype=np.int64)
             rng = np.random.default_rng(seed)
@@ -121,7 +125,7 @@ def fit_evals(
                 rng, posterior, counts[index], group.n, group.c, k, level=level, fresh=biased
             )
             repeats = resample_group(group, over, replicates, seed, biased=biased)
-            tails = tail_indices(group.n, group.c, tail_posterior, repeats, level=level)
+            tails = tail_indices(group.n, group.c, posterior, repeats, level=level)
             if biased:
                 tails = [tail for tail in tails if tail.estimator in LIKELIHOOD_ESTIMATORS]
             following = place_attempts(
@@ -136,7 +140,6 @@ def fit_evals(
                 findings=own,
                 method=method,
                 posterior=posterior,
-                tail_posterior=tail_posterior,
                 forecast=forecast,
                 unbiased=unbiased_pass_at_k(group, k, biased=biased),
                 models=fit_models(count_rows(group.n, group.c)) if with_models else [],
@@ -147,10 +150,16 @@ def fit_evals(
     return EvalFits(data, level, tuple(fits))
 
 
-def sample_posteriors(counts: list[CountRows], prior: Prior, *, pool: bool, seed: int) -> list[Posterior]:
-    """Posterior of each group under `prior`, pooled if asked for."""
-    alone = [sample_posterior(rows, prior=prior, seed=seed) for rows in counts]
-    return pool_shapes(alone, prior=prior, seed=seed) if pool else alone
+def check_model(group: Group, posterior: Posterior, rows: CountRows, seed: int) -> list[Finding]:
+    """The finding "no_model_fits", where counts like these are not to be expected under any family of the average."""
+    p_value = predictive_p_value(np.random.default_rng(seed), posterior, rows)
+    if not p_value < MISFIT:
+        return []
+    message = (
+        f"no model fits: the counts spread over problems in a way that no family of success rates gives (posterior "
+        f"predictive p = {p_value:.1g}); forecasts far beyond the attempts made should not be relied on"
+    )
+    return [Finding("no_model_fits", group.name, message)]
 
 
 def needs_likelihood(findings: Sequence[Finding]) -> bool:
