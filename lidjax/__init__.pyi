@@ -14,21 +14,33 @@ from .generalization import lgen_cell as lgen_cell
 from .generalization import resolve_method as resolve_method
 from .generalization import sample_lgen as sample_lgen
 from .ridge import ridge_fit as ridge_fit
+from .sgd import sgd_mean_lgen as sgd_mean_lgen
+from .sgd import sgd_noise_floor as sgd_noise_floor
+from .sgd import sgd_stability_edge as sgd_stability_edge
+from .passk import attempts_from_counts as attempts_from_counts
 from .passk import build_curve as build_curve
 from .passk import draw_failure as draw_failure
 from .passk import eval_curve as eval_curve
 from .passk import failure_from_counts as failure_from_counts
+from .passk import g_pass_at_k_from_counts as g_pass_at_k_from_counts
 from .passk import instance_failure as instance_failure
 from .passk import log_miss_probability as log_miss_probability
+from .passk import majority_from_answers as majority_from_answers
+from .passk import majority_probability as majority_probability
 from .passk import model_draw_success as model_draw_success
 from .passk import pass_at_k_failure as pass_at_k_failure
 from .passk import pass_at_k_from_counts as pass_at_k_from_counts
+from .passk import pass_hat_k_from_counts as pass_hat_k_from_counts
 from .passk import realised_gap as realised_gap
 from .passk import sample_instances as sample_instances
 from .passk import sample_success as sample_success
 from .passk import success_distribution as success_distribution
 from .passk import success_probability as success_probability
 from .passk import variance_from_counts as variance_from_counts
+from .passk import verified_from_counts as verified_from_counts
+from .verifiers import Acceptance as Acceptance
+from .verifiers import acceptance_ceiling as acceptance_ceiling
+from .verifiers import first_accepted as first_accepted
 
 # laws, and fits of them to curves
 from .laws import asymptotic_failure as asymptotic_failure
@@ -110,6 +122,7 @@ from .evals import compare_models as compare_models
 from .evals import estimate_tail_indices as estimate_tail_indices
 from .evals import fit_evals as fit_evals
 from .evals import forecast_pass_at_k as forecast_pass_at_k
+from .evals import next_attempts as next_attempts
 from .evals import read_evals as read_evals
 from .evals import summarise_backtest as summarise_backtest
 from .evals import write_counts as write_counts

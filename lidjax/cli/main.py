@@ -30,6 +30,7 @@ COMMAND_MODULES = (
     "allocate",
     "fit",
     "backtest",
+    "next",
     "features",
     "distill",
 )

@@ -20,6 +20,7 @@ from lidjax.evals.fit import fit_evals as fit_evals
 from lidjax.evals.forecast import PassAtKForecast as PassAtKForecast
 from lidjax.evals.forecast import forecast_pass_at_k as forecast_pass_at_k
 from lidjax.evals.next_attempts import NextAttempts as NextAttempts
+from lidjax.evals.next_attempts import next_attempts as next_attempts
 from lidjax.evals.read.files import read_evals as read_evals
 from lidjax.evals.report import EvalFits as EvalFits
 from lidjax.evals.report import GroupFit as GroupFit

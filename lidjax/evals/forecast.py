@@ -20,7 +20,7 @@ from lidjax.errors import InputError
 from lidjax.evals.arguments import check_counts, check_level, whole_numbers
 from lidjax.evals.checks import check_stopping
 from lidjax.evals.curve import MANY_PROBLEMS, Counts
-from lidjax.evals.rates.draws import BATCH, cumulative_nodes, draw_rates, points_near_nodes
+from lidjax.evals.rates.draws import BATCH, cumulative_nodes, draw_problem_rates, points_near_nodes
 from lidjax.evals.rates.likelihood import pad_rows
 from lidjax.evals.rates.posterior import Posterior, draw_parameters, sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, LogitGrid, count_rows
@@ -159,7 +159,7 @@ def forecast_from_posterior(
                 f"{len(n):,} problems in one group: a run of a given size can be forecast for {MANY_PROBLEMS:,} at most"
             )
         return forecast_sums(rng, draw_parameters(posterior, DRAWS, rng), rows, k, level=level, fresh=fresh)
-    rates = draw_rates(rng, draw_parameters(posterior, DRAWS, rng), rows)
+    rates = draw_problem_rates(rng, posterior, rows, DRAWS)
     if fresh:
         n, c = np.zeros_like(n), np.zeros_like(c)
     return forecast_run(rng, rates, n, c, k, total, level=level)
