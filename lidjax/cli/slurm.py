@@ -17,8 +17,6 @@ from lidjax.cli.render.output import print_json, print_lines
 from lidjax.errors import InputError
 
 if TYPE_CHECKING:
-    from submitit.helpers import DelayedSubmission
-
     from lidjax.runs import Location
 
 MOST_REQUEUES = 1000
@@ -89,9 +87,9 @@ class ShardTask:
         if code:
             sys.exit(code)
 
-    def checkpoint(self) -> "DelayedSubmission":
+    def checkpoint(self) -> Any:
         """What to put into the queue when the time runs out: the same command, which resumes."""
-        from submitit.helpers import DelayedSubmission
+        from submitit.helpers import DelayedSubmission  # pyright: ignore[reportMissingImports]
 
         return DelayedSubmission(self)
 
@@ -161,7 +159,7 @@ def _submit_array(tasks: list[ShardTask], logs: Path, name: str, parameters: dic
             "--slurm: there is no sbatch on this machine; submit from a login node of the cluster"
         )
     try:
-        import submitit
+        import submitit  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise InputError("--slurm needs submitit: pip install 'lidjax[slurm]'") from None
     logs.mkdir(parents=True, exist_ok=True)
