@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -36,6 +37,7 @@ window = [5, 500]
 tile_seconds = 1e-9
 """
 """288 tiles of a cell: about ten seconds of work for one process, nearly all of it writing."""
+LIDJAX = (sys.executable, "-c", "from lidjax.cli import main; raise SystemExit(main())")
 PATIENCE = 200  # seconds until a job of this size must be done, beside other work
 
 
@@ -73,7 +75,7 @@ def plain(slurm, spec):
 def lidjax(environment, *words, code=0):
     """Standard output of a command."""
     done = subprocess.run(
-        [sys.executable, "-c", "from lidjax.cli import main; raise SystemExit(main())", *map(str, words)],
+        [*LIDJAX, *map(str, words)],
         env=environment,
         capture_output=True,
         text=True,
@@ -175,14 +177,17 @@ def test_two_processes_of_srun_meet_and_divide_the_tiles(slurm, spec, plain, tmp
         "2",
         "-n",
         "2",
-        sys.executable,
-        "-c",
-        "from lidjax.cli import main; raise SystemExit(main())",
+        *LIDJAX,
         "run",
         spec,
         "--out",
         out,
     ]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    # the names of the two nodes are made up, so process 0 could not be found by the name of its node
+    environment = slurm | {"JAX_COORDINATOR_ADDRESS": address}
     done = subprocess.run(
         [*map(str, words), "--distributed", "--no-plot"],
         env=slurm,
@@ -199,9 +204,7 @@ def test_two_processes_of_srun_meet_and_divide_the_tiles(slurm, spec, plain, tmp
 @pytest.mark.slow
 def test_a_job_that_sbatch_refuses_is_said_in_words(slurm, spec, tmp_path):
     words = [
-        sys.executable,
-        "-c",
-        "from lidjax.cli import main; raise SystemExit(main())",
+        *LIDJAX,
         "run",
         spec,
         "--out",
