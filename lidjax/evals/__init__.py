@@ -23,6 +23,7 @@ from lidjax.evals.forecast import forecast_pass_at_k as forecast_pass_at_k
 from lidjax.evals.json_schema import fit_schema as fit_schema
 from lidjax.evals.new_problems import NewProblemsForecast as NewProblemsForecast
 from lidjax.evals.new_problems import forecast_new_problems as forecast_new_problems
+from lidjax.evals.inspect_stopping import PassAtKStopping as PassAtKStopping
 from lidjax.evals.next_attempts import NextAttempts as NextAttempts
 from lidjax.evals.next_attempts import next_attempts as next_attempts
 from lidjax.evals.problems import ProblemMeans as ProblemMeans
