@@ -190,7 +190,7 @@ def test_two_processes_of_srun_meet_and_divide_the_tiles(slurm, spec, plain, tmp
     environment = slurm | {"JAX_COORDINATOR_ADDRESS": address}
     done = subprocess.run(
         [*map(str, words), "--distributed", "--no-plot"],
-        env=slurm,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
