@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from lidjax.errors import check_choice
 from lidjax.evals.arguments import check_counts
+from lidjax.evals.json_types import ModelJson
 from lidjax.evals.rates.families import BETA, LOGISTIC, SCALED_BETA, TWO_TAIL, ZERO_ATOM, Family, with_zero
 from lidjax.evals.rates.lid import LID
 from lidjax.evals.rates.likelihood import FamilyFit, fit_family, pad_rows, row_posteriors
@@ -42,7 +43,7 @@ class ModelFit(NamedTuple):
     """"ok", "not converged", "at the edge: ..." with the parameters that the data do not bound, or "not identified:
     ..." where there is one attempt at each problem: the numbers are NaN then."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ModelJson:
         """Plain numbers and text, as `lidjax fit --json` prints them."""
         return {
             "model": self.family.name,

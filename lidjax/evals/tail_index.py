@@ -25,6 +25,7 @@ from jaxtyping import Float, Int
 from lidjax.evals.arguments import check_counts, check_level
 from lidjax.evals.bootstrap import BootstrapFits, bootstrap_family, is_mixed
 from lidjax.evals.curve import MANY_PROBLEMS, Counts, fit_log_line, log_minus_log, unbiased_curve_points
+from lidjax.evals.json_types import TailIndexJson
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 from lidjax.passk import failure_from_counts
@@ -46,6 +47,16 @@ class TailIndexEstimate(NamedTuple):
     interval: str
     """What the interval is: "bootstrap over problems", "bootstrap over attempts", "posterior", or "description" where
     there is none because the estimate describes the curve and not its tail."""
+
+    def to_dict(self) -> TailIndexJson:
+        """Plain numbers and text, as `lidjax fit --json` prints them."""
+        return {
+            "estimator": self.estimator,
+            "value": self.value,
+            "lower": self.lower,
+            "upper": self.upper,
+            "interval": self.interval,
+        }
 
 
 def estimate_tail_indices(
