@@ -12,6 +12,7 @@ from .human_labels import cifar10h_figure as cifar10h_figure
 from .human_labels import examples_figure as examples_figure
 from .scaling import scaling_figure as scaling_figure
 from .scaling_facets import scaling_facets as scaling_facets
+from .sgd import sgd_figure as sgd_figure
 from .style import save_figure as save_figure
 from .tails import exponents_figure as exponents_figure
 from .tails import plane_figure as plane_figure

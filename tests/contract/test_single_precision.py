@@ -113,7 +113,8 @@ LOOSER = {
 ELSEWHERE = {
     "draws, which differ in float32 and float64": """
         sample_features sample_training_set sample_label_noise sample_precision lgen_cell
-        sample_lgen draw_failure realised_gap sample_instances sample_success""",
+        sample_lgen sgd_against_ridge sgd_lgen sgd_width_lgen draw_failure
+        realised_gap sample_instances sample_success""",
     "expensive to compile, and converted as window_exponent and pass_at_k_failure are": """
         build_curve eval_curve success_distribution tail_index_from_window""",
     "fits that read a curve as fit_power_law does; tests/fitting has their float32": """
