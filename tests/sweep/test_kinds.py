@@ -122,4 +122,10 @@ def test_an_installed_package_adds_its_kinds_by_an_entry_point(monkeypatch):
     monkeypatch.setattr(kinds, "_kinds", {})
     monkeypatch.setattr(kinds, "_loaded", False)
     monkeypatch.setattr(kinds, "entry_points", lambda group: [Entry()] if group == "lidjax.kinds" else [])
-    assert [kind.name for kind in kinds.all_kinds()] == ["synthetic", "features", "frontier", "coins"]
+    assert [kind.name for kind in kinds.all_kinds()] == [
+        "synthetic",
+        "features",
+        "frontier",
+        "random_features",
+        "coins",
+    ]
