@@ -109,6 +109,7 @@ from .frontier import optimisation_loss as optimisation_loss
 from .sweep import FeaturesSpec as FeaturesSpec
 from .sweep import FrontierSpec as FrontierSpec
 from .sweep import SgdSpec as SgdSpec
+from .sweep import RandomFeaturesSpec as RandomFeaturesSpec
 from .sweep import SyntheticSpec as SyntheticSpec
 from .sweep import cell_failures as cell_failures
 from .sweep import check_fit as check_fit
