@@ -144,6 +144,10 @@ from .evals import read_evals as read_evals
 from .evals import summarise_backtest as summarise_backtest
 from .evals import write_counts as write_counts
 
+# reports
+from .report import write_fit_report as write_fit_report
+from .report import write_sweep_report as write_sweep_report
+
 # real features, and teachers with their students
 from .features import diagnostics_report as diagnostics_report
 from .features import feature_split as feature_split

@@ -132,7 +132,8 @@ ELSEWHERE = {
         best_attempts resolve_method describe_status cell_failures check_fit comparison_figure complete_part
         load_spec measure_sweep
         open_results plan_sweep run_sweep select_cells spec_from_dict split_cells summarise summary_overview
-        fit_schema summary_tables sweep_figures write_counts diagnostics_report feature_split
+        fit_schema summary_tables write_fit_report write_sweep_report sweep_figures write_counts diagnostics_report
+        feature_split
         make_cifar10h_features read_features distill_spec_from_dict load_distill_spec open_distillation
         run_distillation summarise_distillation run_status show_progress stop_on_signals save_figure""",
 }
