@@ -10,11 +10,15 @@ from jaxtyping import Float
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows
 
 STEPS = 60  # of the EM algorithm
+LEAST_WIDTH, LEAST_GAP = 0.05, 0.3  # heuristic: of an atom's place, and between atoms that EM puts together
 WIDER = 1.5  # heuristic: scale of the proposal over that of the information at the maximum
 
 
-def atom_proposal(rows: CountRows, count: int) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "d d"]]:
-    """Location and Cholesky factor for `members.atom_masses`, with `count` atoms."""
+def atom_proposal(
+    rows: CountRows, scale: Float[np.ndarray, " d"]
+) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "d d"]]:
+    """Location and Cholesky factor for `members.atom_masses`. `scale` are the prior's standard deviations (2J - 1,)."""
+    count = (len(scale) + 1) // 2
     likelihood = rows.likelihood / np.asarray(COARSE_GRID.weights)
     log_rows = np.log(np.maximum(likelihood, 1e-300))
     nodes = np.asarray(COARSE_GRID.nodes)
@@ -35,8 +39,15 @@ def atom_proposal(rows: CountRows, count: int) -> tuple[Float[np.ndarray, " d"],
     order = np.argsort(nodes[place])
     x, share, owned = nodes[place][order], share[order], owned[:, order]
     information = (rows.n @ owned) / (2 + np.exp(x) + np.exp(-x))
-    width = np.sqrt(1 / (1 / 3.5**2 + information) + 0.05**2)
     problems = rows.multiplicity.sum()
-    weight_width = np.sqrt(1 / (1 / 1.5**2 + 1 / (1 / (problems * share[1:]) + 1 / (problems * share[0]))))
-    location = np.append(x, np.log(share[1:] / share[0]))
-    return location, np.diag(WIDER * np.append(width, weight_width))
+    spread = np.diag(1 / (information + 1e-3) + LEAST_WIDTH**2)
+    gaps = np.maximum(np.diff(x), LEAST_GAP)
+    change = np.eye(count)  # of the parameters (x₁, log gaps) with the places of the atoms
+    change[1:] -= np.eye(count)[:-1]
+    change[1:] /= gaps[:, None]
+    precision = np.zeros((len(scale), len(scale)))
+    precision[:count, :count] = np.linalg.inv(change @ spread @ change.T)
+    precision[count:, count:] = np.diag(1 / (1 / (problems * share[1:]) + 1 / (problems * share[0])))
+    covariance = np.linalg.inv(precision + np.diag(1 / scale**2))
+    location = np.concatenate([x[:1], np.log(gaps), np.log(share[1:] / share[0])])
+    return location, WIDER * np.linalg.cholesky(covariance)

@@ -147,15 +147,19 @@ def two_bump_masses(params: Params, grid: LogitGrid) -> Masses:
 
 
 def atom_masses(params: Params, grid: LogitGrid) -> Masses:
-    """J rates, params = (x₁, ..., x_J, log w₂/w₁, ..., log w_J/w₁). Each is divided between the two nodes beside it."""
+    """J rates, params = (x₁, log(x₂-x₁), ..., log(x_J-x_(J-1)), log w₂/w₁, ..., log w_J/w₁).
+
+    So their order is fixed. Each is divided between the two nodes beside it.
+    """
     count = (params.shape[1] + 1) // 2
     nodes = np.asarray(grid.nodes)
+    places = np.cumsum(np.column_stack([params[:, 0], np.exp(params[:, 1:count])]), axis=1)
     share = np.exp(np.column_stack([np.zeros(len(params)), params[:, count:]]))
     share /= share.sum(axis=1, keepdims=True)
     mass = np.zeros((len(params), len(nodes)), dtype=np.float32)
     row = np.arange(len(params))
     for j in range(count):
-        x = np.clip(params[:, j], nodes[0], nodes[-1])
+        x = np.clip(places[:, j], nodes[0], nodes[-1])
         left = np.clip(np.searchsorted(nodes, x) - 1, 0, len(nodes) - 2)
         above = (x - nodes[left]) / (nodes[left + 1] - nodes[left])
         mass[row, left] += share[:, j] * (1 - above)
@@ -205,7 +209,9 @@ BENT_MEAN, BENT_SCALE = (-4.0, -1.2, 1.65, 0.3, -2.5), (3.0, 0.42, 0.6, 0.6, 1.2
 
 def atoms(count: int, weight: float) -> Member:
     """The member with `count` rates."""
-    mean, scale = (-3.0,) * count + (0.0,) * (count - 1), (3.5,) * count + (1.5,) * (count - 1)
+    more = count - 1
+    mean = (-3.0 if count == 1 else -5.0, *(1.0,) * more, *(0.0,) * more)
+    scale = (3.5, *(0.7,) * more, *(1.5,) * more)
     return Member(f"atoms-{count}", mean, scale, atom_masses, weight, inflated=count == 1)
 
 

@@ -269,7 +269,7 @@ def sample_member(
     log_prior = log_normal(params, mean, scale)
     fits = log_marginal(masses, likelihood, own) + further(member, masses) - log_mass
     densities = [log_prior]
-    start = atom_proposal(rows, (dim + 1) // 2) if member.name.startswith("atoms-") and dim > 1 else None
+    start = atom_proposal(rows, scale) if member.name.startswith("atoms-") and dim > 1 else None
     log_weight = fits
     evidence = float(special.logsumexp(log_weight) - np.log(len(log_weight)))
     known = (

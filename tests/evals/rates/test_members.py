@@ -56,7 +56,7 @@ def test_masses_are_those_of_the_density(name):
 
 
 def test_atoms_have_their_places_and_weights():
-    mass = BY_NAME["atoms-2"].masses(np.array([[-5.03, -1.0, np.log(3.0)]]), COARSE_GRID)[0]
+    mass = BY_NAME["atoms-2"].masses(np.array([[-5.03, np.log(4.03), np.log(3.0)]]), COARSE_GRID)[0]
     assert mass[X < -3].sum() == pytest.approx(0.25, abs=1e-6)
     assert mass[X < -3] @ X[X < -3] / 0.25 == pytest.approx(-5.03, abs=1e-5)
     assert mass[X > -3] @ X[X > -3] / 0.75 == pytest.approx(-1.0, abs=1e-5)
