@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from matplotlib.artist import Artist
@@ -17,8 +16,7 @@ from lidjax.evals.backtest import BacktestForecast, summarise_backtest
 from lidjax.evals.curve import pass_at_k_curve, unbiased_curve_points
 from lidjax.evals.fit import needs_likelihood
 from lidjax.evals.forecast import PassAtKForecast, forecast_from_posterior
-from lidjax.evals.rates.families import bent_logistic_log_density
-from lidjax.evals.rates.posterior import draw_parameters
+from lidjax.evals.rates.draws import draw_densities
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 from lidjax.evals.report import GroupFit
 from lidjax.evals.training import SIGNIFICANT, TrainingSeries
@@ -128,11 +126,10 @@ def density_band(fit: GroupFit) -> tuple[Curve, Curve, Curve, Curve]:
 
     The order is p, lower end, median, upper end; the level is that of the forecasts.
     """
-    params = draw_parameters(fit.posterior, DRAWS, np.random.default_rng(0))
     rate = expit(np.asarray(COARSE_GRID.nodes))
     with jax.enable_x64(True):
-        log_density = [bent_logistic_log_density(jnp.asarray(draw), COARSE_GRID) for draw in params]
-    density = np.exp(np.asarray(log_density)) * np.log(10) / (1 - rate)  # dx = d(log p)/(1-p)
+        density = draw_densities(np.random.default_rng(0), fit.posterior, DRAWS)
+    density = density * np.log(10) / (1 - rate)  # dx = d(log p)/(1-p)
     shown = (rate > 1e-9) & (rate < 0.99)
     level = fit.forecast.level
     low, middle, high = np.quantile(density[:, shown], [(1 - level) / 2, 0.5, (1 + level) / 2], axis=0)

@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from lidjax.evals.rates.families import bent_logistic_log_density
 from lidjax.evals.rates.likelihood import PaddedRows, pad_rows
+from lidjax.evals.rates.posterior import Posterior, draw_parameters
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, LogitGrid
 
 HALF_CELL_POINTS = 16  # points between two neighbouring nodes at which a rate can be drawn
@@ -17,13 +18,35 @@ BATCH = 50  # draws handled at once, for memory
 
 
 @jax.jit
+def densities(params: Float[jax.Array, "s 5"], grid: LogitGrid) -> Float[jax.Array, "s g"]:
+    """Densities of logit p at the nodes, for each draw of the parameters."""
+    return jnp.exp(jax.vmap(partial(bent_logistic_log_density, grid=grid))(params))
+
+
+@jax.jit
 def cumulative_nodes(
     params: Float[jax.Array, "s 5"], rows: PaddedRows, grid: LogitGrid
 ) -> Float[jax.Array, "s u g"]:
     """Cumulative posterior weights of the nodes, for each draw of the parameters and each row."""
-    density = jnp.exp(jax.vmap(partial(bent_logistic_log_density, grid=grid))(params))
-    total = jnp.cumsum(density[:, None, :] * jnp.asarray(rows.likelihood)[None], axis=-1)
+    total = jnp.cumsum(densities(params, grid)[:, None, :] * jnp.asarray(rows.likelihood)[None], axis=-1)
     return total / total[..., -1:]
+
+
+def draw_densities(
+    rng: np.random.Generator, posterior: Posterior, count: int, grid: LogitGrid = COARSE_GRID
+) -> Float[np.ndarray, "s g"]:
+    """`count` equally weighted draws of the population: densities of logit p at the nodes of the grid."""
+    return np.asarray(densities(jnp.asarray(draw_parameters(posterior, count, rng)), grid))
+
+
+def draw_problem_rates(
+    rng: np.random.Generator, posterior: Posterior, rows: CountRows, count: int
+) -> Float[np.ndarray, "s p"]:
+    """`count` equally weighted draws of the success rates of all P problems, given their counts.
+
+    This is the one entry to the posterior: whatever is said of these problems is computed from such draws.
+    """
+    return draw_rates(rng, draw_parameters(posterior, count, rng), rows)
 
 
 def draw_rates(
