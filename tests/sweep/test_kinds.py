@@ -125,4 +125,4 @@ def test_an_installed_package_adds_its_kinds_by_an_entry_point(monkeypatch):
     monkeypatch.setattr(kinds, "entry_points", lambda group: [Entry()] if group == "lidjax.kinds" else [])
     names = [kind.name for kind in kinds.all_kinds()]
     assert names == [*(kind.name for kind in SHIPPED), "coins"]
-    assert {"synthetic", "features", "frontier", "sgd"} <= set(names)
+    assert {"synthetic", "features", "frontier", "random_features", "sgd"} <= set(names)
