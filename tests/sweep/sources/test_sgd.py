@@ -12,7 +12,8 @@ from lidjax.cli import main
 from lidjax.errors import InputError
 from lidjax.figures import sgd_figure
 from lidjax.status import OK
-from lidjax.sweep.sources.sgd.source import TRACES
+from lidjax.sweep.run import open_source
+from lidjax.sweep.sources.sgd.source import STEP, TRACES
 
 GRID = {
     "steps": [5, 20, 200],
@@ -89,6 +90,14 @@ def test_divergence_is_a_status_and_the_plan_warns_of_it(data, summary):
     assert "grid.learning_rate = 4: at or above the edge of stability, 0." in warnings[0]
     assert "batch = 1" in warnings[0]
     assert not lidjax.plan_sweep(SPEC | {"grid": GRID | {"learning_rate": 0.05}}).warnings
+
+
+def test_the_plan_counts_that_every_tile_takes_all_the_steps():
+    spec = lidjax.spec_from_dict(SPEC)
+    source = open_source(spec)
+    whole = {name: len(values) for name, values in source.axes.items()}
+    one, four = (source.run_cost(whole | {"seed": seeds}).evaluations for seeds in (24, 6))
+    np.testing.assert_allclose(four - one, 3 * 200 * STEP)
 
 
 def test_the_summary_has_the_exact_mean_the_floor_and_its_cap(summary):
