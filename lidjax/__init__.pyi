@@ -14,21 +14,33 @@ from .generalization import lgen_cell as lgen_cell
 from .generalization import resolve_method as resolve_method
 from .generalization import sample_lgen as sample_lgen
 from .ridge import ridge_fit as ridge_fit
+from .sgd import sgd_mean_lgen as sgd_mean_lgen
+from .sgd import sgd_noise_floor as sgd_noise_floor
+from .sgd import sgd_stability_edge as sgd_stability_edge
+from .passk import attempts_from_counts as attempts_from_counts
 from .passk import build_curve as build_curve
 from .passk import draw_failure as draw_failure
 from .passk import eval_curve as eval_curve
 from .passk import failure_from_counts as failure_from_counts
+from .passk import g_pass_at_k_from_counts as g_pass_at_k_from_counts
 from .passk import instance_failure as instance_failure
 from .passk import log_miss_probability as log_miss_probability
+from .passk import majority_from_answers as majority_from_answers
+from .passk import majority_probability as majority_probability
 from .passk import model_draw_success as model_draw_success
 from .passk import pass_at_k_failure as pass_at_k_failure
 from .passk import pass_at_k_from_counts as pass_at_k_from_counts
+from .passk import pass_hat_k_from_counts as pass_hat_k_from_counts
 from .passk import realised_gap as realised_gap
 from .passk import sample_instances as sample_instances
 from .passk import sample_success as sample_success
 from .passk import success_distribution as success_distribution
 from .passk import success_probability as success_probability
 from .passk import variance_from_counts as variance_from_counts
+from .passk import verified_from_counts as verified_from_counts
+from .verifiers import Acceptance as Acceptance
+from .verifiers import acceptance_ceiling as acceptance_ceiling
+from .verifiers import first_accepted as first_accepted
 
 # laws, and fits of them to curves
 from .laws import asymptotic_failure as asymptotic_failure
@@ -112,6 +124,7 @@ from .evals import fit_evals as fit_evals
 from .evals import fit_schema as fit_schema
 from .evals import forecast_new_problems as forecast_new_problems
 from .evals import forecast_pass_at_k as forecast_pass_at_k
+from .evals import next_attempts as next_attempts
 from .evals import read_evals as read_evals
 from .evals import summarise_backtest as summarise_backtest
 from .evals import write_counts as write_counts
@@ -130,6 +143,7 @@ from .distill import summarise_distillation as summarise_distillation
 # what all long work shares
 from .runs import Shard as Shard
 from .runs import StopRequest as StopRequest
+from .runs import run_status as run_status
 from .runs import show_progress as show_progress
 from .runs import stop_on_signals as stop_on_signals
 from .figures import save_figure as save_figure

@@ -52,6 +52,11 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="files with the same problems are attempts of one run: add them up",
     )
+    parser.add_argument(
+        "--adaptive",
+        action="store_true",
+        help="the number of attempts at a problem depended on their outcomes: use only methods that stay right then",
+    )
     add_output_options(parser)
 
 
@@ -90,4 +95,5 @@ def read_logs(args: argparse.Namespace) -> "EvalData":
         answer_pattern=args.answer_pattern,
         filter=args.filter,
         pool_files=args.pool_files,
+        adaptive=args.adaptive,
     )

@@ -3,6 +3,7 @@
 Counts of attempts and correct answers go in; forecasts with intervals and tail indices come out.
 """
 
+from lidjax.evals.advice import Advice as Advice
 from lidjax.evals.answer import Answer as Answer
 from lidjax.evals.answer import format_interval as format_interval
 from lidjax.evals.backtest import BacktestForecast as BacktestForecast
@@ -24,6 +25,7 @@ from lidjax.evals.json_schema import fit_schema as fit_schema
 from lidjax.evals.new_problems import NewProblemsForecast as NewProblemsForecast
 from lidjax.evals.new_problems import forecast_new_problems as forecast_new_problems
 from lidjax.evals.next_attempts import NextAttempts as NextAttempts
+from lidjax.evals.next_attempts import next_attempts as next_attempts
 from lidjax.evals.problems import ProblemMeans as ProblemMeans
 from lidjax.evals.read.files import read_evals as read_evals
 from lidjax.evals.report import EvalFits as EvalFits

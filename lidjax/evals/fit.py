@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lidjax.errors import InputError, check_choice
+from lidjax.evals.advice import make_advice
 from lidjax.evals.answer import Answer, make_answer
 from lidjax.evals.arguments import check_distinct, check_level
 from lidjax.evals.bootstrap import KINDS, BootstrapFits, bootstrap_family, is_mixed
@@ -18,7 +19,7 @@ from lidjax.evals.compare import fit_models
 from lidjax.evals.curve import MANY_PROBLEMS, mean_pass_at_k
 from lidjax.evals.forecast import DRAWS, PassAtKForecast, forecast_from_posterior, forecast_from_rates
 from lidjax.evals.new_problems import new_problems_from_posterior
-from lidjax.evals.next_attempts import next_attempts
+from lidjax.evals.next_attempts import place_attempts
 from lidjax.evals.order import natural_order
 from lidjax.evals.problems import ProblemMeans, problem_means
 from lidjax.evals.rates.draws import draw_problem_rates
@@ -34,7 +35,6 @@ from lidjax.progress import Progress, no_progress
 
 PRIORS = (Prior(), NO_PREFERENCE)  # of forecasts, and of tail indices
 FEWER_DRAWS = 100  # posterior draws behind the means of many problems
-MOST_CHOSEN = 10  # problems proposed for the next attempts
 LIKELIHOOD_ESTIMATORS = ("beta-binomial", "default")  # tail indices that stay right where c/n is biased
 
 
@@ -68,8 +68,8 @@ def fit_evals(
         bootstrap: What the intervals of the tail indices resample: "problems", "attempts", or "none". A bootstrap takes
             seconds a group.
         replicates: Number of bootstrap replicates, 1 or more.
-        more: Number of further attempts at a problem whose worth is estimated, 1 or more. By default the median number
-            of attempts so far.
+        more: Number of further attempts a problem whose worth is estimated, 1 or more: as many for each problem, or the
+            same total where it tells most. By default the median number of attempts so far.
         seed: Seed of all random numbers. Results do not depend on the other groups, unless pooled.
         progress: Reports progress over the groups.
 
@@ -127,12 +127,12 @@ def fit_evals(
             tails = tail_indices(group.n, group.c, tail_posterior, repeats, level=level)
             if biased:
                 tails = [tail for tail in tails if tail.estimator in LIKELIHOOD_ESTIMATORS]
-            following = next_attempts(
+            following = place_attempts(
+                np.random.default_rng(seed),
                 posterior,
                 rows,
                 said.answer.k,
-                attempts_each=more or max(1, int(np.median(group.n))),
-                chosen=min(MOST_CHOSEN, len(group.problems)),
+                len(group.problems) * (more or max(1, int(np.median(group.n)))),
             )
             fit = GroupFit(
                 group=group,
@@ -150,6 +150,7 @@ def fit_evals(
                 models=fit_models(count_rows(group.n, group.c)) if models else [],
                 tail_indices=tails,
                 next_attempts=following,
+                advice=make_advice(said.answer, following, posterior, rows, seed=seed),
             )
             fits.append(fit)
     return EvalFits(data, level, tuple(fits))

@@ -86,11 +86,18 @@ class ModelJson(TypedDict):
 
 
 class NextAttemptsJson(TypedDict):
-    problems: Annotated[list[str], Says("Problems that should get the next attempts, most informative first")]
-    attempts_each: Annotated[int, Says("Number of attempts at each of them")]
-    k: Annotated[int, Says("The k of the pass@k")]
-    sd_before: Annotated[float, Says("Standard deviation of the pass@k of these problems now")]
-    sd_after: Annotated[float, Says("Expected standard deviation after these attempts")]
+    k: Annotated[int, Says("The k of the pass@k: that of the answer")]
+    total: Annotated[int, Says("Number of further attempts, over all problems")]
+    lower: Annotated[float, Says("Lower end of the interval of pass@k now")]
+    upper: Annotated[float, Says("Upper end of the interval of pass@k now")]
+    uniform_lower: Annotated[float, Says("Lower end that is expected after as many attempts, spread evenly")]
+    uniform_upper: Annotated[float, Says("Upper end that is expected then")]
+    placed_lower: Annotated[float, Says("Lower end that is expected after they are placed as in `attempts`")]
+    placed_upper: Annotated[float, Says("Upper end that is expected then")]
+    worthwhile: Annotated[bool, Says("Whether one of the two narrows the interval by a tenth or more")]
+    attempts: Annotated[
+        dict[str, int], Says("Number of attempts by problem, most first; problems that get none are left out")
+    ]
 
 
 class GroupJson(TypedDict):

@@ -15,8 +15,14 @@ from lidjax.passk.instances import instance_failure as instance_failure
 from lidjax.passk.instances import log_miss_probability as log_miss_probability
 from lidjax.passk.instances import sample_instances as sample_instances
 from lidjax.passk.instances import sample_success as sample_success
+from lidjax.passk.majority import majority_from_answers as majority_from_answers
+from lidjax.passk.majority import majority_probability as majority_probability
 from lidjax.passk.model_draw import model_draw_success as model_draw_success
 from lidjax.passk.model_draw import realised_gap as realised_gap
 from lidjax.passk.population import FailureEstimate as FailureEstimate
 from lidjax.passk.population import pass_at_k_failure as pass_at_k_failure
+from lidjax.passk.stopping import attempts_from_counts as attempts_from_counts
 from lidjax.passk.success import success_probability as success_probability
+from lidjax.passk.successes import g_pass_at_k_from_counts as g_pass_at_k_from_counts
+from lidjax.passk.successes import pass_hat_k_from_counts as pass_hat_k_from_counts
+from lidjax.passk.verified import verified_from_counts as verified_from_counts

@@ -105,7 +105,7 @@ def failure_from_counts(
         >>> round(float(lidjax.failure_from_counts(10, 3, 2)), 4)  # (7 · 6)/(10 · 9)
         0.4667
     """
-    n, c, k = _check_counts(num_samples, num_correct, k)
+    n, c, k = check_samples(num_samples, num_correct, k)
     log_failure = log_failure_kernel(n, c, k, np)
     return (log_failure if log else np.exp(log_failure))[()]
 
@@ -150,7 +150,7 @@ def pass_at_k_from_counts(num_samples: ArrayLike, num_correct: ArrayLike, k: Arr
         >>> [round(float(p), 4) for p in lidjax.pass_at_k_from_counts(10, 3, [1, 2, 8])]
         [0.3, 0.5333, 1.0]
     """
-    n, c, k = _check_counts(num_samples, num_correct, k)
+    n, c, k = check_samples(num_samples, num_correct, k)
     return (-np.expm1(log_failure_kernel(n, c, k, np)))[()]
 
 
@@ -194,7 +194,7 @@ def variance_from_counts(num_samples: ArrayLike, num_correct: ArrayLike, k: Arra
         >>> round(float(variance_from_counts(10, 3, 1)), 6)  # p(1-p)/(n-1) at p = 0.3
         0.023333
     """
-    n, c, k = _check_counts(num_samples, num_correct, k)
+    n, c, k = check_samples(num_samples, num_correct, k)
     twice = np.where(2 * k <= n, 2 * k, k)
     log_once, log_twice = log_failure_kernel(n, c, k, np), log_failure_kernel(n, c, twice, np)
     log_square = 2 * np.where(np.isfinite(log_once), log_once, 0.0)
@@ -202,7 +202,7 @@ def variance_from_counts(num_samples: ArrayLike, num_correct: ArrayLike, k: Arra
     return np.where(2 * k <= n, variance, np.nan)[()]
 
 
-def _check_counts(
+def check_samples(
     num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayLike
 ) -> tuple[Float[np.ndarray, "*s"], Float[np.ndarray, "*s"], Float[np.ndarray, "*s"]]:
     """The counts as float64 arrays of one shape; InputError unless they are whole with 0 ≤ c ≤ n and 1 ≤ k ≤ n."""

@@ -19,3 +19,6 @@ from .shards import missing_cells as missing_cells
 from .shards import parse_shard as parse_shard
 from .shards import wait_for_others as wait_for_others
 from .store import stored_kind as stored_kind
+from .watch import RunStatus as RunStatus
+from .watch import Worker as Worker
+from .watch import run_status as run_status

@@ -36,10 +36,28 @@ CASES = {
     "deterministic_lgen": lambda: lidjax.deterministic_lgen(
         LARGE, eigenvalues=np.array([4.0, 2.0, 1.0]), theta=np.ones(3), noise_variance=1, ridge=0
     ),
+    "sgd_mean_lgen": lambda: lidjax.sgd_mean_lgen(
+        LARGE,
+        eigenvalues=np.array([4.0, 2.0, 1.0]),
+        theta=np.ones(3),
+        noise_variance=1,
+        learning_rate=0.1,
+        batch=2,
+    ),
+    "sgd_noise_floor": lambda: lidjax.sgd_noise_floor(
+        eigenvalues=np.array([4, 2, 1]), noise_variance=1, learning_rate=0.1, batch=LARGE
+    ),
+    "sgd_stability_edge": lambda: lidjax.sgd_stability_edge(eigenvalues=np.array([4, 2, 1]), batch=LARGE),
     "ridge_fit": lambda: lidjax.ridge_fit(np.eye(3), np.array([1.0, 2.0, 3.0]), 0.5),
     "failure_from_counts": lambda: lidjax.failure_from_counts(*COUNTS, log=True),
     "pass_at_k_from_counts": lambda: lidjax.pass_at_k_from_counts(*COUNTS),
     "variance_from_counts": lambda: lidjax.variance_from_counts(*COUNTS),
+    "pass_hat_k_from_counts": lambda: lidjax.pass_hat_k_from_counts(COUNTS[0], COUNTS[1], 3, log=True),
+    "g_pass_at_k_from_counts": lambda: lidjax.g_pass_at_k_from_counts(*COUNTS, 0.5),
+    "attempts_from_counts": lambda: lidjax.attempts_from_counts(*COUNTS),
+    "verified_from_counts": lambda: lidjax.verified_from_counts(COUNTS[0], COUNTS[1], 1, COUNTS[2]),
+    "majority_from_answers": lambda: lidjax.majority_from_answers(np.array([LARGE[0], 5]), [True, False], 7),
+    "majority_probability": lambda: lidjax.majority_probability([0.5, 0.25], [True, False], [3, 7]),
     "instance_failure": lambda: lidjax.instance_failure(LARGE, np.array([1e-11, 1e-12]))[:3],
     "log_miss_probability": lambda: lidjax.log_miss_probability(10**5, 10**10, delta=10**5, sigma_eta=10**10),
     "success_probability": lambda: lidjax.success_probability(3 * 10**9, 2, delta=LARGE, sigma_eta=10**10),
@@ -47,6 +65,8 @@ CASES = {
     "pass_at_k_failure": lambda: [
         lidjax.pass_at_k_failure(k, 1, **MODEL, log=True) for k in (LARGE, np.array([HUGE, 3 * 10**9]))
     ],
+    "acceptance_ceiling": lambda: lidjax.acceptance_ceiling(1, sensitivity=np.array([0, 1]), false_accept=1),
+    "first_accepted": lambda: lidjax.first_accepted(1e-11, LARGE, sensitivity=1, false_accept=1e-12),
     "asymptotic_failure": on_model(lidjax.asymptotic_failure, LARGE, 1, log=True),
     "finite_n_failure": on_model(lidjax.finite_n_failure, LARGE, 1, log=True),
     "threshold_failure": on_model(lidjax.threshold_failure, LARGE, 1, log=True),
@@ -100,13 +120,14 @@ ELSEWHERE = {
         compare_laws fit_saturation fit_stretched_two_tail fit_two_tail fit_two_tail_shared preferred_law""",
     "computed in float64 whatever the session's setting": """
         allocate allocate_sweep phase_map surface_exact surface_sweep sweep_model backtest check_evals compare_models
-        estimate_tail_indices fit_evals forecast_new_problems forecast_pass_at_k read_evals summarise_backtest""",
+        estimate_tail_indices fit_evals forecast_new_problems forecast_pass_at_k next_attempts read_evals
+        summarise_backtest""",
     "no numbers to convert": """
         resolve_method describe_status cell_failures check_fit comparison_figure complete_part load_spec measure_sweep
         open_results plan_sweep run_sweep select_cells spec_from_dict split_cells summarise summary_overview
         fit_schema summary_tables sweep_figures write_counts diagnostics_report feature_split
         make_cifar10h_features read_features distill_spec_from_dict load_distill_spec open_distillation
-        run_distillation summarise_distillation show_progress stop_on_signals save_figure""",
+        run_distillation summarise_distillation run_status show_progress stop_on_signals save_figure""",
 }
 
 

@@ -17,7 +17,6 @@ from lidjax.evals import (
     BacktestResult,
     EvalFits,
     GroupFit,
-    NextAttempts,
     TrainingSeries,
     format_interval,
     summarise_backtest,
@@ -99,7 +98,9 @@ def print_group(fit: GroupFit, level: float, *, details: bool) -> None:
     print_table(forecast_table(fit, level))
     if not fit.posterior.converged:
         print_warning("the effective sample size of the posterior is too small to trust it")
-    print_lines([fit.answer.sentence, next_attempts_line(fit.next_attempts, group.problems)])
+    print_lines([fit.answer.sentence])
+    if fit.advice.worthwhile:
+        print_lines([fit.advice.sentence])
     if details:
         print_table(tail_table(fit, level))
     if fit.models:
@@ -172,15 +173,6 @@ def model_table(fit: GroupFit) -> Table:
         _records(fit, [model.to_dict() for model in models]),
         "models by maximum likelihood",
         left=("model", "parameters", "status"),
-    )
-
-
-def next_attempts_line(following: NextAttempts, problems: Sequence[str]) -> str:
-    """Which problems should get further attempts."""
-    names = ", ".join(problems[int(i)] for i in following.order[: following.chosen])
-    return (
-        f"next: {following.attempts_each:,} attempts each at {names}: the standard deviation of pass@{following.k:,} "
-        f"of these problems is expected to go from {following.sd_before:.4f} to {following.sd_after:.4f}"
     )
 
 

@@ -160,6 +160,7 @@ def tally_samples(
         "model": str(spec.get("model", "unknown")),
         "task": str(spec.get("task", "unknown")),
     }
+    tally.placed_by = early_stopping_manager(header)
     for problem, epochs in attempts.items():
         tally.add_attempts(fields, problem, (epochs[epoch] for epoch in sorted(epochs)))
     for problem, reason in unscored:
@@ -170,6 +171,15 @@ def tally_samples(
     if status != "success":
         tally.notes.append(f"{path.name}: the status of the log is {status!r}; it may not be complete")
     return tally.finish()
+
+
+def early_stopping_manager(header: Mapping[str, Any]) -> str:
+    """The early-stopping manager that left out some epochs of some samples; "" where none did."""
+    results = header.get("results")
+    summary = results.get("early_stopping") if isinstance(results, Mapping) else None
+    if not isinstance(summary, Mapping) or not summary.get("early_stops"):
+        return ""
+    return f"early stopping by {summary.get('manager') or 'a manager without a name'}"
 
 
 def scores_of(sample: Mapping[str, Any]) -> dict[str, Any]:
