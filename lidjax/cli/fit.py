@@ -55,6 +55,11 @@ def register(commands: Any) -> None:
         help="write what was understood of the logs as a table: groups, problem, n, c, attempts left aside",
     )
     parser.add_argument("--figure", type=Path, metavar="DIR", help="write the figures into this folder")
+    parser.add_argument(
+        "--failure",
+        action="store_true",
+        help="draw the failure rate 1 - pass@k in the figure, where tails are seen",
+    )
     add_shared_options(parser)
     parser.set_defaults(handler=run)
 
@@ -88,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         from lidjax import save_figure
         from lidjax.figures import evaluation_figure, training_figure
 
-        figures = save_figure(evaluation_figure(fits), args.figure, "evaluations")
+        figures = save_figure(evaluation_figure(fits, failure=args.failure), args.figure, "evaluations")
         if training:
             figures += save_figure(training_figure(training, args.training), args.figure, "training")
     print_fits(fits, training, column=args.training, figures=figures, details=details, as_json=args.json)

@@ -21,6 +21,9 @@ from lidjax.evals.counts_file import write_counts as write_counts
 from lidjax.evals.fit import fit_evals as fit_evals
 from lidjax.evals.forecast import PassAtKForecast as PassAtKForecast
 from lidjax.evals.forecast import forecast_pass_at_k as forecast_pass_at_k
+from lidjax.evals.forecast_curve import ForecastCurve as ForecastCurve
+from lidjax.evals.forecast_curve import forecast_curve as forecast_curve
+from lidjax.evals.inspect_stopping import PassAtKStopping as PassAtKStopping
 from lidjax.evals.json_schema import fit_schema as fit_schema
 from lidjax.evals.new_problems import NewProblemsForecast as NewProblemsForecast
 from lidjax.evals.new_problems import forecast_new_problems as forecast_new_problems
