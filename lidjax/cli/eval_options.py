@@ -76,6 +76,7 @@ def whole_number(text: str) -> int:
 def read_logs(args: argparse.Namespace) -> "EvalData":
     """The counts in the logs that the arguments name."""
     from lidjax.evals import read_evals
+    from lidjax.runs import show_progress
 
     if not 0.5 <= args.level < 1:  # the library says so too, but only after the logs have been read
         raise InputError(f"--level {args.level}: must be at least 0.5 and below 1")
@@ -96,4 +97,5 @@ def read_logs(args: argparse.Namespace) -> "EvalData":
         filter=args.filter,
         pool_files=args.pool_files,
         adaptive=args.adaptive,
+        progress=show_progress,
     )

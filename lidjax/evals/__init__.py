@@ -3,6 +3,7 @@
 Counts of attempts and correct answers go in; forecasts with intervals and tail indices come out.
 """
 
+from lidjax.evals.advice import Advice as Advice
 from lidjax.evals.answer import Answer as Answer
 from lidjax.evals.answer import format_interval as format_interval
 from lidjax.evals.backtest import BacktestForecast as BacktestForecast
@@ -20,6 +21,8 @@ from lidjax.evals.counts_file import write_counts as write_counts
 from lidjax.evals.fit import fit_evals as fit_evals
 from lidjax.evals.forecast import PassAtKForecast as PassAtKForecast
 from lidjax.evals.forecast import forecast_pass_at_k as forecast_pass_at_k
+from lidjax.evals.forecast_curve import ForecastCurve as ForecastCurve
+from lidjax.evals.forecast_curve import forecast_curve as forecast_curve
 from lidjax.evals.inspect_stopping import PassAtKStopping as PassAtKStopping
 from lidjax.evals.json_schema import fit_schema as fit_schema
 from lidjax.evals.new_problems import NewProblemsForecast as NewProblemsForecast

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lidjax.errors import InputError, check_choice
+from lidjax.evals.advice import make_advice
 from lidjax.evals.answer import Answer, make_answer
 from lidjax.evals.arguments import check_distinct, check_level
 from lidjax.evals.bootstrap import KINDS, BootstrapFits, bootstrap_family, is_mixed
@@ -149,6 +150,7 @@ def fit_evals(
                 models=fit_models(count_rows(group.n, group.c)) if models else [],
                 tail_indices=tails,
                 next_attempts=following,
+                advice=make_advice(said.answer, following, posterior, rows, seed=seed),
             )
             fits.append(fit)
     return EvalFits(data, level, tuple(fits))

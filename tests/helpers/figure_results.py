@@ -123,12 +123,12 @@ def regrets() -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return budgets, {rule: np.array([1, 0.3, 0.1, 0.0, 0.01, 0.02]) * 5.0**i for i, rule in enumerate(rules)}
 
 
-def evaluation_fits(groups: int = 7) -> list[GroupFit]:
+def evaluation_fits(groups: int = 9) -> list[GroupFit]:
     """The fit of one group under several long names, one more than a figure shows."""
     rng = np.random.default_rng(0)
     group = Group("one", {}, tuple("abcdefghij"), np.full(10, 50), rng.binomial(50, rng.beta(0.4, 3, 10)))
     data = EvalData((group,), "by hand")
-    (fit,) = fit_evals(data, targets=[10_000], models=False, bootstrap="none")
+    (fit,) = fit_evals(data, targets=[10_000])
     names = [f"a-model-{i}B_checkpoint params=1.4e+0{i} tokens=2e+11" for i in range(groups)]
     return [fit._replace(group=dataclasses.replace(group, name=name)) for name in names]
 
