@@ -52,8 +52,10 @@ from .verifiers import first_accepted as first_accepted
 from .verifiers import judged_amplitude as judged_amplitude
 from .verifiers import judged_exponent as judged_exponent
 from .verifiers import judged_turns as judged_turns
+from .verifiers import penalised_attempts as penalised_attempts
 from .verifiers import softmax_error as softmax_error
 from .verifiers import softmax_loss as softmax_loss
+from .verifiers import verified_pass_at_k as verified_pass_at_k
 
 # laws, and fits of them to curves
 from .laws import asymptotic_failure as asymptotic_failure

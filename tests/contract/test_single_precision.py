@@ -70,6 +70,7 @@ CASES = {
     "best_of_k_error": lambda: lidjax.best_of_k_error(LARGE, bias=1, scale=3 * 10**9, log=True),
     "judged_amplitude": lambda: lidjax.judged_amplitude(1, scale=LARGE),
     "judged_exponent": lambda: lidjax.judged_exponent(LARGE, scale=10**5),
+    "penalised_attempts": lambda: lidjax.penalised_attempts(LARGE, false_accept=1e-9, cost=3 * 10**9),
     "judged_turns": lambda: lidjax.judged_turns(LARGE, scale=10**6, reward_variance=1).astype(float),
     "asymptotic_failure": on_model(lidjax.asymptotic_failure, LARGE, 1, log=True),
     "finite_n_failure": on_model(lidjax.finite_n_failure, LARGE, 1, log=True),
@@ -121,7 +122,7 @@ ELSEWHERE = {
         realised_gap sample_instances sample_success""",
     "expensive to compile, and converted as window_exponent and pass_at_k_failure are": """
         build_curve eval_curve success_distribution tail_index_from_window
-        best_of_k_lid_loss best_of_k_loss softmax_error softmax_loss""",
+        best_of_k_lid_loss best_of_k_loss softmax_error softmax_loss verified_pass_at_k""",
     "fits that read a curve as fit_power_law does; tests/fitting has their float32": """
         compare_laws fit_saturation fit_stretched_two_tail fit_two_tail fit_two_tail_shared preferred_law""",
     "computed in float64 whatever the session's setting": """
