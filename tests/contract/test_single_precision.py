@@ -115,11 +115,12 @@ ELSEWHERE = {
         sample_features sample_training_set sample_label_noise sample_precision lgen_cell
         sample_lgen draw_failure realised_gap sample_instances sample_success""",
     "expensive to compile, and converted as window_exponent and pass_at_k_failure are": """
-        build_curve eval_curve success_distribution tail_index_from_window""",
+        build_curve eval_curve expected_attempts success_distribution tail_index_from_window""",
     "fits that read a curve as fit_power_law does; tests/fitting has their float32": """
         compare_laws fit_saturation fit_stretched_two_tail fit_two_tail fit_two_tail_shared preferred_law""",
     "computed in float64 whatever the session's setting": """
-        allocate allocate_sweep phase_map surface_exact surface_sweep sweep_model backtest check_evals compare_models
+        allocate allocate_sweep phase_map surface_exact surface_sweep sweep_model three_way_map
+        backtest check_evals compare_models
         estimate_tail_indices fit_evals forecast_pass_at_k next_attempts read_evals summarise_backtest""",
     "no numbers to convert": """
         resolve_method describe_status cell_failures check_fit comparison_figure complete_part load_spec measure_sweep
