@@ -115,9 +115,11 @@ from .evals import EvalData as EvalData
 from .evals import Group as Group
 from .evals import backtest as backtest
 from .evals import check_evals as check_evals
+from .evals import compare_groups as compare_groups
 from .evals import compare_models as compare_models
 from .evals import estimate_tail_indices as estimate_tail_indices
 from .evals import fit_evals as fit_evals
+from .evals import forecast_metrics as forecast_metrics
 from .evals import forecast_pass_at_k as forecast_pass_at_k
 from .evals import read_evals as read_evals
 from .evals import summarise_backtest as summarise_backtest

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lidjax.cli.eval_options import add_files, add_shared_options, read_logs, whole_number
+from lidjax.cli.metric_options import add_metric_options, check_metric_options, fit_metrics
 from lidjax.cli.output_options import write_files
 
 
@@ -50,6 +51,7 @@ def register(commands: Any) -> None:
         help="write what was understood of the logs as a table: groups, problem, n, c, attempts left aside",
     )
     parser.add_argument("--figure", type=Path, metavar="DIR", help="write the figures into this folder")
+    add_metric_options(parser)
     add_shared_options(parser)
     parser.set_defaults(handler=run)
 
@@ -57,9 +59,11 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read, fit, draw and print; returns the exit code."""
     from lidjax.cli.render.evals import fit_tables, print_fits
+    from lidjax.cli.render.metrics import metric_tables
     from lidjax.evals import fit_evals, group_by_training_size, write_counts
     from lidjax.runs import show_progress
 
+    check_metric_options(args)
     data = read_logs(args)
     if args.counts:
         write_counts(data, args.counts)
@@ -76,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
         more=args.more,
         progress=show_progress,
     )
+    metrics = fit_metrics(args, fits)
     training = fits.training(args.training) if args.training else []
     figures: list[str] = []
     if args.figure:
@@ -83,8 +88,12 @@ def run(args: argparse.Namespace) -> int:
         from lidjax.figures import evaluation_figure, training_figure
 
         figures = save_figure(evaluation_figure(fits), args.figure, "evaluations")
+        if metrics:
+            from lidjax.figures import metrics_figure
+
+            figures += save_figure(metrics_figure(metrics), args.figure, "metrics")
         if training:
             figures += save_figure(training_figure(training, args.training), args.figure, "training")
-    print_fits(fits, training, column=args.training, figures=figures, as_json=args.json)
-    write_files(args, fit_tables(fits, training, args.training))
+    print_fits(fits, training, metrics, column=args.training, figures=figures, as_json=args.json)
+    write_files(args, [*fit_tables(fits, training, args.training), *metric_tables(metrics)])
     return 0

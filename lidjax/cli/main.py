@@ -21,7 +21,18 @@ from lidjax.cli.render.output import print_in_any_encoding
 from lidjax.cli.stores import Unfinished
 from lidjax.errors import InputError
 
-COMMAND_MODULES = ("run", "plan", "show", "plot", "allocate", "fit", "backtest", "features", "distill")
+COMMAND_MODULES = (
+    "run",
+    "plan",
+    "show",
+    "plot",
+    "allocate",
+    "fit",
+    "compare",
+    "backtest",
+    "features",
+    "distill",
+)
 
 QUICK_COMPILATION = (
     "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"

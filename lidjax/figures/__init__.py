@@ -10,6 +10,8 @@ from lidjax.figures.evaluations import training_figure as training_figure
 from lidjax.figures.frontier import frontier_figure as frontier_figure
 from lidjax.figures.human_labels import cifar10h_figure as cifar10h_figure
 from lidjax.figures.human_labels import examples_figure as examples_figure
+from lidjax.figures.metrics import metrics_figure as metrics_figure
+from lidjax.figures.paired import paired_figure as paired_figure
 from lidjax.figures.scaling import scaling_figure as scaling_figure
 from lidjax.figures.scaling_facets import scaling_facets as scaling_facets
 from lidjax.figures.style import save_figure as save_figure

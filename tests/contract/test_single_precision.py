@@ -107,8 +107,9 @@ ELSEWHERE = {
     "fits that read a curve as fit_power_law does; tests/fitting has their float32": """
         compare_laws fit_saturation fit_stretched_two_tail fit_two_tail fit_two_tail_shared preferred_law""",
     "computed in float64 whatever the session's setting": """
-        allocate allocate_sweep phase_map surface_exact surface_sweep sweep_model backtest check_evals compare_models
-        estimate_tail_indices fit_evals forecast_pass_at_k read_evals summarise_backtest""",
+        allocate allocate_sweep phase_map surface_exact surface_sweep sweep_model backtest check_evals compare_groups
+        compare_models estimate_tail_indices fit_evals forecast_metrics forecast_pass_at_k read_evals
+        summarise_backtest""",
     "no numbers to convert": """
         resolve_method describe_status cell_failures check_fit comparison_figure complete_part load_spec measure_sweep
         open_results plan_sweep run_sweep select_cells spec_from_dict split_cells summarise summary_overview

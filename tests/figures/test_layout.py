@@ -55,6 +55,14 @@ FIGURES = {
         ["Eq. 24", "quasi-static", "Eq. 25", "1 %", "hollow", "N=d"],
     ),
     "phase": (phase_figure, ["sample", "both", "train", "$50$ %"]),
+    "metrics": (
+        lambda: figures.metrics_figure(made.group_metrics()),
+        ["unbiased", "limit", "90 % interval", "a_model", "expected tokens", "maj@k"],
+    ),
+    "two models": (
+        lambda: figures.paired_figure(made.two_models()),
+        ["these problems", "new problems", "unbiased", "a_model"],
+    ),
     "plane": (lambda: figures.plane_figure(sweeps()), ["k_c(N)", "contours"]),
     "success": (
         lambda: figures.success_figure(sweeps()[:1], curves=3),

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from lidjax.cli.render.metrics import print_metrics
 from lidjax.cli.render.output import (
     Table,
     print_json,
@@ -18,6 +19,7 @@ from lidjax.evals import (
     BacktestResult,
     EvalFits,
     GroupFit,
+    GroupMetrics,
     NextAttempts,
     TrainingSeries,
     summarise_backtest,
@@ -27,12 +29,19 @@ SYMBOLS = {"beta": "β", "delta": "Δ", "c": "c", "nu": "ν"}  # of Eq. 20
 
 
 def print_fits(
-    fits: EvalFits, training: Sequence[TrainingSeries], *, column: str, figures: list[str], as_json: bool
+    fits: EvalFits,
+    training: Sequence[TrainingSeries],
+    metrics: Sequence[GroupMetrics],
+    *,
+    column: str,
+    figures: list[str],
+    as_json: bool,
 ) -> None:
     """Print the results of `lidjax fit`. `column` is the column of training size."""
     if as_json:
         series = [one.to_dict() for one in training]
-        print_json("fit", fits.to_dict() | {"training": series, "figures": figures})
+        more = {"metrics": [one.to_dict() for one in metrics]} if metrics else {}
+        print_json("fit", fits.to_dict() | more | {"training": series, "figures": figures})
         return
     print_lines(fits.data.notes)
     if len(fits) <= FEW_GROUPS:
@@ -43,6 +52,7 @@ def print_fits(
         for fit in fits:
             for finding in fit.findings:
                 print_warning(f"{finding.group}: {finding.message}")
+    print_metrics(metrics)
     for one in training:
         print_table(training_table(one, column))
     print_paths(figures)

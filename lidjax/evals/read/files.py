@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lidjax.errors import InputError
+from lidjax.evals.attempt_details import add_details
 from lidjax.evals.read import (
     bigcode,
     evalplus,
@@ -268,21 +269,14 @@ def name_groups(groups: Sequence[Group]) -> list[Group]:
     varied = [name for name in names if len({group.fields.get(name) for group in groups}) > 1]
     keep = ("model", *varied)
     return [
-        Group(
-            group_name({name: value for name, value in group.fields.items() if name in keep}),
-            group.fields,
-            group.problems,
-            group.n,
-            group.c,
-            group.outcomes,
-        )
+        replace(group, name=group_name({name: value for name, value in group.fields.items() if name in keep}))
         for group in groups
     ]
 
 
 def replace_fields(group: Group, fields: Mapping[str, FieldValue]) -> Group:
     """A group under other fields."""
-    return Group(group_name(fields), fields, group.problems, group.n, group.c, group.outcomes)
+    return replace(group, name=group_name(fields), fields=fields)
 
 
 def file_labels(paths: Sequence[Path]) -> dict[Path, str]:
@@ -375,7 +369,7 @@ def left_aside_notes(left_aside: Sequence[LeftAside], groups: Sequence[Group]) -
 def add_problems(fields: Mapping[str, FieldValue], groups: Sequence[Group]) -> Group:
     """Several groups as one: the attempts at a problem that is in several of them add up.
 
-    The outcomes are kept only where all groups have them.
+    The outcomes and other details are kept only where all groups have them.
     """
     n: dict[str, int] = {}
     c: dict[str, int] = {}
@@ -396,4 +390,5 @@ def add_problems(fields: Mapping[str, FieldValue], groups: Sequence[Group]) -> G
         n=np.array(list(n.values()), dtype=np.int64),
         c=np.array(list(c.values()), dtype=np.int64),
         outcomes=tuple(outcomes[problem] for problem in n) if complete else None,
+        details=add_details([(group.problems, group.details) for group in groups], n),
     )
