@@ -14,6 +14,9 @@ from .generalization import lgen_cell as lgen_cell
 from .generalization import resolve_method as resolve_method
 from .generalization import sample_lgen as sample_lgen
 from .ridge import ridge_fit as ridge_fit
+from .sgd import sgd_mean_lgen as sgd_mean_lgen
+from .sgd import sgd_noise_floor as sgd_noise_floor
+from .sgd import sgd_stability_edge as sgd_stability_edge
 from .passk import attempts_from_counts as attempts_from_counts
 from .passk import build_curve as build_curve
 from .passk import draw_failure as draw_failure
@@ -121,6 +124,7 @@ from .evals import estimate_tail_indices as estimate_tail_indices
 from .evals import fit_evals as fit_evals
 from .evals import forecast_metrics as forecast_metrics
 from .evals import forecast_pass_at_k as forecast_pass_at_k
+from .evals import next_attempts as next_attempts
 from .evals import read_evals as read_evals
 from .evals import summarise_backtest as summarise_backtest
 from .evals import write_counts as write_counts
@@ -139,6 +143,7 @@ from .distill import summarise_distillation as summarise_distillation
 # what all long work shares
 from .runs import Shard as Shard
 from .runs import StopRequest as StopRequest
+from .runs import run_status as run_status
 from .runs import show_progress as show_progress
 from .runs import stop_on_signals as stop_on_signals
 from .figures import save_figure as save_figure

@@ -59,6 +59,11 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="files with the same problems are attempts of one run: add them up",
     )
+    parser.add_argument(
+        "--adaptive",
+        action="store_true",
+        help="the number of attempts at a problem depended on their outcomes: use only methods that stay right then",
+    )
 
 
 def whole_number(text: str) -> int:
@@ -96,4 +101,5 @@ def read_logs(args: argparse.Namespace, files: Sequence[Path] | None = None) -> 
         answer_pattern=args.answer_pattern,
         filter=args.filter,
         pool_files=args.pool_files,
+        adaptive=args.adaptive,
     )

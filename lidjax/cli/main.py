@@ -24,12 +24,14 @@ from lidjax.errors import InputError
 COMMAND_MODULES = (
     "run",
     "plan",
+    "status",
     "show",
     "plot",
     "allocate",
     "fit",
     "compare",
     "backtest",
+    "next",
     "features",
     "distill",
 )

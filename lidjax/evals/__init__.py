@@ -30,6 +30,7 @@ from lidjax.evals.metrics import GroupMetrics as GroupMetrics
 from lidjax.evals.metrics import MetricCurve as MetricCurve
 from lidjax.evals.metrics import forecast_metrics as forecast_metrics
 from lidjax.evals.next_attempts import NextAttempts as NextAttempts
+from lidjax.evals.next_attempts import next_attempts as next_attempts
 from lidjax.evals.paired import Difference as Difference
 from lidjax.evals.paired import PairedComparison as PairedComparison
 from lidjax.evals.paired import choose_pair as choose_pair

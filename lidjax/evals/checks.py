@@ -129,6 +129,12 @@ def check_stopping(group: Group) -> list[Finding]:
     Where the order of the attempts is known, the sign is a success in the last batch and in no other. From counts alone
     it is that n varies, in whole batches, and that all problems with fewer attempts are solved.
     """
+    if group.placed_by:
+        message = (
+            f"the attempts were placed by their outcomes ({group.placed_by}): c/n and the unbiased pass@k are biased, "
+            "the likelihood is not; only likelihood methods are used"
+        )
+        return [Finding("adaptive_sampling", group.name, message, likelihood_only=True)]
     sizes = np.unique(group.n)
     batch = reduce(gcd, sizes.tolist())
     if len(sizes) < 2:

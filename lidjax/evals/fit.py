@@ -14,7 +14,7 @@ from lidjax.evals.checks import Finding, check_evals
 from lidjax.evals.compare import fit_models
 from lidjax.evals.curve import mean_pass_at_k
 from lidjax.evals.forecast import forecast_from_posterior
-from lidjax.evals.next_attempts import next_attempts
+from lidjax.evals.next_attempts import place_attempts
 from lidjax.evals.rates.pooling import pool_shapes
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
 from lidjax.evals.rates.prior import NO_PREFERENCE, Prior
@@ -28,7 +28,6 @@ from lidjax.progress import Progress, no_progress
 FEW_GROUPS = 4
 """Up to this number of groups, models and bootstrap are computed by default, because they take seconds a group."""
 
-MOST_CHOSEN = 10  # problems proposed for the next attempts
 LIKELIHOOD_ESTIMATORS = ("beta-binomial", "default")  # tail indices that stay right where c/n is biased
 
 
@@ -61,8 +60,8 @@ def fit_evals(
         bootstrap: What the intervals of the tail indices resample: "problems", "attempts", or "none". By default
             "problems" for up to FEW_GROUPS groups, else "none".
         replicates: Number of bootstrap replicates, 1 or more.
-        more: Number of further attempts at a problem whose worth is estimated, 1 or more. By default the median number
-            of attempts so far.
+        more: Number of further attempts a problem whose worth is estimated, 1 or more: as many for each problem, or the
+            same total where it tells most. By default the median number of attempts so far.
         seed: Seed of all random numbers. Results do not depend on the other groups, unless pooled.
         progress: Reports progress over the groups.
 
@@ -125,12 +124,12 @@ def fit_evals(
             tails = tail_indices(group.n, group.c, tail_posterior, repeats, level=level)
             if biased:
                 tails = [tail for tail in tails if tail.estimator in LIKELIHOOD_ESTIMATORS]
-            following = next_attempts(
+            following = place_attempts(
+                np.random.default_rng(seed),
                 posterior,
                 counts[index],
                 int(next((target for target in k if target > group.n.max()), k[-1])),
-                attempts_each=more or max(1, int(np.median(group.n))),
-                chosen=min(MOST_CHOSEN, len(group.problems)),
+                len(group.problems) * (more or max(1, int(np.median(group.n)))),
             )
             fit = GroupFit(
                 group=group,

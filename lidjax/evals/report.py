@@ -64,11 +64,15 @@ class GroupFit(NamedTuple):
             "tail_index": [estimate._asdict() for estimate in self.tail_indices],
             "models": [model.to_dict() for model in self.models],
             "next_attempts": {
-                "problems": [group.problems[i] for i in following.order[: following.chosen]],
-                "attempts_each": following.attempts_each,
                 "k": following.k,
-                "sd_before": following.sd_before,
-                "sd_after": following.sd_after,
+                "attempts": {
+                    group.problems[i]: int(following.attempts[i])
+                    for i in following.order
+                    if following.attempts[i] > 0
+                },
+                "sd": following.sd,
+                "sd_placed": following.sd_placed,
+                "sd_uniform": following.sd_uniform,
             },
         }
 

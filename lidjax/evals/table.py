@@ -50,6 +50,8 @@ class Group:
     """Number of correct answers to each problem (P,), from 0 to `n`."""
     outcomes: tuple[bytes, ...] | None = None
     """Where the log keeps the order of the attempts: for each problem one byte an attempt, 1 if correct, else 0."""
+    placed_by: str = ""
+    """What decided by the outcomes how many attempts each problem gets; empty where nothing is known of it."""
     details: GroupDetails = NO_DETAILS
     """Where the log has them: the counts of each answer, the tokens of the attempts, the verdicts of a verifier."""
 
@@ -126,6 +128,7 @@ class Tally:
 
     format: str
     notes: list[str] = field(default_factory=list[str])
+    placed_by: str = ""
     published: list[PublishedPassAtK] = field(default_factory=list[PublishedPassAtK])
     _attempts: dict[GroupFields, dict[str, bytearray]] = field(
         default_factory=dict[GroupFields, dict[str, bytearray]]
@@ -187,10 +190,13 @@ class Tally:
             n = np.array([len(attempts) for attempts in outcomes], dtype=np.int64)
             c = np.array([sum(attempts) for attempts in outcomes], dtype=np.int64)
             details = collect_details([self._details.get((key, problem)) for problem in problems])
-            groups.append(Group(group_name(dict(key)), dict(key), tuple(problems), n, c, outcomes, details))
+            name = group_name(dict(key))
+            groups.append(Group(name, dict(key), tuple(problems), n, c, outcomes, self.placed_by, details))
         for key, counts in self._counts.items():
             n, c = np.array(list(counts.values()), dtype=np.int64).reshape(-1, 2).T
-            groups.append(Group(group_name(dict(key)), dict(key), tuple(counts), n, c))
+            groups.append(
+                Group(group_name(dict(key)), dict(key), tuple(counts), n, c, placed_by=self.placed_by)
+            )
         left_aside = tuple(
             LeftAside(dict(key), problem, count, reason)
             for (key, problem, reason), count in self._left_aside.items()

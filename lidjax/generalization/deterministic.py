@@ -1,6 +1,7 @@
 """Deterministic equivalent of L_gen(N): the mean over training sets, for every N, in O(d) (Eq. 9, 10, 38-40).
 
-κ solves κ (1 - df₁/N) = ρ, with df₁ = Σ λ/(λ+κ) and df₂ = Σ λ²/(λ+κ)². Then
+Without a limit on the width (`finite_width` has the other case) κ solves κ (1 - df₁/N) = ρ, with df₁ = Σ λ/(λ+κ) and
+df₂ = Σ λ²/(λ+κ)². Then
 
     L_gen ≈ [κ² Σ λ θ*²/(λ+κ)² + σ²_noise df₂/N] / (1 - df₂/N),      σ²_noise = σ_η² E[1/τ].
 
@@ -17,12 +18,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from lidjax.arrays import FINITE, NOT_NEGATIVE, POSITIVE, Range, checked
-
-MAX_STEPS = 100
-"""Enough to bisect any bracket of floats; Newton's method usually takes about ten."""
-
-NewtonState = tuple[Array, Array, Array, Array, int | Array]
-"""Ends of the bracket, log κ, its last change, and the number of steps."""
+from lidjax.generalization.bracketed_newton import bracketed_newton
+from lidjax.generalization.finite_width import lgen_at_width
 
 
 def deterministic_lgen(
@@ -33,13 +30,18 @@ def deterministic_lgen(
     noise_variance: ArrayLike,
     ridge: ArrayLike,
     multiplicity: ArrayLike | None = None,
+    width: ArrayLike | None = None,
 ) -> Float[Array, "..."]:
-    """Mean of L_gen over training sets of `n` instances, to leading order in large d and N.
+    """Mean of L_gen over training sets of `n` instances, to leading order in large d, N and P.
 
     Against simulated means at d = 100 it is within 1-3 %. At small d near n = d, or with ridge → 0 there, it is
     too low: for least squares it has d/(n-d) where the exact mean has d/(n-d-1). The solution κ is accurate to 1e-12
     relative in float64. The function is compiled when it is called; it may be called under `jit` and `vmap`, and
     differentiated in every argument to any order.
+
+    With `width` the model is not linear in the d features x but in P = `width` random features Fᵀx, F with independent
+    N(0, 1/P) entries, and the mean is over F too (see `sample_lgen`). P → ∞ gives the value without `width`. The error
+    at n = P has the form of that at n = d.
 
     Args:
         n: training sizes N > 0, finite, real.
@@ -50,18 +52,21 @@ def deterministic_lgen(
         ridge: ρ ≥ 0, finite, the penalty on the mean squared error.
         multiplicity: number of equal modes that each of the d modes stands for, (..., d), > 0, finite; one by default.
             Then `theta` is the coefficient of each of them.
+        width: number of random features P > 0, real; it may be infinite. None is the model of the d features.
 
     Returns:
-        Mean of L_gen, in squared units of the labels. Its shape is that of `n`, `noise_variance`, `ridge` and the
-        leading axes of `eigenvalues`, `theta` and `multiplicity`, which broadcast. At n = d with ridge = 0 the value
-        is +inf, or 0 without noise. It is NaN where a traced argument is out of its range.
+        Mean of L_gen, in squared units of the labels. Its shape is that of `n`, `noise_variance`, `ridge`, `width` and
+        the leading axes of `eigenvalues`, `theta` and `multiplicity`, which broadcast. At n = d with ridge = 0 the
+        value is +inf, or 0 without noise; with a width P < d the same holds at n = P, where the part of the teacher
+        that P features miss is noise too. It is NaN where a traced argument is out of its range.
 
     Raises:
         InputError: if a shape does not fit, or a value is known and out of its range.
 
     References:
-        Eq. 9, 10 and 38-40. The form without cancellation was derived for this project; it is checked against mpmath
-        and simulated means in tests/generalization/test_deterministic.py.
+        Eq. 9, 10 and 38-40; with `width` Maloney, Roberts and Sully, arXiv:2210.16859. The forms without cancellation
+        were derived for this project; they are checked against mpmath and simulated means in
+        tests/generalization/test_deterministic.py and test_finite_width.py.
 
     Example:
         >>> import jax.numpy as jnp
@@ -83,10 +88,14 @@ def deterministic_lgen(
         checked("noise_variance", noise_variance, Range("at least 0", lambda x: x >= 0), dtype=dtype),
         checked("ridge", ridge, NOT_NEGATIVE, dtype=dtype),
     ]
+    kernel = _batched
+    if width is not None:
+        scalars.append(checked("width", width, Range("greater than 0", lambda x: x > 0), dtype=dtype))
+        kernel = _batched_at_width
     batch = jnp.broadcast_shapes(*(a.shape for a in scalars), *(a.shape[:-1] for a in vectors))
     scalars = [jnp.broadcast_to(a, batch) for a in scalars]
     leading = [(1,) * (len(batch) - a.ndim + 1) for a in vectors]
-    return _batched(*scalars, *(a.reshape(ones + a.shape) for a, ones in zip(vectors, leading, strict=True)))
+    return kernel(*scalars, *(a.reshape(ones + a.shape) for a, ones in zip(vectors, leading, strict=True)))
 
 
 @jax.jit
@@ -106,6 +115,26 @@ def _batched(
     denominator = _spare_dimensions(n, eigenvalues, multiplicity, ridge, kappa)
     value = numerator / jnp.where(denominator > 0, denominator, 1.0)
     value = jnp.where(denominator > 0, value, jnp.where(numerator > 0, jnp.inf, 0.0))
+    return jnp.where(invalid, jnp.nan, value)
+
+
+@jax.jit
+@partial(jnp.vectorize, signature="(),(),(),(),(d),(d),(d)->()")
+def _batched_at_width(
+    n: Array,
+    noise_variance: Array,
+    ridge: Array,
+    width: Array,
+    eigenvalues: Array,
+    theta: Array,
+    multiplicity: Array,
+) -> Array:
+    invalid = jnp.isnan(n + noise_variance + ridge + width)
+    invalid |= jnp.any(jnp.isnan(eigenvalues + theta + multiplicity))
+    multiplicity = jnp.where(eigenvalues > 0, multiplicity, 0.0)  # a direction without variance is none
+    eigenvalues = jnp.where(eigenvalues > 0, eigenvalues, 1.0)
+    ridge = jnp.minimum(ridge, largest_ridge(eigenvalues))
+    value = lgen_at_width(n, width, eigenvalues, theta, multiplicity, noise_variance, ridge)
     return jnp.where(invalid, jnp.nan, value)
 
 
@@ -138,25 +167,12 @@ def effective_ridge(
         moving = jnp.sum(lost * kept)
         return jnp.log(left / right), moving / jnp.where(sparse, right, left) + penalty / right
 
-    def step(state: NewtonState) -> NewtonState:
-        low, high, t, _, count = state
-        value, slope = log_ratio(t)
-        low, high = jnp.where(value < 0, t, low), jnp.where(value < 0, high, t)
-        newton = t - value / slope
-        following = jnp.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
-        return low, high, following, jnp.abs(following - t), count + 1
-
-    def unfinished(state: NewtonState) -> Array:
-        low, high, t, moved, count = state
-        resolution = 2 * jnp.finfo(dtype).eps * jnp.maximum(jnp.abs(t), 1.0)
-        return (moved > resolution) & (high - low > resolution) & (count < MAX_STEPS)
-
     lower = jnp.maximum(ridge, jnp.min(eigenvalues) * deficit / jnp.where(dim > 0, dim, 1.0))
     low = jnp.log(jnp.maximum(lower, jnp.finfo(dtype).tiny)) - 1e-3
     high = jnp.log(ridge + jnp.sum(multiplicity * eigenvalues) / n) + 1e-3
-    state = jax.lax.while_loop(unfinished, step, (low, high, high, jnp.full_like(high, jnp.inf), 0))
+    root = bracketed_newton(log_ratio, low, high)
     no_shrinkage = (ridge == 0) & (n >= dim)  # κ = 0, which has no logarithm
-    return jnp.where(no_shrinkage, 0.0, jnp.exp(state[2]))
+    return jnp.where(no_shrinkage, 0.0, jnp.exp(root))
 
 
 @effective_ridge.defjvp

@@ -4,8 +4,10 @@ A location holds the store, `results.zarr`, and small named files beside it: loc
 is written atomically: in a folder by renaming a complete file, at a URL by uploading a complete object.
 """
 
+import contextlib
 import os
 import shutil
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,15 @@ class LocalFolder:
         found = (self.folder / folder).glob(f"{start}*") if (self.folder / folder).is_dir() else ()
         return sorted(f"{folder}/{path.name}" if folder else path.name for path in found)
 
+    def written(self, folder: str) -> list[float]:
+        """When each file below a folder of the location was last written, in seconds of the file system's clock."""
+        times: list[float] = []
+        for parent, _, files in os.walk(self.folder / folder):
+            for name in files:
+                with contextlib.suppress(OSError):  # replaced in this instant
+                    times.append(os.stat(os.path.join(parent, name)).st_mtime)
+        return times
+
     def __str__(self) -> str:
         return str(self.folder)
 
@@ -219,6 +230,21 @@ class RemoteFolder:
             return []
         names = [str(name).rsplit("/", 1)[-1] for name in found]
         return sorted(f"{folder}/{name}" if folder else name for name in names if name.startswith(start))
+
+    def written(self, folder: str) -> list[float]:
+        """When each object below a folder of the location was last written, in seconds of the server's clock.
+
+        Empty where a file system does not tell.
+        """
+        self.fs.invalidate_cache()
+        found = self.fs.find(f"{self.path}/{folder}", detail=True)
+        times = (
+            next(
+                (about[key] for key in ("LastModified", "updated", "mtime", "created") if key in about), None
+            )
+            for about in found.values()
+        )
+        return [at.timestamp() if isinstance(at, datetime) else float(at) for at in times if at is not None]
 
     def __str__(self) -> str:
         return self.url

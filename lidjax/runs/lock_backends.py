@@ -81,6 +81,25 @@ class FileLock:
             self.file = -1
 
 
+def file_lock_holder(location: LocalFolder, name: str) -> str | None:
+    """Who holds the lock of a file, in words; None if nobody does. Nothing is created."""
+    import fcntl
+
+    try:
+        file = os.open(location.folder / name, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.read(file, 200).decode(errors="replace").strip() or "holder unknown"
+    except OSError:  # a file system that does not lock files, where no run can be
+        return None
+    finally:
+        os.close(file)
+    return None
+
+
 class HeartbeatLock:
     """A lock made of an object at a URL: it is held for as long as its content keeps changing."""
 
@@ -101,7 +120,7 @@ class HeartbeatLock:
                 self.refuse_if_held()
             self._renew()
             time.sleep(HEARTBEAT_SECONDS / 10)  # if two processes took it at once, the later write wins
-            if self._read().get("token") == self.token:
+            if self.content().get("token") == self.token:
                 break
             if not wait:
                 raise _refusal(self.location, "it started at the same moment")
@@ -110,17 +129,17 @@ class HeartbeatLock:
 
     def refuse_if_held(self) -> None:
         if self.is_alive():
-            raise _refusal(self.location, self._read().get("holder", "holder unknown"))
+            raise _refusal(self.location, self.content().get("holder", "holder unknown"))
 
     def is_alive(self) -> bool:
         """Watch the lock until it changes (held) or `EXPIRY` heartbeats have passed (expired)."""
-        seen = self._read()
+        seen = self.content()
         if not seen or _ended_here(seen):
             return False
         until = time.monotonic() + EXPIRY * HEARTBEAT_SECONDS
         while time.monotonic() < until:
             time.sleep(HEARTBEAT_SECONDS / 5)
-            now = self._read()
+            now = self.content()
             if not now:
                 return False
             if now != seen:
@@ -145,7 +164,7 @@ class HeartbeatLock:
     def _keep(self) -> None:
         while not self.stop.wait(HEARTBEAT_SECONDS):
             try:
-                held = self._read().get("token")
+                held = self.content().get("token")
                 if held not in (self.token, None):
                     self.lost = True
                     return
@@ -163,7 +182,8 @@ class HeartbeatLock:
         }
         self.location.write(self.name, json.dumps(content | {"holder": _holder()}).encode())
 
-    def _read(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
+        """What the holder wrote last; empty if nobody holds the lock."""
         try:
             found = json.loads(self.location.read(self.name) or b"{}")
         except ValueError:

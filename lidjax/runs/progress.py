@@ -24,7 +24,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from lidjax.progress import Progress as Progress
 from lidjax.progress import Steps
+from lidjax.progress import no_progress as no_progress
 from lidjax.runs.compiling import watch_programs
 
 LOG_SECONDS = 10.0  # between two lines where there is no terminal

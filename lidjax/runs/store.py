@@ -8,7 +8,7 @@ complete chunks and nothing else.
 import itertools
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -389,10 +389,10 @@ def _coordinates(manifest: Manifest) -> dict[str, tuple[str, np.ndarray]]:
     }
 
 
-def open_group(location: Any, where: str) -> tuple[zarr.Group, Manifest]:
+def open_group(location: Any, where: str, mode: Literal["r", "r+"] = "r+") -> tuple[zarr.Group, Manifest]:
     """A Zarr group and its attributes. Raises InputError if `location` holds none."""
     try:
-        group = zarr.open_group(location, mode="r+", zarr_format=3, use_consolidated=False)
+        group = zarr.open_group(location, mode=mode, zarr_format=3, use_consolidated=False)
         return group, group.attrs.asdict()
     except (FileNotFoundError, ValueError, KeyError, TypeError, OSError) as error:
         why = (

@@ -53,7 +53,7 @@ def test_fit_answers_with_intervals_and_figures(table, tmp_path, capsys):
         assert beyond["unbiased"] is None  # beyond n there is no estimate without a model
         assert beyond["lower"] <= beyond["prediction"] <= beyond["upper"]
         assert group["method"] == "default"
-        assert group["next_attempts"]["sd_after"] < group["next_attempts"]["sd_before"]
+        assert group["next_attempts"]["sd_placed"] < group["next_attempts"]["sd"]
     (series,) = found["training"]
     assert len(series["sizes"]) == 4
     assert "too few sizes for Eq. 20" in series["verdict"]
@@ -72,7 +72,7 @@ def test_fit_prints_a_report_for_people(table, tmp_path, capsys):
         "beyond n",
         "slope-log-failure",
         "bootstrap over problems",
-        "next: 2,000",
+        "next: with 60,000 more attempts",
     ):
         assert word in printed
 

@@ -24,7 +24,13 @@ def exported(path: Path) -> list[str]:
     return [alias.name for alias in names if alias.asname == alias.name]
 
 
-NAMES = exported(ROOT / "__init__.pyi")
+def names_of(package: Path) -> list[str]:
+    """Names that a package exports: from its stub, where names are imported when they are used."""
+    stub = package / "__init__.pyi"
+    return exported(stub if stub.exists() else package / "__init__.py")
+
+
+NAMES = names_of(ROOT)
 FUNCTIONS = [name for name in NAMES if inspect.isfunction(inspect.unwrap(getattr(lidjax, name)))]
 CLASSES = [name for name in NAMES if inspect.isclass(getattr(lidjax, name))]
 SECTIONS = ("Args", "Returns", "Raises", "References", "Example", "Attributes")
@@ -46,7 +52,7 @@ def test_every_name_of_the_stub_can_be_imported_and_no_other():
 @pytest.mark.parametrize("package", PACKAGES)
 def test_packages_export_names_that_exist(package):
     module = importlib.import_module(f"lidjax.{package}")
-    for name in exported(ROOT / package / "__init__.py"):
+    for name in names_of(ROOT / package):
         assert hasattr(module, name)
 
 
@@ -106,7 +112,7 @@ def test_the_command_line_uses_public_names_only(path):
             if single.exists():  # a module of one file: what it defines without an underscore
                 allowed = [n for n in vars(importlib.import_module(module)) if not n.startswith("_")]
             else:
-                allowed = exported(source / "__init__.py")
+                allowed = names_of(source)
         assert name in allowed, f"{path.name} imports {name} from {module}, which does not export it"
 
 

@@ -36,6 +36,18 @@ CASES = {
     "deterministic_lgen": lambda: lidjax.deterministic_lgen(
         LARGE, eigenvalues=np.array([4.0, 2.0, 1.0]), theta=np.ones(3), noise_variance=1, ridge=0
     ),
+    "sgd_mean_lgen": lambda: lidjax.sgd_mean_lgen(
+        LARGE,
+        eigenvalues=np.array([4.0, 2.0, 1.0]),
+        theta=np.ones(3),
+        noise_variance=1,
+        learning_rate=0.1,
+        batch=2,
+    ),
+    "sgd_noise_floor": lambda: lidjax.sgd_noise_floor(
+        eigenvalues=np.array([4, 2, 1]), noise_variance=1, learning_rate=0.1, batch=LARGE
+    ),
+    "sgd_stability_edge": lambda: lidjax.sgd_stability_edge(eigenvalues=np.array([4, 2, 1]), batch=LARGE),
     "ridge_fit": lambda: lidjax.ridge_fit(np.eye(3), np.array([1.0, 2.0, 3.0]), 0.5),
     "failure_from_counts": lambda: lidjax.failure_from_counts(*COUNTS, log=True),
     "pass_at_k_from_counts": lambda: lidjax.pass_at_k_from_counts(*COUNTS),
@@ -108,14 +120,14 @@ ELSEWHERE = {
         compare_laws fit_saturation fit_stretched_two_tail fit_two_tail fit_two_tail_shared preferred_law""",
     "computed in float64 whatever the session's setting": """
         allocate allocate_sweep phase_map surface_exact surface_sweep sweep_model backtest check_evals compare_groups
-        compare_models estimate_tail_indices fit_evals forecast_metrics forecast_pass_at_k read_evals
+        compare_models estimate_tail_indices fit_evals forecast_metrics forecast_pass_at_k next_attempts read_evals
         summarise_backtest""",
     "no numbers to convert": """
         resolve_method describe_status cell_failures check_fit comparison_figure complete_part load_spec measure_sweep
         open_results plan_sweep run_sweep select_cells spec_from_dict split_cells summarise summary_overview
         summary_tables sweep_figures write_counts diagnostics_report feature_split
         make_cifar10h_features read_features distill_spec_from_dict load_distill_spec open_distillation
-        run_distillation summarise_distillation show_progress stop_on_signals save_figure""",
+        run_distillation summarise_distillation run_status show_progress stop_on_signals save_figure""",
 }
 
 

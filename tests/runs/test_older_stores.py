@@ -37,6 +37,8 @@ def test_it_opens_under_the_present_names(old):
     assert set(data.data_vars) == {*VARIABLES[kind], "status"}
     done = data["status"] == CellStatus.OK
     assert 0 < int(done.sum()) < done.size
+    status = lidjax.run_status(folder)
+    assert (status.kind, status.cells_done, status.cells) == (kind, int(done.sum()), done.size)
     assert np.isfinite(data[VARIABLES[kind][0]].where(done, 0)).all()
 
 

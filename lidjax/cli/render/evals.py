@@ -25,6 +25,7 @@ from lidjax.evals import (
     summarise_backtest,
 )
 
+MOST_NAMED = 10  # problems named for the next attempts
 SYMBOLS = {"beta": "β", "delta": "Δ", "c": "c", "nu": "ν"}  # of Eq. 20
 
 
@@ -173,11 +174,13 @@ def model_table(fit: GroupFit) -> Table:
 
 
 def next_attempts_line(following: NextAttempts, problems: Sequence[str]) -> str:
-    """Which problems should get further attempts."""
-    names = ", ".join(problems[int(i)] for i in following.order[: following.chosen])
+    """What further attempts are worth, and which problems should get most of them."""
+    order = [int(i) for i in following.order[:MOST_NAMED] if following.attempts[i] > 0]
+    names = ", ".join(f"{problems[i]} ({following.attempts[i]:,})" for i in order)
     return (
-        f"next: {following.attempts_each:,} attempts each at {names}: the standard deviation of pass@{following.k:,} "
-        f"of these problems is expected to go from {following.sd_before:.4f} to {following.sd_after:.4f}"
+        f"next: with {following.total:,} more attempts the standard deviation of pass@{following.k:,} of these "
+        f"problems is expected to go from {following.sd:.4f} to {following.sd_uniform:.4f} if spread evenly, to "
+        f"{following.sd_placed:.4f} where they tell most: {names}"
     )
 
 

@@ -66,14 +66,14 @@ def print_plan(plan: "Plan", measured: "Measurement | None", name: str, out: str
         "memory": f"about {plan.bytes_per_device / 2**20:,.1f} MiB a tile"
         + (" and device" if plan.sharding else ""),
         "store": f"at most {plan.store_bytes / 2**20:,.1f} MiB",
-        "time": f"roughly {_duration(plan.seconds)}, and {_duration(plan.compile_seconds)} of compilation where no "
+        "time": f"roughly {duration(plan.seconds)}, and {duration(plan.compile_seconds)} of compilation where no "
         "program is cached (estimated)",
         "devices": plan.device + (f", a tile divided along {plan.sharding.axis}" if plan.sharding else ""),
     }
     if measured:
         rows["memory"] += f"; {measured.peak_bytes / 2**20:,.0f} MiB in all"
         rows["time"] = (
-            f"{_duration(measured.seconds)}, and up to {_duration(measured.compile_seconds)} of compilation "
+            f"{duration(measured.seconds)}, and up to {duration(measured.compile_seconds)} of compilation "
             f"({measured.tiles} of {plan.num_tiles:,} tiles were measured)"
         )
     if plan.stored and not plan.stored.refused:
@@ -90,7 +90,8 @@ def print_plan(plan: "Plan", measured: "Measurement | None", name: str, out: str
         print(f"warning: {warning}", file=sys.stderr)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in words, to the precision of an estimate."""
     if seconds < 120:
         return f"{seconds:.2g} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -18,12 +18,17 @@ BATCH = 50  # draws handled at once, for memory
 
 
 @jax.jit
+def densities(params: Float[jax.Array, "s 5"], grid: LogitGrid) -> Float[jax.Array, "s g"]:
+    """Densities of logit p at the nodes, for each draw of the parameters."""
+    return jnp.exp(jax.vmap(partial(bent_logistic_log_density, grid=grid))(params))
+
+
+@jax.jit
 def cumulative_nodes(
     params: Float[jax.Array, "s 5"], rows: PaddedRows, grid: LogitGrid
 ) -> Float[jax.Array, "s u g"]:
     """Cumulative posterior weights of the nodes, for each draw of the parameters and each row."""
-    density = jnp.exp(jax.vmap(partial(bent_logistic_log_density, grid=grid))(params))
-    total = jnp.cumsum(density[:, None, :] * jnp.asarray(rows.likelihood)[None], axis=-1)
+    total = jnp.cumsum(densities(params, grid)[:, None, :] * jnp.asarray(rows.likelihood)[None], axis=-1)
     return total / total[..., -1:]
 
 
@@ -31,8 +36,7 @@ def draw_densities(
     rng: np.random.Generator, posterior: Posterior, count: int, grid: LogitGrid = COARSE_GRID
 ) -> Float[np.ndarray, "s g"]:
     """`count` equally weighted draws of the population: densities of logit p at the nodes of the grid."""
-    params = draw_parameters(posterior, count, rng)
-    return np.exp(np.asarray(jax.vmap(partial(bent_logistic_log_density, grid=grid))(jnp.asarray(params))))
+    return np.asarray(densities(jnp.asarray(draw_parameters(posterior, count, rng)), grid))
 
 
 def draw_problem_rates(

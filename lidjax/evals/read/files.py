@@ -46,6 +46,9 @@ READERS: tuple[Reader, ...] = (
 )
 """All formats. The first reader that matches a file reads it; the last one takes any table."""
 
+ADAPTIVE = "as was said when the log was read"
+"""What `Group.placed_by` says where the user knows it and the log does not."""
+
 MOST_NAMED = 5  # names of files or problems in one message
 
 
@@ -60,6 +63,7 @@ def read_evals(
     answer_pattern: str | None = None,
     filter: str | None = None,
     pool_files: bool = False,
+    adaptive: bool = False,
 ) -> EvalData:
     """Counts of attempts and correct answers, problem by problem, from evaluation logs of one format.
 
@@ -90,6 +94,8 @@ def read_evals(
             first group, or all of it, at the last match.
         filter: For lm-evaluation-harness logs: the name of the filter whose metric counts.
         pool_files: Whether files with the same problems are attempts of one run, whose numbers add up.
+        adaptive: Whether the number of attempts at a problem depended on their outcomes, as after `next_attempts`. Only
+            methods that stay right then are used. Inspect logs say it themselves.
 
     Returns:
         The groups, with notes on what was assumed and skipped.
@@ -141,7 +147,12 @@ def read_evals(
         notes.append(f"skipped, answers without verdicts: {some_names(raw)}")
     if skipped:
         notes.append(f"skipped, no known evaluation log: {some_names(skipped)}")
-    return join(parts, notes, pool=pool_files)
+    data = join(parts, notes, pool=pool_files)
+    if not adaptive:
+        return data
+    return replace(
+        data, groups=tuple(replace(group, placed_by=group.placed_by or ADAPTIVE) for group in data.groups)
+    )
 
 
 class Part(NamedTuple):
@@ -391,4 +402,5 @@ def add_problems(fields: Mapping[str, FieldValue], groups: Sequence[Group]) -> G
         c=np.array(list(c.values()), dtype=np.int64),
         outcomes=tuple(outcomes[problem] for problem in n) if complete else None,
         details=add_details([(group.problems, group.details) for group in groups], n),
+        placed_by=next((group.placed_by for group in groups if group.placed_by), ""),
     )

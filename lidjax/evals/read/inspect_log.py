@@ -172,6 +172,7 @@ def tally_samples(
         "model": str(spec.get("model", "unknown")),
         "task": str(spec.get("task", "unknown")),
     }
+    tally.placed_by = early_stopping_manager(header)
     for problem, epochs in attempts.items():
         made = [epochs[epoch] for epoch in sorted(epochs)]
         tally.add_attempts(
@@ -218,6 +219,15 @@ def tokens_of(sample: Mapping[str, Any]) -> float | None:
         if isinstance(each, Mapping) and isinstance(each.get("output_tokens"), int | float)
     ]
     return sum(found) if found else None
+
+
+def early_stopping_manager(header: Mapping[str, Any]) -> str:
+    """The early-stopping manager that left out some epochs of some samples; "" where none did."""
+    results = header.get("results")
+    summary = results.get("early_stopping") if isinstance(results, Mapping) else None
+    if not isinstance(summary, Mapping) or not summary.get("early_stops"):
+        return ""
+    return f"early stopping by {summary.get('manager') or 'a manager without a name'}"
 
 
 def scores_of(sample: Mapping[str, Any]) -> dict[str, Any]:

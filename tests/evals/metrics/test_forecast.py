@@ -28,7 +28,7 @@ def make_group(seed=0, details=GroupDetails(), n=N, problems=PROBLEMS):  # noqa:
     rng = np.random.default_rng(seed)
     rates = rng.beta(0.8, 1.2, problems)
     names = tuple(f"q{i}" for i in range(problems))
-    return rates, Group("made", {}, names, np.full(problems, n), rng.binomial(n, rates), None, details)
+    return rates, Group("made", {}, names, np.full(problems, n), rng.binomial(n, rates), details=details)
 
 
 def fit(group, targets=(1, 4, 16, 100)):
@@ -87,7 +87,7 @@ def test_tokens_without_a_model_are_the_mean_over_all_orders():
     """Of 3 wrong attempts and 1 right one in random order, with tokens of their own."""
     wrong, right = [10.0, 20.0, 60.0], 100.0
     tokens = TokenUse(np.array([[sum(wrong), right]]), np.array([[3, 1]]))
-    group = Group("made", {}, ("q",), np.array([4]), np.array([1]), None, GroupDetails(tokens=tokens))
+    group = Group("made", {}, ("q",), np.array([4]), np.array([1]), details=GroupDetails(tokens=tokens))
     curve = stopping_curves(group, np.full((2, 1), 0.3), np.array([1.0, 2.0, 4.0]), level=0.9, biased=False)[
         2
     ]
@@ -151,7 +151,7 @@ def vote_group(counts, correct, silent=0, copies=1):
     c = sum(count for count, right in zip(counts, correct, strict=True) if right)
     names = tuple(f"q{i}" for i in range(copies))
     details = GroupDetails(answers=(answers,) * copies)
-    return Group("votes", {}, names, np.full(copies, n), np.full(copies, c), None, details)
+    return Group("votes", {}, names, np.full(copies, n), np.full(copies, c), details=details)
 
 
 def test_votes_of_new_attempts_follow_the_exact_law():
@@ -232,7 +232,7 @@ def test_forecasts_of_votes_hold_a_run_and_the_limit():
             for row in first
         )
         names = tuple(f"q{i}" for i in range(40))
-        group = Group("votes", {}, names, np.full(40, 12), first[:, 0], None, GroupDetails(answers=answers))
+        group = Group("votes", {}, names, np.full(40, 12), first[:, 0], details=GroupDetails(answers=answers))
         (found,) = forecast_metrics(fit(group, targets=[60]), ["majority"], seed=repeat)
         curve = found.curves[0]
         total = np.column_stack([first + rng.multinomial(48, shares), np.zeros(40, int)])
@@ -267,7 +267,7 @@ def labelled_group(seed, sensitivity, accepts):
     right, wrong = rng.binomial(group.c, sensitivity), rng.binomial(group.n - group.c, accepts)
     judged = np.stack([group.n - group.c, group.c], axis=1)
     details = GroupDetails(verifier=VerifierCounts(judged, np.stack([wrong, right], axis=1)))
-    return rates, Group(group.name, {}, group.problems, group.n, group.c, None, details)
+    return rates, Group(group.name, {}, group.problems, group.n, group.c, details=details)
 
 
 def test_errors_of_a_verifier_are_learnt_from_a_log_problem_by_problem():
