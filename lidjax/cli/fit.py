@@ -5,7 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from lidjax.cli.eval_options import add_files, add_shared_options, read_logs, whole_number
-from lidjax.cli.metric_options import add_metric_options, check_metric_options, fit_metrics
+from lidjax.cli.metric_options import (
+    add_metric_options,
+    check_metric_options,
+    fit_metrics,
+    metrics_for_figure,
+)
 from lidjax.cli.output_options import write_files
 
 
@@ -23,9 +28,14 @@ def register(commands: Any) -> None:
         "--target", type=whole_number, nargs="+", metavar="K", help="attempts to forecast pass@K at"
     )
     parser.add_argument(
+        "--details",
+        action="store_true",
+        help="also the tail index by every estimator, and all models compared (seconds a group)",
+    )
+    parser.add_argument(
         "--bootstrap",
         choices=("problems", "attempts", "none"),
-        help="what intervals of the tail indices resample (default: problems for up to 4 groups, else none)",
+        help="what intervals of the tail indices resample (default: problems with --details, else none)",
     )
     parser.add_argument(
         "--replicates", type=whole_number, default=200, help="bootstrap replicates (default: 200)"
@@ -34,7 +44,7 @@ def register(commands: Any) -> None:
         "--models",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="fit and compare all models (default: for up to 4 groups)",
+        help="fit and compare all models (default: with --details)",
     )
     parser.add_argument(
         "--training", metavar="COLUMN", help="column of training size: tail index against it, Eq. 20"
@@ -58,13 +68,13 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, fit, draw and print; returns the exit code."""
+    check_metric_options(args)
+    data = read_logs(args)
     from lidjax.cli.render.evals import fit_tables, print_fits
     from lidjax.cli.render.metrics import metric_tables
     from lidjax.evals import fit_evals, group_by_training_size, write_counts
     from lidjax.runs import show_progress
 
-    check_metric_options(args)
-    data = read_logs(args)
     if args.counts:
         write_counts(data, args.counts)
     if args.training:
@@ -74,13 +84,14 @@ def run(args: argparse.Namespace) -> int:
         targets=args.target,
         level=args.level,
         pool=args.pool,
-        models=args.models,
-        bootstrap=args.bootstrap,
+        models=args.details if args.models is None else args.models,
+        bootstrap=args.bootstrap or ("problems" if args.details else "none"),
         replicates=args.replicates,
         more=args.more,
         progress=show_progress,
     )
     metrics = fit_metrics(args, fits)
+    details = args.details or args.bootstrap is not None
     training = fits.training(args.training) if args.training else []
     figures: list[str] = []
     if args.figure:
@@ -91,9 +102,11 @@ def run(args: argparse.Namespace) -> int:
         if metrics:
             from lidjax.figures import metrics_figure
 
-            figures += save_figure(metrics_figure(metrics), args.figure, "metrics")
+            figures += save_figure(metrics_figure(metrics_for_figure(args, fits)), args.figure, "metrics")
         if training:
             figures += save_figure(training_figure(training, args.training), args.figure, "training")
-    print_fits(fits, training, metrics, column=args.training, figures=figures, as_json=args.json)
+    print_fits(
+        fits, training, metrics, column=args.training, figures=figures, details=details, as_json=args.json
+    )
     write_files(args, [*fit_tables(fits, training, args.training), *metric_tables(metrics)])
     return 0

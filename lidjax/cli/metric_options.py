@@ -1,6 +1,7 @@
 """Options of `lidjax fit` for metrics beside pass@k, and what they compute."""
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lidjax.errors import InputError, check_choice
@@ -8,6 +9,7 @@ from lidjax.errors import InputError, check_choice
 if TYPE_CHECKING:
     from lidjax.evals import EvalFits, GroupMetrics
 
+POINTS_PER_DECADE = 5  # of figures
 NAMES = ("pass^k", "g-pass", "attempts", "majority", "verifier")
 
 
@@ -39,8 +41,10 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def fit_metrics(args: argparse.Namespace, fits: "EvalFits") -> "list[GroupMetrics]":
-    """The metrics that were asked for, of each group; empty if none were."""
+def fit_metrics(
+    args: argparse.Namespace, fits: "EvalFits", k: Sequence[int] | None = None
+) -> "list[GroupMetrics]":
+    """The metrics that were asked for, of each group, at the targets or at the given k; empty if none were."""
     names: list[str] = list(args.metrics)
     if args.verifier is not None and "verifier" not in names:
         names.append("verifier")
@@ -49,8 +53,17 @@ def fit_metrics(args: argparse.Namespace, fits: "EvalFits") -> "list[GroupMetric
     from lidjax.evals import forecast_metrics
 
     return forecast_metrics(
-        fits, names, tau=args.tau, verifier=None if args.verifier is None else tuple(args.verifier)
+        fits, names, k=k, tau=args.tau, verifier=None if args.verifier is None else tuple(args.verifier)
     )
+
+
+def metrics_for_figure(args: argparse.Namespace, fits: "EvalFits") -> "list[GroupMetrics]":
+    """The metrics at k evenly spaced in log k, up to the largest target."""
+    import numpy as np
+
+    largest = max(int(fit.forecast.k.max()) for fit in fits)
+    points = int(np.ceil(POINTS_PER_DECADE * np.log10(largest))) + 1
+    return fit_metrics(args, fits, sorted({int(k) for k in np.round(np.geomspace(1, largest, points))}))
 
 
 def check_metric_options(args: argparse.Namespace) -> None:

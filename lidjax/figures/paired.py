@@ -1,5 +1,7 @@
 """Figure of two models on the same problems: both curves, and their difference with its simultaneous bands."""
 
+from textwrap import wrap
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -15,6 +17,8 @@ from lidjax.figures.style import (
     series_style,
     set_title,
 )
+
+LONGEST_LINE = 48  # characters of a legend
 
 
 def paired_figure(comparison: PairedComparison) -> Figure:
@@ -45,7 +49,8 @@ def paired_figure(comparison: PairedComparison) -> Figure:
         figure, (left, right) = new_figure(2, height=2.3)
         for index, (name, curve) in enumerate(zip(comparison.names, comparison.curves, strict=True)):
             colour, _ = series_style(index)
-            left.plot(comparison.k, curve.value, color=colour, label=plain_text(name))
+            label = "\n".join(wrap(f"{'AB'[index]}: {name}", LONGEST_LINE))
+            left.plot(comparison.k, curve.value, color=colour, label=plain_text(label))
             left.fill_between(comparison.k, curve.lower, curve.upper, color=colour, alpha=0.2, lw=0)
         left.set(xscale="log", xlabel=K_LABEL, ylabel=plain_text(comparison.metric), ylim=(0, 1.02))
         these, new, *counted = comparison.differences
@@ -70,8 +75,7 @@ def paired_figure(comparison: PairedComparison) -> Figure:
                 color="0.2",
                 label="unbiased, from the counts",
             )
-        first, second = (plain_text(name) for name in comparison.names)
-        right.set(xscale="log", xlabel=K_LABEL, ylabel=f"{first} minus {second}")
+        right.set(xscale="log", xlabel=K_LABEL, ylabel="difference, A minus B")
         legends_below([left, right])
         facts = [f"{len(comparison.groups[0].problems)} problems", f"{100 * comparison.level:g} % bands"]
         set_title(figure, plain_text(comparison.metric), facts)

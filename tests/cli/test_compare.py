@@ -32,10 +32,10 @@ def both(tmp_path):
 def test_two_groups_of_one_file(both, tmp_path, capsys):
     assert main(["compare", both, "--target", "1", "100", "--csv", "x.csv", "--figure", "drawn"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert "pass@k of deep tokens=1 and broad tokens=2 on 40 problems" in printed
+    assert "pass@k on 40 problems of A, deep tokens=1, and B, broad tokens=2" in printed
     assert "for these problems (posterior): broad tokens=2 is better at k = 1 to" in printed
     assert "for new problems of the same kind (bootstrap):" in printed
-    assert "beyond n" in printed  # k = 100 of 30 attempts
+    assert "beyond n = 30" in printed
     assert "broad tokens=2 is better at small k and deep tokens=1 at large k with probability" in printed
     rows = list(csv.DictReader(Path("x.csv").read_text().splitlines()))
     assert {row["scope"] for row in rows} == {"these problems", "new problems of the same kind"}

@@ -120,12 +120,13 @@ ELSEWHERE = {
         compare_laws fit_saturation fit_stretched_two_tail fit_two_tail fit_two_tail_shared preferred_law""",
     "computed in float64 whatever the session's setting": """
         allocate allocate_sweep phase_map surface_exact surface_sweep sweep_model backtest check_evals compare_groups
-        compare_models estimate_tail_indices fit_evals forecast_metrics forecast_pass_at_k next_attempts read_evals
+        compare_models estimate_tail_indices fit_evals forecast_metrics forecast_new_problems forecast_pass_at_k
+        next_attempts read_evals
         summarise_backtest""",
     "no numbers to convert": """
         resolve_method describe_status cell_failures check_fit comparison_figure complete_part load_spec measure_sweep
         open_results plan_sweep run_sweep select_cells spec_from_dict split_cells summarise summary_overview
-        summary_tables sweep_figures write_counts diagnostics_report feature_split
+        fit_schema summary_tables sweep_figures write_counts diagnostics_report feature_split
         make_cifar10h_features read_features distill_spec_from_dict load_distill_spec open_distillation
         run_distillation summarise_distillation run_status show_progress stop_on_signals save_figure""",
 }

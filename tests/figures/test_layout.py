@@ -57,7 +57,7 @@ FIGURES = {
     "phase": (phase_figure, ["sample", "both", "train", "$50$ %"]),
     "metrics": (
         lambda: figures.metrics_figure(made.group_metrics()),
-        ["unbiased", "limit", "90 % interval", "a_model", "expected tokens", "maj@k"],
+        ["unbiased", "limit", "90 % interval", "a_model"],
     ),
     "two models": (
         lambda: figures.paired_figure(made.two_models()),

@@ -39,16 +39,8 @@ def comparison_tables(found: PairedComparison) -> list[Table]:
         for (method, scope), band in differences.items()
         for i, k in enumerate(found.k)
     ]
-    columns = (
-        "k",
-        first,
-        second,
-        "difference",
-        "these problems",
-        "new problems",
-        "new, bootstrap",
-        "first better",
-    )
+    columns = ("k", "A", "B", "A - B", "these problems", "new problems", "new, bootstrap", "A better")
+    made = min(int(group.n.min()) for group in found.groups)
     rows: list[tuple[str, ...]] = []
     for i, k in enumerate(found.k.tolist()):
         if k not in found.targets:
@@ -57,7 +49,7 @@ def comparison_tables(found: PairedComparison) -> list[Table]:
             f"{one.band.band_lower[i]:+.3f} to {one.band.band_upper[i]:+.3f}" for one in found.differences
         ]
         if len(spans) < 3 or np.isnan(found.differences[-1].band.value[i]):
-            spans = [*spans[:2], "beyond n" if len(spans) == 3 else "biased"]
+            spans = [*spans[:2], f"beyond n = {made:,}" if len(spans) == 3 else "biased"]
         rows.append(
             (
                 f"{k:,}",
@@ -69,8 +61,8 @@ def comparison_tables(found: PairedComparison) -> list[Table]:
         )
     problems = len(found.groups[0].problems)
     title = (
-        f"{found.metric} of {first} and {second} on {problems} problems; the difference is the first minus the second, "
-        f"with {found.level:.0%} bands that hold the whole curve"
+        f"{found.metric} on {problems} problems of A, {first}, and B, {second}; "
+        f"{found.level:.0%} bands, which hold the whole curve"
     )
     table = Table("comparison", columns, rows, records, title)
     return [table]

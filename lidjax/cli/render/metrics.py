@@ -34,7 +34,7 @@ def print_metrics(metrics: Sequence[GroupMetrics]) -> None:
 
 def metric_tables(metrics: Sequence[GroupMetrics]) -> list[Table]:
     """All metrics of all groups as one table, for files."""
-    records = [{"group": one.group} | row for one in metrics for row in one.to_dict()["curves"]]
+    records = [{"group": one.group, **row} for one in metrics for row in one.to_dict()["curves"]]
     if not records:
         return []
     columns = tuple(records[0])
@@ -66,9 +66,7 @@ def group_tables(metrics: GroupMetrics) -> list[Table]:
             for i, k in enumerate(curve.k.tolist())
         ]
         columns = ("k", "unbiased", "forecast", f"{metrics.level:.0%} interval")
-        tables.append(
-            Table(name, columns, rows, curve.to_rows(), f"{title} (interval of {curve.interval_of})")
-        )
+        tables.append(Table(name, columns, rows, [], f"{title} (interval of {curve.interval_of})"))
     return tables
 
 
@@ -81,8 +79,7 @@ def cost_table(curves: Sequence[MetricCurve], level: float) -> Table:
         for i, row in enumerate(rows):
             row += [shown(curve.value[i]), f"{shown(curve.lower[i])} to {shown(curve.upper[i])}"]
     title = "what is solved at which cost, a problem, if sampling stops at the first success"
-    records = [row for curve in curves for row in curve.to_rows()]
-    return Table("attempts", tuple(columns), [tuple(row) for row in rows], records, title)
+    return Table("attempts", tuple(columns), [tuple(row) for row in rows], [], title)
 
 
 def count(k: float) -> str:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from lidjax.evals.json_types import MetricValueJson
 from lidjax.evals.table import Group
 
 Rates = Float[np.ndarray, "s p"]
@@ -30,13 +31,19 @@ class MetricCurve(NamedTuple):
     interval_of: str
     """What the interval is for: "these problems", or "a run" of k attempts at each of them."""
 
-    def to_rows(self) -> list[dict[str, Any]]:
-        """One dictionary of plain numbers for each k."""
-        names = ("unbiased", "value", "lower", "upper")
+    def to_rows(self) -> list[MetricValueJson]:
+        """One dictionary of plain numbers for each k; k is infinity for the limit."""
+        values = {name: getattr(self, name).tolist() for name in ("unbiased", "value", "lower", "upper")}
         return [
-            {"metric": self.metric, "k": int(k) if np.isfinite(k) else "inf"}
-            | {name: float(getattr(self, name)[i]) for name in names}
-            | {"interval_of": self.interval_of}
+            {
+                "metric": self.metric,
+                "k": int(k) if np.isfinite(k) else k,
+                "unbiased": values["unbiased"][i],
+                "value": values["value"][i],
+                "lower": values["lower"][i],
+                "upper": values["upper"][i],
+                "interval_of": self.interval_of,
+            }
             for i, k in enumerate(self.k.tolist())
         ]
 

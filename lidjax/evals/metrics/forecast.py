@@ -1,14 +1,16 @@
 """Metrics beside pass@k for every group of a fit."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from lidjax.errors import InputError, check_choice
 from lidjax.evals.curve import MANY_PROBLEMS
 from lidjax.evals.fit import needs_likelihood
+from lidjax.evals.json_types import MetricsJson
 from lidjax.evals.metrics.curve import MetricCurve
 from lidjax.evals.metrics.from_rates import (
     FirstSuccess,
@@ -22,6 +24,7 @@ from lidjax.evals.metrics.votes import majority_curve
 from lidjax.evals.rates.draws import draw_problem_rates
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 from lidjax.evals.report import EvalFits, GroupFit
+from lidjax.evals.table import MOST_ATTEMPTS
 
 METRICS = ("pass^k", "g-pass", "attempts", "majority", "verifier")
 """Names of the metrics: all of k attempts succeed; at least τk of them do; attempts and tokens until the first success;
@@ -42,13 +45,16 @@ class GroupMetrics(NamedTuple):
     first_success: list[FirstSuccess]
     """With "attempts": expected attempts to the first success of half and nine tenths of the problems; else empty."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> MetricsJson:
         """Plain numbers and text, as `lidjax fit --metrics ... --json` prints them for a group."""
         return {
             "group": self.group,
             "level": self.level,
             "curves": [row for curve in self.curves for row in curve.to_rows()],
-            "first_success": [one._asdict() for one in self.first_success],
+            "first_success": [
+                {"share": one.share, "attempts": one.attempts, "lower": one.lower, "upper": one.upper}
+                for one in self.first_success
+            ],
         }
 
 
@@ -56,11 +62,12 @@ def forecast_metrics(
     fits: EvalFits | Sequence[GroupFit],
     metrics: Sequence[str] = ("pass^k", "g-pass", "attempts"),
     *,
+    k: Sequence[int] | None = None,
     tau: Sequence[float] = (0.5,),
     verifier: tuple[float, float] | None = None,
     seed: int = 0,
 ) -> list[GroupMetrics]:
-    """Metrics beside pass@k of every group of a fit, at the k of its forecast, with intervals.
+    """Metrics beside pass@k of every group of a fit, with intervals.
 
     Each has an unbiased estimate for k up to the attempts made, and posterior values at every k. "majority" needs the
     answers of the attempts, which `read_evals` keeps where the log has them. "verifier" needs the verdicts of a
@@ -70,6 +77,7 @@ def forecast_metrics(
     Args:
         fits: Results of `fit_evals`.
         metrics: Names of the metrics, of `lidjax.evals.METRICS`.
+        k: Numbers of attempts, each 1 or more. By default those of the forecast of pass@k.
         tau: For "g-pass": shares of the k attempts that must succeed, each above 0 and at most 1.
         verifier: For "verifier": probability that a right answer is accepted and that a wrong one is, each from 0 to 1.
             Without it they are learnt from the log, problem by problem.
@@ -107,12 +115,16 @@ def forecast_metrics(
         for name, value in zip(("sensitivity", "false acceptance"), verifier, strict=True):
             if not 0 <= value <= 1:
                 raise InputError(f"verifier: {name} {value} must be from 0 to 1, for example 0.95 and 0.02")
-    return [group_metrics(fit, metrics, tau, verifier, seed) for fit in fits]
+    if k is not None and (not len(k) or min(k) < 1 or max(k) > MOST_ATTEMPTS):
+        raise InputError(f"k {list(k)}: one or more numbers of attempts, each at least 1 and at most 2^53")
+    at = None if k is None else np.array(sorted(set(k)), dtype=np.float64)
+    return [group_metrics(fit, metrics, at, tau, verifier, seed) for fit in fits]
 
 
 def group_metrics(
     fit: GroupFit,
     metrics: Sequence[str],
+    k: Float[np.ndarray, " k"] | None,
     tau: Sequence[float],
     verifier: tuple[float, float] | None,
     seed: int,
@@ -124,7 +136,7 @@ def group_metrics(
             f"group {group.name!r} has {len(group.problems):,} problems: metrics beside pass@k are computed for "
             f"{MANY_PROBLEMS:,} at most; a random sample of them answers the same questions"
         )
-    k = fit.forecast.k.astype(np.float64)
+    k = fit.forecast.k.astype(np.float64) if k is None else k
     rng = np.random.default_rng(seed)
     with jax.enable_x64(True):
         rates = draw_problem_rates(rng, fit.posterior, count_rows(group.n, group.c, COARSE_GRID), DRAWS)

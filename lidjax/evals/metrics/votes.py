@@ -1,12 +1,16 @@
 """maj@k of a group from the answers in its log: exact up to the attempts made, forecast beyond, and the limit.
 
-Beyond the attempts made, the shares of the answers are drawn from their posterior: the right answer has the drawn
-success rate of the problem, and the rest is divided among the wrong answers and the attempts without an answer by a
-Dirichlet process whose base measure gives answers that were not seen, with a concentration of NEW_ANSWERS attempts.
+The forecast draws the shares of the answers. The right answer has the drawn success rate of the problem. The rest is
+divided among the wrong answers, seen and unseen, by a Dirichlet process: how often wrong attempts repeat a wrong answer
+says what its concentration θ is (Ewens 1972), for all problems of the group together. Attempts without an answer do not
+vote.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.special import gammaln, softmax
 
 from lidjax.errors import InputError
 from lidjax.evals.attempt_details import AnswerCounts
@@ -15,8 +19,8 @@ from lidjax.evals.table import Group
 from lidjax.passk import majority_from_answers
 from lidjax.passk.majority import LARGEST_K
 
-NEW_ANSWERS = 1.0  # heuristic: the weight of unseen wrong answers, in attempts
-STICKS = 8  # unseen wrong answers of which each may win; the last one takes what is left
+THETAS = np.geomspace(0.02, 200, 60)  # of θ: nearly one wrong answer a problem, or nearly all different
+STICKS = 16  # unseen wrong answers that attempts can agree on; what is left is spread too thin to win a vote
 LARGEST_RUN = 1_000_000  # votes of a run; beyond it the limit answers the same question
 
 
@@ -31,9 +35,9 @@ def majority_curve(
 ) -> MetricCurve:
     """maj@k at each k and in the limit.
 
-    For k up to the attempts made it is the unbiased value, and the forecast is that of a run: one vote of k attempts at
-    each problem, of which those made so far are a part where k is more. The limit is the share of the problems whose
-    right answer is the most probable one.
+    The unbiased value is for k up to the attempts made. The forecast is of another run, one vote of k attempts at each
+    problem; where k is more than the attempts made, these are a part of it, unless sampling was adaptive. The limit is
+    the share of the problems whose right answer is the most probable one.
     """
     answers = group.details.answers
     if answers is None:
@@ -57,8 +61,9 @@ def majority_curve(
             ]
             unbiased[i] = float(np.mean(each))
     won = np.zeros((len(rates), len(all_k)))
+    theta = draw_concentrations(rng, answers, len(rates))
     for problem, one in enumerate(answers):
-        counts, right, shares = answer_shares(rng, one, rates[:, problem])
+        counts, right, shares = answer_shares(rng, one, rates[:, problem], theta)
         made = int(counts.sum())
         for i, size in enumerate(votes.astype(np.int64).tolist()):
             if size > made and not biased:
@@ -74,10 +79,29 @@ def majority_curve(
     return MetricCurve("maj@k", all_k, unbiased, middle, low, high, "a run")
 
 
+def draw_concentrations(
+    rng: np.random.Generator, answers: Sequence[AnswerCounts], count: int
+) -> Float[np.ndarray, " s"]:
+    """Draws of θ from its posterior, on a grid with equal prior weights.
+
+    Of m wrong attempts at a problem with d different answers the likelihood is θ^d / (θ (θ+1) ... (θ+m-1)).
+    """
+    wrong = [[c for c, right in zip(one.counts, one.correct, strict=True) if not right] for one in answers]
+    attempts = np.array([sum(counts) for counts in wrong], dtype=np.float64)
+    different = sum(len(counts) for counts in wrong)
+    log_theta = np.log(THETAS)
+    rising = gammaln(THETAS[:, None] + attempts) - gammaln(THETAS)[:, None]
+    weight = softmax(different * log_theta - rising.sum(axis=1))
+    return rng.choice(THETAS, size=count, p=weight)
+
+
 def answer_shares(
-    rng: np.random.Generator, answers: AnswerCounts, rates: Float[np.ndarray, " s"]
+    rng: np.random.Generator,
+    answers: AnswerCounts,
+    rates: Float[np.ndarray, " s"],
+    theta: Float[np.ndarray, " s"],
 ) -> tuple[Int[np.ndarray, " a"], Bool[np.ndarray, " a"], Float[np.ndarray, "s a"]]:
-    """Counts, marks and drawn shares of the answers to one problem, the attempts without an answer last.
+    """Counts, marks and drawn shares of the answers to one problem; the last share does not vote.
 
     The answers are the right ones (an unseen one if there are none), the wrong ones, and unseen wrong ones.
     """
@@ -85,21 +109,19 @@ def answer_shares(
     good, bad = counts[correct], counts[~correct]
     good = good if len(good) else np.zeros(1, dtype=np.int64)
     draws = len(rates)
-    among_right = rng.gamma(np.maximum(good, 1e-3), size=(draws, len(good)))
-    among_right /= np.maximum(among_right.sum(axis=1, keepdims=True), 1e-300)
-    weights = np.concatenate([bad, [NEW_ANSWERS], [answers.silent]]).astype(float)
-    rest = rng.gamma(np.maximum(weights, 1e-9), size=(draws, len(weights)))
-    rest /= np.maximum(rest.sum(axis=1, keepdims=True), 1e-300)
-    broken = rng.beta(1, NEW_ANSWERS, size=(draws, STICKS))
-    broken[:, -1] = 1.0
-    sticks = broken * np.cumprod(np.concatenate([np.ones((draws, 1)), 1 - broken[:, :-1]], axis=1), axis=1)
-    wrong = np.concatenate([rest[:, :-2], rest[:, -2:-1] * sticks, rest[:, -1:]], axis=1)
-    shares = np.concatenate([rates[:, None] * among_right, (1 - rates)[:, None] * wrong], axis=1)
+    among_right = rng.gamma(np.maximum(good, 1), size=(draws, len(good)))
+    among_right /= among_right.sum(axis=1, keepdims=True)
+    seen_wrong = rng.gamma(np.maximum(bad, 1), size=(draws, len(bad)))
+    unseen, silent = rng.gamma(theta), rng.gamma(max(answers.silent, 1), size=draws) * (answers.silent > 0)
+    total = np.maximum(seen_wrong.sum(axis=1) + unseen + silent, 1e-300)
+    broken = rng.beta(1, theta[:, None], size=(draws, STICKS))
+    left = np.cumprod(1 - broken, axis=1)
+    sticks = broken * np.concatenate([np.ones((draws, 1)), left[:, :-1]], axis=1)
+    wrong = np.column_stack([seen_wrong, unseen[:, None] * sticks, silent + unseen * left[:, -1]])
+    shares = np.concatenate([rates[:, None] * among_right, ((1 - rates) / total)[:, None] * wrong], axis=1)
     shares /= shares.sum(axis=1, keepdims=True)
-    unseen = np.zeros(STICKS, dtype=np.int64)
-    seen = np.concatenate([good, bad, unseen, [answers.silent]])
-    marks = np.arange(len(seen)) < len(good)
-    return seen, marks, shares
+    seen = np.concatenate([good, bad, np.zeros(STICKS, dtype=np.int64), [answers.silent]])
+    return seen, np.arange(len(seen)) < len(good), shares
 
 
 def winners(
