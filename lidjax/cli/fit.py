@@ -61,6 +61,12 @@ def register(commands: Any) -> None:
         help="write what was understood of the logs as a table: groups, problem, n, c, attempts left aside",
     )
     parser.add_argument("--figure", type=Path, metavar="DIR", help="write the figures into this folder")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="write everything as one HTML file, with figures and tables to explore (needs the extra `report`)",
+    )
     add_metric_options(parser)
     add_shared_options(parser)
     parser.set_defaults(handler=run)
@@ -75,6 +81,10 @@ def run(args: argparse.Namespace) -> int:
     from lidjax.evals import fit_evals, group_by_training_size, write_counts
     from lidjax.runs import show_progress
 
+    if args.report:
+        from lidjax.report import check_installed
+
+        check_installed()  # a missing extra is an error before the fit
     if args.counts:
         write_counts(data, args.counts)
     if args.training:
@@ -105,6 +115,14 @@ def run(args: argparse.Namespace) -> int:
             figures += save_figure(metrics_figure(metrics_for_figure(args, fits)), args.figure, "metrics")
         if training:
             figures += save_figure(training_figure(training, args.training), args.figure, "training")
+    if args.report:
+        from lidjax import write_fit_report
+        from lidjax.cli.report import about_this_run
+
+        write_fit_report(
+            fits, args.report, training=training, column=args.training or "", about=about_this_run(args.files)
+        )
+        figures.append(str(args.report))
     print_fits(
         fits, training, metrics, column=args.training, figures=figures, details=details, as_json=args.json
     )

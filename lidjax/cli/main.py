@@ -32,6 +32,7 @@ COMMAND_MODULES = (
     "compare",
     "backtest",
     "next",
+    "report",
     "features",
     "distill",
 )
