@@ -22,9 +22,14 @@ def register(commands: Any) -> None:
         "--target", type=whole_number, nargs="+", metavar="K", help="attempts to forecast pass@K at"
     )
     parser.add_argument(
+        "--details",
+        action="store_true",
+        help="also the tail index by every estimator, and all models compared (seconds a group)",
+    )
+    parser.add_argument(
         "--bootstrap",
         choices=("problems", "attempts", "none"),
-        help="what intervals of the tail indices resample (default: problems for up to 4 groups, else none)",
+        help="what intervals of the tail indices resample (default: problems with --details, else none)",
     )
     parser.add_argument(
         "--replicates", type=whole_number, default=200, help="bootstrap replicates (default: 200)"
@@ -33,7 +38,7 @@ def register(commands: Any) -> None:
         "--models",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="fit and compare all models (default: for up to 4 groups)",
+        help="fit and compare all models (default: with --details)",
     )
     parser.add_argument(
         "--training", metavar="COLUMN", help="column of training size: tail index against it, Eq. 20"
@@ -50,17 +55,27 @@ def register(commands: Any) -> None:
         help="write what was understood of the logs as a table: groups, problem, n, c, attempts left aside",
     )
     parser.add_argument("--figure", type=Path, metavar="DIR", help="write the figures into this folder")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="write everything as one HTML file, with figures and tables to explore (needs the extra `report`)",
+    )
     add_shared_options(parser)
     parser.set_defaults(handler=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read, fit, draw and print; returns the exit code."""
+    data = read_logs(args)
     from lidjax.cli.render.evals import fit_tables, print_fits
     from lidjax.evals import fit_evals, group_by_training_size, write_counts
     from lidjax.runs import show_progress
 
-    data = read_logs(args)
+    if args.report:
+        from lidjax.report import check_installed
+
+        check_installed()  # a missing extra is an error before the fit
     if args.counts:
         write_counts(data, args.counts)
     if args.training:
@@ -70,12 +85,13 @@ def run(args: argparse.Namespace) -> int:
         targets=args.target,
         level=args.level,
         pool=args.pool,
-        models=args.models,
-        bootstrap=args.bootstrap,
+        models=args.details if args.models is None else args.models,
+        bootstrap=args.bootstrap or ("problems" if args.details else "none"),
         replicates=args.replicates,
         more=args.more,
         progress=show_progress,
     )
+    details = args.details or args.bootstrap is not None
     training = fits.training(args.training) if args.training else []
     figures: list[str] = []
     if args.figure:
@@ -85,6 +101,14 @@ def run(args: argparse.Namespace) -> int:
         figures = save_figure(evaluation_figure(fits), args.figure, "evaluations")
         if training:
             figures += save_figure(training_figure(training, args.training), args.figure, "training")
-    print_fits(fits, training, column=args.training, figures=figures, as_json=args.json)
+    if args.report:
+        from lidjax import write_fit_report
+        from lidjax.cli.report import about_this_run
+
+        write_fit_report(
+            fits, args.report, training=training, column=args.training or "", about=about_this_run(args.files)
+        )
+        figures.append(str(args.report))
+    print_fits(fits, training, column=args.training, figures=figures, details=details, as_json=args.json)
     write_files(args, fit_tables(fits, training, args.training))
     return 0

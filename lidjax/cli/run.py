@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lidjax.cli.interrupted import say_interrupted
 from lidjax.cli.render.sweeps import print_failures, print_summary
+from lidjax.cli.slurm import add_slurm_options, refuse_without_slurm, submit
 from lidjax.cli.spec_options import add_spec_command, read_spec
 from lidjax.errors import InputError
 
@@ -33,20 +34,36 @@ def register(commands: Any) -> None:
         action="store_true",
         help="one process of several: divide the tiles by jax.distributed, or as tasks of a SLURM job array",
     )
+    add_slurm_options(parser)
 
 
 def run_command(args: argparse.Namespace) -> int:
     """Run the sweep, draw its figures and print its summary."""
     from rich.console import Console
 
-    from lidjax import check_fit, load_spec, run_sweep, save_figure, stop_on_signals, summarise, sweep_figures
+    from lidjax import (
+        check_fit,
+        load_spec,
+        plan_sweep,
+        run_sweep,
+        save_figure,
+        stop_on_signals,
+        summarise,
+        sweep_figures,
+    )
     from lidjax.runs import ConsoleProgress, Stopped, open_location
     from lidjax.sweep import peak_memory
 
     spec = read_spec(args, load_spec)
     check_fit(spec)  # before anything is computed
-    shard, together = _shard(args)
     out = str(Path("runs") / spec.name) if args.out is None else args.out
+    if args.slurm is not None:
+        plan = plan_sweep(spec, out=out)
+        if plan.stored is not None and plan.stored.refused:
+            raise InputError(plan.stored.refused)
+        return submit(args, spec.name, out, open_location(out))
+    refuse_without_slurm(args)
+    shard, together = _shard(args)
     console = Console(stderr=True)
     part = f", shard {shard}" if shard else ""
     console.print(f"lidjax run: {spec.name} → {out}{part}", highlight=False)

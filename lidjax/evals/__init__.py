@@ -3,6 +3,8 @@
 Counts of attempts and correct answers go in; forecasts with intervals and tail indices come out.
 """
 
+from lidjax.evals.answer import Answer as Answer
+from lidjax.evals.answer import format_interval as format_interval
 from lidjax.evals.backtest import BacktestForecast as BacktestForecast
 from lidjax.evals.backtest import BacktestResult as BacktestResult
 from lidjax.evals.backtest import BacktestScore as BacktestScore
@@ -15,12 +17,16 @@ from lidjax.evals.checks import check_evals as check_evals
 from lidjax.evals.compare import ModelFit as ModelFit
 from lidjax.evals.compare import compare_models as compare_models
 from lidjax.evals.counts_file import write_counts as write_counts
-from lidjax.evals.fit import FEW_GROUPS as FEW_GROUPS
 from lidjax.evals.fit import fit_evals as fit_evals
 from lidjax.evals.forecast import PassAtKForecast as PassAtKForecast
 from lidjax.evals.forecast import forecast_pass_at_k as forecast_pass_at_k
+from lidjax.evals.inspect_stopping import PassAtKStopping as PassAtKStopping
+from lidjax.evals.json_schema import fit_schema as fit_schema
+from lidjax.evals.new_problems import NewProblemsForecast as NewProblemsForecast
+from lidjax.evals.new_problems import forecast_new_problems as forecast_new_problems
 from lidjax.evals.next_attempts import NextAttempts as NextAttempts
 from lidjax.evals.next_attempts import next_attempts as next_attempts
+from lidjax.evals.problems import ProblemMeans as ProblemMeans
 from lidjax.evals.read.files import read_evals as read_evals
 from lidjax.evals.report import EvalFits as EvalFits
 from lidjax.evals.report import GroupFit as GroupFit

@@ -54,3 +54,11 @@ def whole_numbers(name: str, values: ArrayLike | Sequence[int]) -> Int[np.ndarra
     if array.size and np.max(array) > MOST_ATTEMPTS:
         raise InputError(f"{name} must be at most 2^53 = {MOST_ATTEMPTS:,}")
     return array.astype(np.int64)
+
+
+def check_targets(name: str, k: ArrayLike | Sequence[int]) -> Int[np.ndarray, " k"]:
+    """Numbers of attempts as an integer array (K,). InputError unless they are whole numbers of 1 or more."""
+    targets = np.atleast_1d(whole_numbers(name, k))
+    if targets.ndim != 1 or not len(targets) or targets.min() < 1:
+        raise InputError(f"{name} must be one or more whole numbers of at least 1")
+    return targets

@@ -1,7 +1,7 @@
 """Comparison of models of the success distribution by maximum likelihood, on the counts of one group."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from lidjax.errors import check_choice
 from lidjax.evals.arguments import check_counts
+from lidjax.evals.json_types import ModelJson
 from lidjax.evals.rates.families import BETA, LOGISTIC, SCALED_BETA, TWO_TAIL, ZERO_ATOM, Family, with_zero
 from lidjax.evals.rates.lid import LID
 from lidjax.evals.rates.likelihood import FamilyFit, fit_family, pad_rows, row_posteriors
@@ -39,7 +40,7 @@ class ModelFit(NamedTuple):
     status: str
     """"ok", "not converged", or "at the edge: ..." with the parameters that the data do not bound."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ModelJson:
         """Plain numbers and text, as `lidjax fit --json` prints them."""
         return {
             "model": self.family.name,

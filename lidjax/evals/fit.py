@@ -1,20 +1,27 @@
 """The fit of evaluation logs: the population of success rates of each group, and what follows from it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int
 
 from lidjax.errors import InputError, check_choice
+from lidjax.evals.answer import Answer, make_answer
 from lidjax.evals.arguments import check_distinct, check_level
 from lidjax.evals.bootstrap import KINDS, BootstrapFits, bootstrap_family, is_mixed
 from lidjax.evals.checks import Finding, check_evals
 from lidjax.evals.compare import fit_models
-from lidjax.evals.curve import mean_pass_at_k
-from lidjax.evals.forecast import forecast_from_posterior
+from lidjax.evals.curve import MANY_PROBLEMS, mean_pass_at_k
+from lidjax.evals.forecast import DRAWS, PassAtKForecast, forecast_from_posterior, forecast_from_rates
+from lidjax.evals.new_problems import new_problems_from_posterior
 from lidjax.evals.next_attempts import place_attempts
+from lidjax.evals.order import natural_order
+from lidjax.evals.problems import ProblemMeans, problem_means
+from lidjax.evals.rates.draws import draw_problem_rates
 from lidjax.evals.rates.pooling import pool_shapes
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
 from lidjax.evals.rates.prior import NO_PREFERENCE, Prior
@@ -25,9 +32,8 @@ from lidjax.evals.table import MOST_ATTEMPTS, EvalData, Group
 from lidjax.evals.tail_index import tail_indices
 from lidjax.progress import Progress, no_progress
 
-FEW_GROUPS = 4
-"""Up to this number of groups, models and bootstrap are computed by default, because they take seconds a group."""
-
+PRIORS = (Prior(), NO_PREFERENCE)  # of forecasts, and of tail indices
+FEWER_DRAWS = 100  # posterior draws behind the means of many problems
 LIKELIHOOD_ESTIMATORS = ("beta-binomial", "default")  # tail indices that stay right where c/n is biased
 
 
@@ -37,8 +43,8 @@ def fit_evals(
     targets: Sequence[int] | None = None,
     level: float = 0.9,
     pool: bool = False,
-    models: bool | None = None,
-    bootstrap: str | None = None,
+    models: bool = False,
+    bootstrap: str = "none",
     replicates: int = 200,
     more: int | None = None,
     seed: int = 0,
@@ -47,8 +53,9 @@ def fit_evals(
     """Fit the population of success rates of each group, forecast pass@K, and estimate the tail index.
 
     This is what `lidjax fit` computes, with the same defaults. The counts are checked first, and each group has its
-    findings. Every number comes from a posterior over the success rates of the group's problems; forecasts are for
-    these problems. The computation is in float64, whatever the session's setting.
+    findings. Every number comes from a posterior over the success rates of the group's problems. There are forecasts
+    for these problems and for new problems of the same kind. The computation is in float64, whatever the session's
+    setting.
 
     Args:
         data: Counts from `read_evals`, or paths, which are then read with `read_evals`.
@@ -56,9 +63,9 @@ def fit_evals(
             default powers of ten up to about a hundred times the median number of attempts of the group.
         level: Probability that each interval should hold its value, 0.5 ≤ level < 1.
         pool: Whether the groups share the shape of their densities of success rates.
-        models: Whether to fit and compare the maximum-likelihood models too. By default for up to FEW_GROUPS groups.
-        bootstrap: What the intervals of the tail indices resample: "problems", "attempts", or "none". By default
-            "problems" for up to FEW_GROUPS groups, else "none".
+        models: Whether to fit and compare the maximum-likelihood models too, which takes seconds a group.
+        bootstrap: What the intervals of the tail indices resample: "problems", "attempts", or "none". A bootstrap takes
+            seconds a group.
         replicates: Number of bootstrap replicates, 1 or more.
         more: Number of further attempts a problem whose worth is estimated, 1 or more: as many for each problem, or the
             same total where it tells most. By default the median number of attempts so far.
@@ -66,8 +73,8 @@ def fit_evals(
         progress: Reports progress over the groups.
 
     Returns:
-        A sequence with one `GroupFit` for each group. `to_dict()` gives plain numbers, `to_dataset()` a labelled
-        dataset, `training(column)` the tail index against training size.
+        A sequence with one `GroupFit` for each group, in the natural order of their names (70M before 1B). `to_dict()`
+        gives plain numbers, `to_dataset()` a labelled dataset, `training(column)` the tail index against training size.
 
     Raises:
         InputError: If a path cannot be read, or an argument is out of its range.
@@ -81,11 +88,13 @@ def fit_evals(
         >>> import lidjax.evals
         >>> group = lidjax.evals.Group("small", {}, tuple("abcd"), np.full(4, 50), np.array([0, 2, 9, 50]))
         >>> data = lidjax.evals.EvalData((group,), "by hand")
-        >>> (fit,) = lidjax.evals.fit_evals(data, targets=[10, 1000], models=False, bootstrap="none")
+        >>> (fit,) = lidjax.evals.fit_evals(data, targets=[10, 1000])
         >>> round(float(fit.unbiased[0]), 4), bool(np.isnan(fit.unbiased[1]))
         (0.5635, True)
         >>> bool(fit.forecast.lower[1] <= fit.forecast.prediction[1] <= fit.forecast.upper[1])
         True
+        >>> fit.answer.k, fit.answer.problems
+        (1000, 4)
     """
     check_level(level)
     if targets is not None and (not len(targets) or min(targets) < 1 or max(targets) > MOST_ATTEMPTS):
@@ -95,51 +104,49 @@ def fit_evals(
     for name, value in (("replicates", replicates), ("more", 1 if more is None else more)):
         if not 1 <= value <= MOST_ATTEMPTS:
             raise InputError(f"{name} = {value}: must be at least 1 and at most 2^53")
-    if bootstrap is not None:
-        check_choice("bootstrap", bootstrap, (*KINDS, "none"))
-    data = as_eval_data(data)
-    few = len(data.groups) <= FEW_GROUPS
-    over = bootstrap or ("problems" if few else "none")
-    with_models = few if models is None else models
+    check_choice("bootstrap", bootstrap, (*KINDS, "none"))
+    data = in_natural_order(as_eval_data(data))
     findings = check_evals(data)
     groups = data.groups
     for group in groups:
         check_distinct(group.n, group.c, f"group {group.name!r}")
-    method = "pooled" if pool and len(groups) > 1 else "default"
+    pooled = pool and len(groups) > 1
     fits: list[GroupFit] = []
     with jax.enable_x64(True):
-        counts = [count_rows(group.n, group.c, COARSE_GRID) for group in groups]
-        posteriors = sample_posteriors(counts, Prior(), pool=method == "pooled", seed=seed)
-        tail_posteriors = sample_posteriors(counts, NO_PREFERENCE, pool=method == "pooled", seed=seed)
+        shared = sample_pooled(groups, seed, progress) if pooled else None
         for index in progress("groups", range(len(groups))):
-            group, posterior, tail_posterior = groups[index], posteriors[index], tail_posteriors[index]
+            group = groups[index]
+            rows = count_rows(group.n, group.c, COARSE_GRID)
+            posterior, tail_posterior = shared[index] if shared else sample_alone(rows, seed)
             own = [finding for finding in findings if finding.group == group.name]
             biased = needs_likelihood(own)
             k = np.array(sorted(set(targets)) if targets else default_targets(group), dtype=np.int64)
-            rng = np.random.default_rng(seed)
-            forecast = forecast_from_posterior(
-                rng, posterior, counts[index], group.n, group.c, k, level=level, fresh=biased
-            )
-            repeats = resample_group(group, over, replicates, seed, biased=biased)
+            said = forecast_group(group, rows, posterior, k, level=level, biased=biased, seed=seed)
+            repeats = resample_group(group, bootstrap, replicates, seed, biased=biased)
             tails = tail_indices(group.n, group.c, tail_posterior, repeats, level=level)
             if biased:
                 tails = [tail for tail in tails if tail.estimator in LIKELIHOOD_ESTIMATORS]
             following = place_attempts(
                 np.random.default_rng(seed),
                 posterior,
-                counts[index],
-                int(next((target for target in k if target > group.n.max()), k[-1])),
+                rows,
+                said.answer.k,
                 len(group.problems) * (more or max(1, int(np.median(group.n)))),
             )
             fit = GroupFit(
                 group=group,
                 findings=own,
-                method=method,
+                method="pooled" if pooled else "default",
                 posterior=posterior,
                 tail_posterior=tail_posterior,
-                forecast=forecast,
+                answer=said.answer,
+                forecast=said.forecast,
+                new_problems=new_problems_from_posterior(
+                    np.random.default_rng(seed), posterior, k, problems=len(group.n), level=level
+                ),
+                problem_means=said.means,
                 unbiased=unbiased_pass_at_k(group, k, biased=biased),
-                models=fit_models(count_rows(group.n, group.c)) if with_models else [],
+                models=fit_models(count_rows(group.n, group.c)) if models else [],
                 tail_indices=tails,
                 next_attempts=following,
             )
@@ -147,10 +154,62 @@ def fit_evals(
     return EvalFits(data, level, tuple(fits))
 
 
-def sample_posteriors(counts: list[CountRows], prior: Prior, *, pool: bool, seed: int) -> list[Posterior]:
-    """Posterior of each group under `prior`, pooled if asked for."""
-    alone = [sample_posterior(rows, prior=prior, seed=seed) for rows in counts]
-    return pool_shapes(alone, prior=prior, seed=seed) if pool else alone
+def in_natural_order(data: EvalData) -> EvalData:
+    """The same data with its groups in the natural order of their names."""
+    order = natural_order([group.name for group in data.groups])
+    return replace(data, groups=tuple(data.groups[i] for i in order))
+
+
+def sample_alone(rows: CountRows, seed: int) -> tuple[Posterior, Posterior]:
+    """Posteriors of one group under the two PRIORS."""
+    default, tail = (sample_posterior(rows, prior=prior, seed=seed) for prior in PRIORS)
+    return default, tail
+
+
+def sample_pooled(
+    groups: Sequence[Group], seed: int, progress: Progress
+) -> list[tuple[Posterior, Posterior]]:
+    """Posteriors of each group under the two PRIORS, given all groups."""
+    alone: list[tuple[Posterior, Posterior]] = []
+    for index in progress("posteriors", range(len(groups))):
+        rows = count_rows(groups[index].n, groups[index].c, COARSE_GRID)
+        alone.append(sample_alone(rows, seed))
+    default, tail = (
+        pool_shapes([each[i] for each in alone], prior=prior, seed=seed) for i, prior in enumerate(PRIORS)
+    )
+    return list(zip(default, tail, strict=True))
+
+
+class GroupForecast(NamedTuple):
+    """What is said of the problems of one group."""
+
+    answer: Answer
+    forecast: PassAtKForecast
+    means: ProblemMeans
+
+
+def forecast_group(
+    group: Group,
+    rows: CountRows,
+    posterior: Posterior,
+    k: Int[np.ndarray, " k"],
+    *,
+    level: float,
+    biased: bool,
+    seed: int,
+) -> GroupForecast:
+    """The forecast of these problems, its answer, and the posterior means of each problem, from the same draws."""
+    rng = np.random.default_rng(seed)
+    n, c, last = group.n, group.c, k[-1:]
+    if len(n) > MANY_PROBLEMS:
+        forecast = forecast_from_posterior(rng, posterior, rows, n, c, k, level=level, fresh=biased)
+        run = forecast_from_posterior(rng, posterior, rows, n, c, last, level=level) if biased else forecast
+        rates = draw_problem_rates(rng, posterior, rows._replace(index=np.arange(len(rows.n))), FEWER_DRAWS)
+    else:
+        rates = draw_problem_rates(rng, posterior, rows, DRAWS)
+        forecast = forecast_from_rates(rng, rates, n, c, k, level=level, fresh=biased)
+        run = forecast_from_rates(rng, rates, n, c, last, level=level) if biased else forecast
+    return GroupForecast(make_answer(group, forecast, run), forecast, problem_means(rates, rows, k))
 
 
 def needs_likelihood(findings: Sequence[Finding]) -> bool:

@@ -17,7 +17,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float, Int
 
 from lidjax.errors import InputError
-from lidjax.evals.arguments import check_counts, check_level, whole_numbers
+from lidjax.evals.arguments import check_counts, check_level, check_targets
 from lidjax.evals.checks import check_stopping
 from lidjax.evals.curve import MANY_PROBLEMS, Counts
 from lidjax.evals.rates.draws import BATCH, cumulative_nodes, draw_problem_rates, points_near_nodes
@@ -112,9 +112,7 @@ def forecast_pass_at_k(
     """
     check_level(level)
     attempts, correct = check_counts(n, c)
-    targets = np.atleast_1d(whole_numbers("k", k))
-    if not len(targets) or targets.min() < 1:
-        raise InputError("k must be one or more whole numbers of at least 1")
+    targets = check_targets("k", k)
     with jax.enable_x64(True):
         rows = count_rows(attempts, correct, COARSE_GRID)
         posterior = sample_posterior(rows, seed=seed)
@@ -160,6 +158,21 @@ def forecast_from_posterior(
             )
         return forecast_sums(rng, draw_parameters(posterior, DRAWS, rng), rows, k, level=level, fresh=fresh)
     rates = draw_problem_rates(rng, posterior, rows, DRAWS)
+    return forecast_from_rates(rng, rates, n, c, k, total, level=level, fresh=fresh)
+
+
+def forecast_from_rates(
+    rng: np.random.Generator,
+    rates: Float[np.ndarray, "s p"],
+    n: Counts,
+    c: Counts,
+    k: Int[np.ndarray, " k"] | int,
+    total: int | Int[np.ndarray, " p"] | None = None,
+    *,
+    level: float,
+    fresh: bool = False,
+) -> PassAtKForecast:
+    """The forecast of `forecast_from_posterior`, from draws of the rates that are used for other questions too."""
     if fresh:
         n, c = np.zeros_like(n), np.zeros_like(c)
     return forecast_run(rng, rates, n, c, k, total, level=level)

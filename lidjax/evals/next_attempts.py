@@ -1,12 +1,17 @@
 """Which problems should get the next attempts, and how much narrower the forecast is expected to become.
 
-What is to be known is the mean pass@k of the problems at hand, f = mean_i f_i with f_i = 1 - (1-p_i)^k. Given the
-population, its variance is the sum of the variances of the f_i over P². Another m attempts at problem i are expected to
-lower it by g_i(m)/P², where g_i(m) = Var E[f_i | outcome of the m attempts]. The attempts go where they lower it most:
-each g_i is replaced by its concave hull over m, and the steepest pieces are taken first until the attempts are used up,
-which is the best division for these hulls.
+What is to be known is the mean pass@k of the problems at hand, the mean of f_i = 1 - (1-p_i)^k. Its variance has two
+parts: that of each f_i given the population of problems, v_i, and that of the population, which all problems share. Let
+z be the standardised mean over problems of E[f_i | population], and a_i the covariance of E[f_i | population] with it.
+With m_i attempts at problem i, of which g_i(m_i) = E Var E[f_i | outcome, population] is the share of v_i that they
+explain, and b_i(m_i) the precision that they add to z (1/(1+b) is the variance of z after them alone), the sum of the
+f_i has afterwards the expected variance
 
-The rates come from posterior draws of the rates alone, so every model that can be drawn from can be used.
+    J = Σ (v_i - g_i) + A²/B,      A = Σ a_i (1 - g_i/v_i),      B = 1 + Σ b_i,
+
+exactly so where all is normal. At a given λ = A/B more of g_i and b_i lowers J by g_i (1 + 2 λ a_i/v_i) + λ² b_i, a sum
+over problems. So for each λ the attempts are divided by taking the steepest pieces of the concave hulls of these gains
+first; λ is moved until it is the one that results, and the division with the smallest J is kept.
 """
 
 from collections.abc import Sequence
@@ -16,33 +21,55 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int
-from scipy.special import betaln, xlog1py, xlogy
+from scipy.special import betaln, logit, xlog1py, xlogy
 
 from lidjax.errors import InputError
 from lidjax.evals.arguments import check_counts, whole_numbers
-from lidjax.evals.curve import MANY_PROBLEMS, Counts
-from lidjax.evals.rates.draws import draw_problem_rates
+from lidjax.evals.curve import Counts
+from lidjax.evals.rates.draws import draw_densities, draw_problem_rates
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
-from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, count_rows
+from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, LogitGrid, count_rows
 from lidjax.evals.table import MOST_ATTEMPTS
 
 DRAWS = 400  # posterior draws of the rates
 POINTS = 100  # rates that stand for the posterior of one problem
+POPULATIONS = 200  # posterior draws of the population
+MOST_WEIGHTS = 1 << 22  # of populations x rows x points; with more rows there are fewer populations
+FEWEST_POPULATIONS = 16
 SINGLE_COUNTS = (
-    16  # heuristic: future counts below it are summed one by one, above it in blocks that grow by a fifth
+    8  # heuristic: future counts below it are summed one by one, above it in blocks that grow by a quarter
 )
-SIZE_STEP = 1.5  # heuristic: the numbers of attempts at which the gain is computed grow by this factor
-ROWS_AT_ONCE = 64  # for memory
+BLOCK_GROWTH = 1.25
+SIZE_STEP = 1.8  # heuristic: the numbers of attempts at which gains are computed grow by this factor
+ROWS_AT_ONCE = 32  # for memory
+STEPS = 8  # of the search for λ
+TINY = 1e-300
 
 Gains = Float[np.ndarray, "u m"]
 Sizes = Int[np.ndarray, " m"]
+RowValues = Float[np.ndarray, " u"]
+
+
+class Worth(NamedTuple):
+    """What attempts at a problem with each of the U distinct counts are expected to tell."""
+
+    sizes: Sizes
+    """Numbers of attempts (M,) of the gains."""
+    explained: Gains
+    """g: expected fall of the variance of f given the population (U, M)."""
+    precision: Gains
+    """b: precision that is added to the standardised population mean (U, M)."""
+    variance: RowValues
+    """v: variance of f given the population (U,)."""
+    loading: RowValues
+    """a: covariance of E[f | population] with the standardised population mean (U,)."""
 
 
 class NextAttempts(NamedTuple):
     """A number of further attempts, divided among the P problems of a group so that they tell most about its pass@k.
 
     The standard deviations are those of the mean pass@k of these problems. Those after the attempts are expectations;
-    they leave out what the attempts tell about the population, and so are a little too large.
+    both the uncertainty of each problem and that of the population of problems count.
 
     Example:
         >>> import lidjax.evals
@@ -148,80 +175,66 @@ def place_attempts(
 ) -> NextAttempts:
     """Divide `attempts` among the problems of one group, whose posterior is known.
 
-    Problems with the same counts have the same posterior, so that of many such problems a few are drawn for all.
+    Problems with the same counts have the same posterior, so that rates are drawn for the U distinct counts alone.
     """
-    copies = np.minimum(rows.multiplicity.astype(np.int64), max(1, MANY_PROBLEMS // len(rows.n)))
-    drawn_rows = np.repeat(np.arange(len(rows.n)), copies)
-    rates = draw_problem_rates(rng, posterior, rows._replace(index=drawn_rows), DRAWS)
-    return divide_attempts(
-        rates,
-        drawn_rows,
-        rows.index,
+    count = len(rows.n)
+    populations = max(FEWEST_POPULATIONS, min(POPULATIONS, MOST_WEIGHTS // (POINTS * count)))
+    densities = draw_densities(rng, posterior, populations)
+    rates = draw_problem_rates(rng, posterior, rows._replace(index=np.arange(count)), DRAWS)
+    points = np.sort(rates, axis=0)[((np.arange(POINTS) + 0.5) * DRAWS / POINTS).astype(np.int64)].T
+    even = spread_evenly(len(rows.index), attempts)
+    worth = worth_of_attempts(
+        points,
+        population_weights(points, densities, rows),
+        rows.multiplicity,
         k,
-        attempts,
-        even=spread_evenly(len(rows.index), attempts),
-        at_most=at_most,
+        size_grid(max(attempts, int(even.max()))),
     )
+    limit = np.full(len(rows.index), attempts) if at_most is None else np.minimum(at_most, attempts)
+    placed, gain, variances = divide_attempts(worth, rows.index, attempts, even=even, limit=limit)
+    square = len(rows.index) ** 2
+    return NextAttempts(placed, gain / square, k, *(float(np.sqrt(value / square)) for value in variances))
 
 
-def divide_attempts(
-    rates: Float[np.ndarray, "s r"],
-    drawn_rows: Int[np.ndarray, " r"],
-    index: Int[np.ndarray, " p"],
-    k: int,
-    attempts: int,
-    *,
-    even: Counts,
-    at_most: Counts | None = None,
-) -> NextAttempts:
-    """The division of `attempts` from S posterior draws of the rates of R problems that stand for all P.
+def population_weights(
+    points: Float[np.ndarray, "u q"],
+    densities: Float[np.ndarray, "s g"],
+    rows: CountRows,
+    grid: LogitGrid = COARSE_GRID,
+) -> Float[np.ndarray, "u s q"]:
+    """Posterior weights of the points of each row under each of S populations.
 
-    `drawn_rows` says which of the U distinct counts each of the R problems has, `index` which each of the P has. `even`
-    is the division that is compared with.
+    The points are draws from the mean of these posteriors, so the weight of a point is the ratio of the densities.
     """
-    problems, count = len(index), int(drawn_rows.max()) + 1
-    copies, multiplicity = np.bincount(drawn_rows), np.bincount(index, minlength=count)
-    solved = -np.expm1(k * np.log1p(-rates))
-    points = np.stack([row_points(rates[:, drawn_rows == row]) for row in range(count)])
-    values = -np.expm1(k * np.log1p(-points))
-    sizes = size_grid(max(attempts, int(even.max())))
-    gains = expected_gains(points, values, sizes)
-    variance = values.var(axis=1)
-    within = float(multiplicity @ variance) / problems**2
-    # of the variance of the mean over draws, the rest is the uncertainty of the population
-    mean = solved @ (multiplicity / copies)[drawn_rows] / problems
-    noise = float(np.sum(multiplicity**2 * variance / copies)) / problems**2
-    population = max(float(mean.var()) - noise, 0.0)
-
-    limit = np.full(problems, attempts) if at_most is None else np.minimum(at_most, attempts)
-    placed = fill_steepest(gains, sizes, index, limit, attempts)
-    each = [interpolate_gains(gains, sizes, index, division) / problems**2 for division in (placed, even)]
-    after = [float(np.sqrt(population + max(within - float(gain.sum()), 0.0))) for gain in each]
-    return NextAttempts(placed, each[0], k, float(np.sqrt(population + within)), *after)
+    evidence = np.maximum(densities @ rows.likelihood.T, TINY)  # (S, U)
+    nodes, x = np.asarray(grid.nodes), logit(points)
+    weights = np.empty((len(points), len(densities), points.shape[1]))
+    for row, place in enumerate(x):
+        right = np.clip(np.searchsorted(nodes, place), 1, len(nodes) - 1)
+        share = np.clip((place - nodes[right - 1]) / (nodes[right] - nodes[right - 1]), 0.0, 1.0)
+        there = densities[:, right - 1] * (1 - share) + densities[:, right] * share
+        posterior = there / evidence[:, row, None]
+        posterior = posterior / np.maximum(posterior.mean(axis=0), TINY)
+        weights[row] = posterior / np.maximum(posterior.sum(axis=1, keepdims=True), TINY)
+    return weights
 
 
-def spread_evenly(problems: int, attempts: int) -> Counts:
-    """`attempts` divided evenly; the first problems get one more where it does not come out even."""
-    return attempts // problems + (np.arange(problems) < attempts % problems).astype(np.int64)
-
-
-def row_points(rates: Float[np.ndarray, "s r"]) -> Float[np.ndarray, " q"]:
-    """POINTS rates that stand for all draws of one row: those in the middle of equal parts of them, in order."""
-    ordered = np.sort(rates, axis=None)
-    middle = (np.arange(POINTS) + 0.5) * len(ordered) / POINTS
-    return ordered[middle.astype(np.int64)]
-
-
-def size_grid(largest: int) -> Sizes:
-    """Numbers of attempts at which gains are computed: from 0 to `largest`, growing by SIZE_STEP."""
-    steps = int(np.ceil(np.log(largest) / np.log(SIZE_STEP)))
-    return np.unique(np.append(np.rint(SIZE_STEP ** np.arange(steps)), [0, largest]).astype(np.int64))
-
-
-def expected_gains(points: Float[np.ndarray, "u q"], values: Float[np.ndarray, "u q"], sizes: Sizes) -> Gains:
-    """g(m) = Var E[f | outcome of m attempts] for each row and number of attempts m, in [0, Var f]."""
-    centred = values - values.mean(axis=1, keepdims=True)
-    gains = np.zeros((len(points), len(sizes)))
+def worth_of_attempts(
+    points: Float[np.ndarray, "u q"],
+    weights: Float[np.ndarray, "u s q"],
+    multiplicity: RowValues,
+    k: int,
+    sizes: Sizes,
+) -> Worth:
+    """What attempts at each row tell, from points of its posterior and their weights under each population."""
+    solved = -np.expm1(k * np.log1p(-points))
+    mean = np.einsum("usq,uq->us", weights, solved)
+    variance = np.maximum(np.einsum("usq,uq->us", weights, solved**2) - mean**2, 0.0).mean(axis=1)
+    population = multiplicity @ (mean - mean.mean(axis=1, keepdims=True))  # (S,)
+    spread = float(population.std())
+    standard = population / max(spread, TINY)
+    loading = (mean * standard).mean(axis=1)
+    explained, told = np.zeros((2, len(points), len(sizes)))
     for j, size in enumerate(sizes.tolist()):
         counts, lengths = future_counts(size)
         log_choose = -betaln(size - counts + 1, counts + 1) - np.log1p(size) + np.log(lengths)
@@ -230,12 +243,67 @@ def expected_gains(points: Float[np.ndarray, "u q"], values: Float[np.ndarray, "
             p = points[part, :, None]
             chance = np.exp(log_choose + xlogy(counts, p) + xlog1py(size - counts, -p))
             chance /= np.maximum(
-                chance.sum(axis=2, keepdims=True), 1e-300
+                chance.sum(axis=2, keepdims=True), TINY
             )  # blocks of counts sum up to 1 nearly
-            mass = chance.mean(axis=1)
-            moment = np.einsum("uq,uqo->uo", centred[part], chance) / POINTS
-            gains[part, j] = np.sum(moment**2 / np.maximum(mass, 1e-300), axis=1)
-    return np.minimum(gains, values.var(axis=1, keepdims=True))
+            mass = np.matmul(weights[part], chance)  # (u, S, outcomes)
+            moment = np.matmul(weights[part] * solved[part, None, :], chance)
+            square = np.sum(moment**2 / np.maximum(mass, TINY), axis=2)
+            explained[part, j] = (square - mean[part] ** 2).mean(axis=1)
+            toward = np.einsum("uso,s->uo", mass, standard) / len(standard)
+            told[part, j] = np.sum(toward**2 / np.maximum(mass.mean(axis=1), TINY), axis=1)
+    told = np.clip(told, 0.0, 0.99)
+    return Worth(
+        sizes, np.clip(explained, 0.0, variance[:, None]), told / (1 - told), variance, loading * (spread > 0)
+    )
+
+
+def divide_attempts(
+    worth: Worth, index: Int[np.ndarray, " p"], attempts: int, *, even: Counts, limit: Counts
+) -> tuple[Counts, Float[np.ndarray, " p"], tuple[float, float, float]]:
+    """The best division of `attempts` among problems whose rows are `index`, each at most `limit`.
+
+    Returns the division, what the attempts at each problem gain, and the variance of the sum of the f_i now, after the
+    division, and after the division `even`.
+    """
+    none = np.zeros_like(even)
+    now, slope = expected_variance(worth, index, none)
+    after_even, _ = expected_variance(worth, index, even)
+    best, best_variance = (even, after_even) if np.all(even <= limit) else (none, now)
+    for _ in range(STEPS):
+        placed = fill_steepest(gains_at(worth, slope), worth.sizes, index, limit, attempts)
+        variance, found = expected_variance(worth, index, placed)
+        if variance < best_variance:
+            best, best_variance = placed, variance
+        slope = np.sqrt(slope * max(found, 0.0)) if found > 0 else 0.5 * slope
+    _, slope = expected_variance(worth, index, best)
+    gain = interpolate(gains_at(worth, slope), worth.sizes, index, best)
+    return best, gain, (now, best_variance, after_even)
+
+
+def gains_at(worth: Worth, slope: float) -> Gains:
+    """What attempts at each row lower J by, at λ = `slope`."""
+    shared = 1 + 2 * slope * worth.loading / np.maximum(worth.variance, TINY)
+    return worth.explained * np.maximum(shared, 0.0)[:, None] + slope**2 * worth.precision
+
+
+def expected_variance(worth: Worth, index: Int[np.ndarray, " p"], division: Counts) -> tuple[float, float]:
+    """(J, λ) after a division of attempts."""
+    explained = interpolate(worth.explained, worth.sizes, index, division)
+    variance, loading = worth.variance[index], worth.loading[index]
+    shared = float(np.sum(loading * (1 - explained / np.maximum(variance, TINY))))
+    precision = 1 + float(np.sum(interpolate(worth.precision, worth.sizes, index, division)))
+    return float(np.sum(variance - explained)) + shared**2 / precision, shared / precision
+
+
+def spread_evenly(problems: int, attempts: int) -> Counts:
+    """`attempts` divided evenly; the first problems get one more where it does not come out even."""
+    return attempts // problems + (np.arange(problems) < attempts % problems).astype(np.int64)
+
+
+def size_grid(largest: int) -> Sizes:
+    """Numbers of attempts at which gains are computed: from 0 to `largest`, growing by SIZE_STEP."""
+    steps = int(np.ceil(np.log(largest) / np.log(SIZE_STEP)))
+    return np.unique(np.append(np.rint(SIZE_STEP ** np.arange(steps)), [0, largest]).astype(np.int64))
 
 
 def future_counts(attempts: int) -> tuple[Int[np.ndarray, " o"], Float[np.ndarray, " o"]]:
@@ -243,7 +311,7 @@ def future_counts(attempts: int) -> tuple[Int[np.ndarray, " o"], Float[np.ndarra
 
     Small counts stand for themselves, larger ones for the block around them; so do counts of wrong answers.
     """
-    growing = np.round(SINGLE_COUNTS * 1.2 ** np.arange(220)).astype(np.int64)
+    growing = np.round(SINGLE_COUNTS * BLOCK_GROWTH ** np.arange(180)).astype(np.int64)
     lower = np.unique(np.concatenate([np.arange(SINGLE_COUNTS), growing]))
     lower = lower[lower <= (attempts + 1) // 2]
     edges = np.unique(np.concatenate([lower, attempts + 1 - lower]))
@@ -310,10 +378,10 @@ def share_evenly(
         left -= given
 
 
-def interpolate_gains(
+def interpolate(
     gains: Gains, sizes: Sizes, index: Int[np.ndarray, " p"], division: Counts
 ) -> Float[np.ndarray, " p"]:
-    """Gain of each problem at its number of attempts, between the computed ones by a straight line."""
+    """Gain of each problem at its number of attempts, on a straight line between the nearest computed ones."""
     upper = np.clip(np.searchsorted(sizes, division), 1, len(sizes) - 1)
     low, high = sizes[upper - 1], sizes[upper]
     share = (division - low) / (high - low)

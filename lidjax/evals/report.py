@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import numpy as np
 from jaxtyping import Float
 
+from lidjax.evals.answer import Answer
 from lidjax.evals.checks import Finding
 from lidjax.evals.compare import ModelFit
 from lidjax.evals.forecast import PassAtKForecast
+from lidjax.evals.json_types import FitsJson, GroupJson
+from lidjax.evals.new_problems import NewProblemsForecast
 from lidjax.evals.next_attempts import NextAttempts
+from lidjax.evals.problems import ProblemMeans
 from lidjax.evals.rates.posterior import Posterior
 from lidjax.evals.table import EvalData, Group
 from lidjax.evals.tail_index import TailIndexEstimate
@@ -33,8 +37,14 @@ class GroupFit(NamedTuple):
     """Posterior of the population of problems that the forecast comes from."""
     tail_posterior: Posterior
     """The same under a prior that does not prefer straight pass@k curves; the tail indices come from it."""
+    answer: Answer
+    """The answer: one pass@K with its interval, and how many problems are expected to stay unsolved."""
     forecast: PassAtKForecast
-    """Forecast of pass@K at the K targets."""
+    """Forecast of pass@K of these problems at the K targets."""
+    new_problems: NewProblemsForecast
+    """Forecast of pass@K of as many new problems of the same kind, at the K targets."""
+    problem_means: ProblemMeans
+    """Posterior means of each problem: its success rate, and its pass@K at the K targets."""
     unbiased: Float[np.ndarray, " k"]
     """Unbiased pass@K (K,) where every problem has K attempts and the sampling permits it, else NaN."""
     models: list[ModelFit]
@@ -44,24 +54,51 @@ class GroupFit(NamedTuple):
     next_attempts: NextAttempts
     """Which problems should get the next attempts."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> GroupJson:
         """Plain numbers and text, as `lidjax fit --json` prints them for a group."""
-        group, following = self.group, self.next_attempts
+        group, following, new = self.group, self.next_attempts, self.new_problems
         return {
             "group": group.name,
             "fields": dict(group.fields),
             "problems": len(group.problems),
             "attempts": int(group.n.sum()),
             "solved": int(np.sum(group.c > 0)),
-            "findings": [{"kind": finding.kind, "message": finding.message} for finding in self.findings],
+            "findings": [
+                {"code": found.kind, "message": found.message, "likelihood_only": found.likelihood_only}
+                for found in self.findings
+            ],
             "method": self.method,
             "effective_sample": self.posterior.effective_sample_size,
             "converged": self.posterior.converged,
+            "answer": self.answer.to_dict(),
             "pass_at_k": [
-                {"k": row["k"], "unbiased": float(self.unbiased[i])} | row
+                {
+                    "k": row["k"],
+                    "unbiased": float(self.unbiased[i]),
+                    "latent": row["latent"],
+                    "latent_lower": row["latent_lower"],
+                    "latent_upper": row["latent_upper"],
+                    "new_problems": float(new.value[i]),
+                    "new_problems_lower": float(new.lower[i]),
+                    "new_problems_upper": float(new.upper[i]),
+                    "prediction": row["prediction"],
+                    "lower": row["lower"],
+                    "upper": row["upper"],
+                }
                 for i, row in enumerate(self.forecast.to_rows())
             ],
-            "tail_index": [estimate._asdict() for estimate in self.tail_indices],
+            "per_problem": [
+                {"problem": problem, "n": n, "c": c, "rate": rate, "pass_at_k": solved}
+                for problem, n, c, rate, solved in zip(
+                    group.problems,
+                    group.n.tolist(),
+                    group.c.tolist(),
+                    self.problem_means.rate.tolist(),
+                    self.problem_means.pass_at_k.tolist(),
+                    strict=True,
+                )
+            ],
+            "tail_index": [estimate.to_dict() for estimate in self.tail_indices],
             "models": [model.to_dict() for model in self.models],
             "next_attempts": {
                 "k": following.k,
@@ -79,14 +116,14 @@ class GroupFit(NamedTuple):
 
 @dataclass(frozen=True)
 class EvalFits(Sequence[GroupFit]):
-    """The results of `fit_evals`: a sequence with one `GroupFit` for each group, in the order of the data.
+    """The results of `fit_evals`: a sequence with one `GroupFit` for each group, in the natural order of their names.
 
     Example:
         >>> import numpy as np
         >>> import lidjax.evals
         >>> group = lidjax.evals.Group("small", {}, tuple("abcd"), np.full(4, 50), np.array([0, 2, 9, 50]))
         >>> data = lidjax.evals.EvalData((group,), "by hand")
-        >>> fits = lidjax.evals.fit_evals(data, targets=[10, 1000], models=False, bootstrap="none")
+        >>> fits = lidjax.evals.fit_evals(data, targets=[10, 1000])
         >>> fits.to_dict()["groups"][0]["pass_at_k"][1]["k"]
         1000
         >>> dict(fits.to_dataset().sizes)
@@ -128,17 +165,26 @@ class EvalFits(Sequence[GroupFit]):
         """
         return fit_training_series(self.data.groups, [fit.tail_posterior for fit in self], column)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> FitsJson:
         """Plain numbers and text, as `lidjax fit --json` prints them, without the training series and figures.
 
         Returns:
-            Keys "format", "notes", "level" and "groups". Missing values are NaN, which is not JSON; the command line
-            prints null instead.
+            Keys "format", "notes", "level", "left_aside" and "groups"; `fit_schema` describes every field. Missing
+            values are NaN, which is not JSON; the command line prints null instead.
         """
         return {
             "format": self.data.format,
             "notes": list(self.data.notes),
             "level": self.level,
+            "left_aside": [
+                {
+                    "fields": dict(left.fields),
+                    "problem": left.problem,
+                    "count": left.count,
+                    "reason": left.reason,
+                }
+                for left in self.data.left_aside
+            ],
             "groups": [fit.to_dict() for fit in self],
         }
 
@@ -149,10 +195,10 @@ class EvalFits(Sequence[GroupFit]):
         coordinates along `group`. A field with the name of a variable gets the prefix "field_".
 
         Returns:
-            Over (group, k): `prediction`, `lower`, `upper`, `latent`, `latent_lower`, `latent_upper`, `unbiased`. Over
-            (group, estimator): `tail_index`, `tail_index_lower`, `tail_index_upper`. Over group: `problems`,
-            `attempts`, `solved` (numbers of them), `effective_sample_size`, `converged`. Attributes: `format`, `level`,
-            `method`.
+            Over (group, k): `prediction`, `lower`, `upper`, `latent`, `latent_lower`, `latent_upper`, `new_problems`,
+            `new_problems_lower`, `new_problems_upper`, `unbiased`. Over (group, estimator): `tail_index`,
+            `tail_index_lower`, `tail_index_upper`. Over group: `problems`, `attempts`, `solved` (numbers of them),
+            `effective_sample_size`, `converged`. Attributes: `format`, `level`, `method`.
         """
         import xarray as xr
 
@@ -177,6 +223,8 @@ class EvalFits(Sequence[GroupFit]):
             name: over_k(lambda fit, name=name: getattr(fit.forecast, name)) for name in names
         }
         variables["unbiased"] = over_k(lambda fit: fit.unbiased)
+        for name, part in (("", "value"), ("_lower", "lower"), ("_upper", "upper")):
+            variables[f"new_problems{name}"] = over_k(lambda fit, part=part: getattr(fit.new_problems, part))
         for name, part in (
             ("tail_index", "value"),
             ("tail_index_lower", "lower"),

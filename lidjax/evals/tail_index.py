@@ -21,6 +21,7 @@ from jaxtyping import Float, Int
 from lidjax.evals.arguments import check_counts, check_level
 from lidjax.evals.bootstrap import BootstrapFits, bootstrap_family, is_mixed
 from lidjax.evals.curve import MANY_PROBLEMS, Counts, fit_log_line, log_minus_log, unbiased_curve_points
+from lidjax.evals.json_types import TailIndexJson
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
 from lidjax.evals.rates.prior import NO_PREFERENCE
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
@@ -42,6 +43,16 @@ class TailIndexEstimate(NamedTuple):
     """Upper end of the interval, NaN where there is none."""
     interval: str
     """What the interval is: "bootstrap over problems", "bootstrap over attempts", "posterior" or "none"."""
+
+    def to_dict(self) -> TailIndexJson:
+        """Plain numbers and text, as `lidjax fit --json` prints them."""
+        return {
+            "estimator": self.estimator,
+            "value": self.value,
+            "lower": self.lower,
+            "upper": self.upper,
+            "interval": self.interval,
+        }
 
 
 def estimate_tail_indices(

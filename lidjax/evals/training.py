@@ -1,13 +1,14 @@
 """The training axis: tail index against training size, the fit of Eq. 20 to it, and tests whether the index rises."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
 from lidjax.errors import InputError, check_choice
+from lidjax.evals.json_types import TrainingJson
 from lidjax.evals.rates.posterior import Posterior
 from lidjax.evals.table import Group, format_field
 from lidjax.fitting.saturation import SaturationFit, fit_saturation
@@ -49,7 +50,7 @@ class TrainingSeries(NamedTuple):
         """Whether Eq. 20 was fitted with estimates that can be shown."""
         return self.saturation is not None and int(self.saturation.status) <= FitStatus.NOT_IDENTIFIABLE
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> TrainingJson:
         """Plain numbers and text, as `lidjax fit --training COLUMN --json` prints them."""
         fit = self.saturation
         return {
@@ -59,8 +60,10 @@ class TrainingSeries(NamedTuple):
             "se": self.se.tolist(),
             "p_never_falls": self.p_falls,
             "p_flat": self.p_flat,
-            "saturation": fit and {name: float(getattr(fit, name)) for name in PARAMETERS},
-            "saturation_se": fit and {name: float(getattr(fit, f"{name}_se")) for name in PARAMETERS},
+            "saturation": None if fit is None else {name: float(getattr(fit, name)) for name in PARAMETERS},
+            "saturation_se": None
+            if fit is None
+            else {name: float(getattr(fit, f"{name}_se")) for name in PARAMETERS},
             "verdict": self.verdict,
         }
 

@@ -14,7 +14,7 @@ from typing import Any
 from lidjax.errors import InputError
 
 STORE = "results.zarr"
-OWN_NAMES = (STORE, "figures", "work", "counts.csv")
+OWN_NAMES = (STORE, "figures", "slurm", "work", "counts.csv")
 """What a run writes into its folder, besides locks."""
 
 

@@ -65,20 +65,29 @@ def test_fit_answers_with_intervals_and_figures(table, tmp_path, capsys):
 def test_fit_prints_a_report_for_people(table, tmp_path, capsys):
     single = tmp_path / "one.csv"
     single.write_text("".join(Path(table).read_text().splitlines(True)[:31]))
-    assert main(["fit", str(single), "--no-models", "--replicates", "20"]) == 0
+    assert main(["fit", str(single), "--details", "--no-models", "--replicates", "20"]) == 0
     printed = capsys.readouterr().out
-    for word in (
+    words = (
         "30 problems, 2,000 attempts each",
+        "pass@k of these 30 problems, and of 30 new problems of the same kind",
         "beyond n",
+        "pass@10,000 of these 30 problems is 0.",
+        "next: with 60,000 more attempts",
         "slope-log-failure",
         "bootstrap over problems",
-        "next: with 60,000 more attempts",
-    ):
+    )
+    for word in words:
         assert word in printed
+    places = [printed.index(word) for word in words]
+    assert places == sorted(places)  # the answer comes before the details
+    assert main(["fit", str(single)]) == 0
+    assert "slope-log-failure" not in capsys.readouterr().out
 
     many = write_counts(tmp_path / "many.csv", {(f"m{i}", i): [(20, 3), (20, 0), (20, 1)] for i in range(5)})
     assert main(["fit", many, "--csv", "many.csv", "--latex", "many.tex"]) == 0  # many groups: one line each
-    assert "tail index" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    for i in range(5):
+        assert f"m{i} tokens={i}: pass@100 of these 3 problems is" in printed
     forecasts, tails = (
         list(csv.DictReader(Path(f"many{x}.csv").read_text().splitlines())) for x in ("", "-tail_index")
     )
@@ -99,7 +108,7 @@ def test_extremes_are_reported_not_refused(case, tmp_path, capsys):
     path = write_counts(tmp_path / "x.csv", {("m", 1): [(40, EXTREME[case])] * 30})
     assert main(["fit", path, "--no-models", "--json"]) == 0
     (group,) = json.loads(capsys.readouterr().out)["groups"]
-    assert case.replace(" ", "_") in {finding["kind"] for finding in group["findings"]}
+    assert case.replace(" ", "_") in {finding["code"] for finding in group["findings"]}
 
 
 def test_one_problem_is_reported_not_refused(tmp_path, capsys):
@@ -117,9 +126,10 @@ def test_stopped_sampling_is_answered_by_likelihoods_alone(tmp_path, capsys):
             n, c = n + 32, c + int(rng.binomial(32, rate))
         counts.append((n, c))
     path = write_counts(tmp_path / "x.csv", {("m", 1): counts})
-    assert main(["fit", path, "--no-models", "--json", "--replicates", "10", "--target", "10"]) == 0
+    asked = ["--bootstrap", "problems", "--replicates", "10", "--target", "10"]
+    assert main(["fit", path, *asked, "--json"]) == 0
     (group,) = json.loads(capsys.readouterr().out)["groups"]
-    assert "stopped_sampling" in {finding["kind"] for finding in group["findings"]}
+    assert "stopped_sampling" in {finding["code"] for finding in group["findings"]}
     assert group["pass_at_k"][0]["unbiased"] is None
     assert [tail["estimator"] for tail in group["tail_index"]] == ["beta-binomial", "default"]
 

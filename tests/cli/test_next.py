@@ -54,7 +54,7 @@ def test_afterwards_only_likelihoods_are_used(log, capsys):
     )
     said = json.loads(capsys.readouterr().out)["groups"][0]
     assert said["pass_at_k"][0]["unbiased"] is None
-    assert "adaptive_sampling" in {finding["kind"] for finding in said["findings"]}
+    assert "adaptive_sampling" in {finding["code"] for finding in said["findings"]}
 
 
 def test_bad_input_gets_one_message(log, capsys):

@@ -10,9 +10,14 @@ from helpers.eval_logs import draw_counts, write_training_table
 
 import lidjax.evals
 from lidjax.errors import InputError
-from lidjax.evals import EvalData, Group, fit_evals, forecast_pass_at_k, read_evals
-
-QUICK = {"models": False, "bootstrap": "none"}
+from lidjax.evals import (
+    EvalData,
+    Group,
+    fit_evals,
+    forecast_new_problems,
+    forecast_pass_at_k,
+    read_evals,
+)
 
 
 def group_of(name, n, c, **fields):
@@ -28,7 +33,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def fits(data):
-    return fit_evals(data, **QUICK)
+    return fit_evals(data)
 
 
 def test_bare_counts_give_the_same_forecast(data, fits):
@@ -40,7 +45,7 @@ def test_bare_counts_give_the_same_forecast(data, fits):
 
 def test_results_do_not_depend_on_the_precision_of_the_session(data, fits):
     with jax.enable_x64(False):
-        single = fit_evals(data, **QUICK)
+        single = fit_evals(data)
     assert repr(single.to_dict()) == repr(fits.to_dict())  # repr, because NaN differs from itself
 
 
@@ -65,15 +70,15 @@ def test_the_dataset_holds_the_same_numbers(fits):
 
 def test_a_field_with_the_name_of_a_variable_is_kept_apart(data):
     group = Group("a", {"attempts": 3.0}, ("p",) * 2, np.array([5, 5]), np.array([0, 2]))
-    found = fit_evals(EvalData((group,), "by hand"), targets=[10], **QUICK).to_dataset()
+    found = fit_evals(EvalData((group,), "by hand"), targets=[10]).to_dataset()
     assert found["attempts"].item() == 10
     assert found["field_attempts"].item() == 3.0
 
 
 def test_paths_are_read(tmp_path):
     path = write_training_table(tmp_path / "counts.csv")
-    by_path = fit_evals(path, targets=[100, 10, 100], **QUICK)
-    by_data = fit_evals(read_evals([path]), targets=[10, 100], **QUICK)
+    by_path = fit_evals(path, targets=[100, 10, 100])
+    by_data = fit_evals(read_evals([path]), targets=[10, 100])
     assert repr(by_path.to_dict()) == repr(by_data.to_dict())  # repr, because NaN differs from itself
     (series,) = by_path.training("tokens")
     assert series.groups == tuple(fit.group.name for fit in by_path)
@@ -81,18 +86,32 @@ def test_paths_are_read(tmp_path):
         by_path.training("flops")
 
 
-def test_few_groups_get_models_and_a_bootstrap_by_default(data, monkeypatch):
+def test_models_and_a_bootstrap_are_made_when_asked_for(data, monkeypatch):
     asked = []
     monkeypatch.setattr(lidjax.evals.fit, "fit_models", lambda rows: asked.append("models") or [])
     monkeypatch.setattr(
         lidjax.evals.fit, "bootstrap_family", lambda *counts, **how: asked.append(how["over"])
     )
-    fit_evals(EvalData(data.groups[:1], "by hand"), targets=[10])
-    assert asked == ["problems", "models"]
-    asked.clear()
-    five = tuple(group_of(f"g{i}", np.array([5, 5]), np.array([0, 2])) for i in range(5))
-    fit_evals(EvalData(five, "by hand"), targets=[10])
+    one = EvalData(data.groups[:1], "by hand")
+    fit_evals(one, targets=[10])
     assert asked == []
+    fit_evals(one, targets=[10], models=True, bootstrap="problems")
+    assert asked == ["problems", "models"]
+
+
+def test_groups_are_in_their_natural_order():
+    counts = np.array([5, 5]), np.array([0, 2])
+    names = ["12B", "1B", "160M", "70M"]
+    fits = fit_evals(EvalData(tuple(group_of(name, *counts) for name in names), "by hand"), targets=[10])
+    assert [fit.group.name for fit in fits] == names[::-1]
+    assert [group.name for group in fits.data.groups] == names[::-1]
+
+
+def test_new_problems_are_forecast_as_from_bare_counts(data, fits):
+    for group, fit in zip(data.groups, fits, strict=True):
+        found = forecast_new_problems(group.n, group.c, fit.forecast.k)
+        for ours, theirs in zip(found, fit.new_problems, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
 
 
 def test_progress_sees_every_group_once(data):
@@ -102,7 +121,7 @@ def test_progress_sees_every_group_once(data):
         seen.append((stage, len(steps), done))
         return steps
 
-    fit_evals(data, targets=[10], progress=progress, **QUICK)
+    fit_evals(data, targets=[10], progress=progress)
     assert seen == [("groups", 2, 0)]
 
 

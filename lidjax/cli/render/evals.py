@@ -1,6 +1,6 @@
 """What `lidjax fit` and `lidjax backtest` print: tables for people, JSON for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,36 +14,44 @@ from lidjax.cli.render.output import (
     print_warning,
 )
 from lidjax.evals import (
-    FEW_GROUPS,
     BacktestResult,
     EvalFits,
     GroupFit,
-    NextAttempts,
     TrainingSeries,
+    format_interval,
     summarise_backtest,
 )
 
 MOST_NAMED = 10  # problems named for the next attempts
+MOST_KEPT = 0.9  # of the standard deviation after further attempts: advice that gains less is not printed
+FEW_GROUPS = 4  # more groups get one line each, unless details are asked for
 SYMBOLS = {"beta": "β", "delta": "Δ", "c": "c", "nu": "ν"}  # of Eq. 20
 
 
 def print_fits(
-    fits: EvalFits, training: Sequence[TrainingSeries], *, column: str, figures: list[str], as_json: bool
+    fits: EvalFits,
+    training: Sequence[TrainingSeries],
+    *,
+    column: str,
+    figures: list[str],
+    details: bool,
+    as_json: bool,
 ) -> None:
     """Print the results of `lidjax fit`. `column` is the column of training size."""
     if as_json:
         series = [one.to_dict() for one in training]
-        print_json("fit", fits.to_dict() | {"training": series, "figures": figures})
+        print_json("fit", {**fits.to_dict(), "training": series, "figures": figures})
         return
     print_lines(fits.data.notes)
-    if len(fits) <= FEW_GROUPS:
+    if len(fits) <= FEW_GROUPS or details:
         for fit in fits:
-            print_group(fit, fits.level)
+            print_group(fit, fits.level, details=details)
     else:
         print_table(overview_table(fits))
         for fit in fits:
             for finding in fit.findings:
                 print_warning(f"{finding.group}: {finding.message}")
+        print_lines([f"{fit.group.name}: {fit.answer.sentence}" for fit in fits])
     for one in training:
         print_table(training_table(one, column))
     print_paths(figures)
@@ -75,8 +83,8 @@ def _over_groups(tables: Sequence[Table]) -> Table:
     )
 
 
-def print_group(fit: GroupFit, level: float) -> None:
-    """Print everything on one group."""
+def print_group(fit: GroupFit, level: float, *, details: bool) -> None:
+    """Print the answer for one group; with `details` also the tail index by estimator, and the models."""
     group = fit.group
     fewest, most = int(group.n.min()), int(group.n.max())
     attempts = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
@@ -84,7 +92,7 @@ def print_group(fit: GroupFit, level: float) -> None:
     print_lines(
         [
             f"── {group.name} ──",
-            f"{len(group.problems)} problems, {attempts} attempts each, {solved} solved at least once",
+            f"{len(group.problems):,} problems, {attempts} attempts each, {solved:,} solved at least once",
         ]
     )
     for finding in fit.findings:
@@ -92,37 +100,42 @@ def print_group(fit: GroupFit, level: float) -> None:
     print_table(forecast_table(fit, level))
     if not fit.posterior.converged:
         print_warning("the effective sample size of the posterior is too small to trust it")
-    print_table(tail_table(fit, level))
+    print_lines([fit.answer.sentence, *advice(fit, level)])
+    if details:
+        print_table(tail_table(fit, level))
     if fit.models:
         print_table(model_table(fit))
-    print_lines([next_attempts_line(fit.next_attempts, group.problems)])
 
 
 def forecast_table(fit: GroupFit, level: float) -> Table:
-    """pass@k by k."""
-    forecast = fit.forecast
+    """pass@k by k, of these problems and of new ones."""
+    these, new = fit.forecast, fit.new_problems
     rows: list[tuple[str, ...]] = []
-    for i, k in enumerate(forecast.k):
-        known = np.isfinite(fit.unbiased[i])
+    for i, k in enumerate(these.k):
+        own = (float(values[i]) for values in (these.latent, these.latent_lower, these.latent_upper))
+        value, low, high = format_interval(*own, fewest=3)
+        others = (float(values[i]) for values in (new.value, new.lower, new.upper))
+        other, other_low, other_high = format_interval(*others, fewest=3)
         beyond = "biased" if k <= fit.group.n.min() else "beyond n"
-        unbiased = f"{fit.unbiased[i]:.4f}" if known else beyond
-        # the pass@k of the attempts made is known; what is uncertain is the pass@k of the problems themselves
-        value, low, high = forecast.latent[i], forecast.latent_lower[i], forecast.latent_upper[i]
-        if not known:
-            value, low, high = forecast.prediction[i], forecast.lower[i], forecast.upper[i]
-        rows.append((f"{k:,}", unbiased, f"{value:.4f}", f"{low:.4f} to {high:.4f}"))
+        decimals = len(value.partition(".")[2])
+        unbiased = f"{fit.unbiased[i]:.{decimals}f}" if np.isfinite(fit.unbiased[i]) else beyond
+        rows.append((f"{k:,}", unbiased, value, f"{low} to {high}", other, f"{other_low} to {other_high}"))
+    count = len(fit.group.problems)
+    problems = "this problem" if count == 1 else f"these {count:,} problems"
+    as_many = "one new problem" if count == 1 else f"{count:,} new problems"
+    interval = f"{level:.0%} interval"
     return Table(
         "pass_at_k",
-        ("k", "unbiased", "forecast", f"{level:.0%} interval"),
+        ("k", "unbiased", "these problems", interval, "new problems", interval),
         rows,
         _records(fit, fit.to_dict()["pass_at_k"]),
-        f"pass@k; {fit.method} model, {level:.0%} interval (of these problems; beyond n of a run of k attempts)",
+        f"pass@k of {problems}, and of {as_many} of the same kind ({fit.method} model)",
     )
 
 
-def _records(fit: GroupFit, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _records(fit: GroupFit, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows with the group that they are of."""
-    return [{"group": fit.group.name} | row for row in rows]
+    return [{"group": fit.group.name, **row} for row in rows]
 
 
 def tail_table(fit: GroupFit, level: float) -> Table:
@@ -134,7 +147,7 @@ def tail_table(fit: GroupFit, level: float) -> Table:
             (tail.estimator, f"{tail.value:.3f}", f"{tail.lower:.3f} to {tail.upper:.3f}", tail.interval)
             for tail in fit.tail_indices
         ],
-        _records(fit, [tail._asdict() for tail in fit.tail_indices]),
+        _records(fit, [tail.to_dict() for tail in fit.tail_indices]),
         "tail index, by estimator",
         left=("estimator", "interval of"),
     )
@@ -163,35 +176,54 @@ def model_table(fit: GroupFit) -> Table:
     )
 
 
-def next_attempts_line(following: NextAttempts, problems: Sequence[str]) -> str:
-    """What further attempts are worth, and which problems should get most of them."""
+def advice(fit: GroupFit, level: float) -> list[str]:
+    """What further attempts are worth, and which problems should get most of them; nothing if the gain is small."""
+    following, problems = fit.next_attempts, fit.group.problems
+    if following.sd_placed > MOST_KEPT * following.sd:
+        return []
+    widths = [
+        f"{half_width(sd, level):.2g}" for sd in (following.sd, following.sd_uniform, following.sd_placed)
+    ]
     order = [int(i) for i in following.order[:MOST_NAMED] if following.attempts[i] > 0]
     names = ", ".join(f"{problems[i]} ({following.attempts[i]:,})" for i in order)
-    return (
-        f"next: with {following.total:,} more attempts the standard deviation of pass@{following.k:,} of these "
-        f"problems is expected to go from {following.sd:.4f} to {following.sd_uniform:.4f} if spread evenly, to "
-        f"{following.sd_placed:.4f} where they tell most: {names}"
-    )
+    return [
+        f"next: with {following.total:,} more attempts the {level:.0%} interval of pass@{following.k:,} is expected to "
+        f"go from ±{widths[0]} to ±{widths[1]} if they are spread evenly, to ±{widths[2]} where they tell most: {names}"
+    ]
+
+
+def half_width(sd: float, level: float) -> float:
+    """Half the width of the interval of a normal variable."""
+    from scipy.special import ndtri
+
+    return sd * float(ndtri((1 + level) / 2))
 
 
 def overview_table(fits: EvalFits) -> Table:
     """One line for each group."""
     rows: list[tuple[str, ...]] = []
     for fit in fits:
-        group, forecast, tail = fit.group, fit.forecast, fit.tail_indices[-1]
+        group, answer, new = fit.group, fit.answer, fit.new_problems
+        i = fit.forecast.k.tolist().index(answer.k)
+        others = (float(values[i]) for values in (new.value, new.lower, new.upper))
+        unsolved = f"{answer.unsolved:,}"
+        if not answer.made:
+            unsolved += f" ({answer.unsolved_lower:,} to {answer.unsolved_upper:,})"
         rows.append(
             (
                 f"{'! ' if fit.findings else ''}{group.name}",
                 f"{int(np.median(group.n)):,}",
                 f"{np.sum(group.c > 0)} of {len(group.problems)}",
-                f"{tail.value:.3f} ({tail.lower:.3f}, {tail.upper:.3f})",
-                f"{forecast.k[-1]:,}",
-                f"{forecast.prediction[-1]:.4f} ({forecast.lower[-1]:.4f}, {forecast.upper[-1]:.4f})",
+                f"{answer.k:,}",
+                "{} ({} to {})".format(*format_interval(answer.pass_at_k, answer.lower, answer.upper)),
+                "{} ({} to {})".format(*format_interval(*others)),
+                unsolved,
+                f"{answer.unsolved_at:,}",
             )
         )
     return Table(
         "overview",
-        ("group", "n", "solved", "tail index", "K", "pass@K"),
+        ("group", "n", "solved", "K", "pass@K of these", "of as many new", "unsolved", "at"),
         rows,
         [],
         f"{fits[0].method} model, {fits.level:.0%} intervals; ! marks findings",
