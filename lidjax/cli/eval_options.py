@@ -22,7 +22,9 @@ def add_files(parser: argparse.ArgumentParser) -> None:
 
 def add_shared_options(parser: argparse.ArgumentParser) -> None:
     """Options of reading, the level of the intervals, and the form of the output."""
-    parser.add_argument("--pool", action="store_true", help="share the shape of the densities between groups")
+    parser.add_argument(
+        "--pool", action="store_true", help="let groups share how probable each family of rates is"
+    )
     parser.add_argument("--level", type=float, default=0.9, help="level of the intervals (default: 0.9)")
     parser.add_argument(
         "--columns",

@@ -12,12 +12,12 @@ from lidjax.evals.backtest import BacktestScore as BacktestScore
 from lidjax.evals.backtest import backtest as backtest
 from lidjax.evals.backtest import summarise_backtest as summarise_backtest
 from lidjax.evals.checks import BatchDispersion as BatchDispersion
-from lidjax.evals.checks import Finding as Finding
 from lidjax.evals.checks import batch_dispersion as batch_dispersion
 from lidjax.evals.checks import check_evals as check_evals
 from lidjax.evals.compare import ModelFit as ModelFit
 from lidjax.evals.compare import compare_models as compare_models
 from lidjax.evals.counts_file import write_counts as write_counts
+from lidjax.evals.finding import Finding as Finding
 from lidjax.evals.fit import fit_evals as fit_evals
 from lidjax.evals.forecast import PassAtKForecast as PassAtKForecast
 from lidjax.evals.forecast import forecast_pass_at_k as forecast_pass_at_k

@@ -8,32 +8,32 @@ from scipy import special
 
 from lidjax.errors import InputError
 from lidjax.evals import forecast_new_problems, forecast_pass_at_k
-from lidjax.evals.new_problems import draw_logits, means_of_many, means_of_sample, unsolved_rows
+from lidjax.evals.new_problems import draw_logits, means_of_many, means_of_sample, unsolved_share
 from lidjax.evals.rates.quadrature import COARSE_GRID
 from lidjax.passk import pass_at_k_from_counts
 
 K = np.array([1, 10, 100, 1000])
 
 
-def beta_density(a, b):
-    """Density of logit p at the nodes for p ~ Beta(a, b), of unit mass on the grid."""
+def beta_masses(a, b):
+    """Masses of the nodes for p ~ Beta(a, b)."""
     log_p, log_q = -np.logaddexp(0, -COARSE_GRID.nodes), -np.logaddexp(0, COARSE_GRID.nodes)
     density = np.exp(a * log_p + b * log_q - special.betaln(a, b))
-    return density / (density @ COARSE_GRID.weights)
+    return density * COARSE_GRID.weights / (density @ COARSE_GRID.weights)
 
 
 def test_means_of_a_known_density():
     """Means of (1-p)^k against the beta function: 3e-3, the interpolation of the density. Means of drawn problems
     against them, within five standard errors of 4000 draws; and the normal means of many likewise."""
     a, b = 0.8, 3.0
-    density = beta_density(a, b)
+    masses = beta_masses(a, b)
     exact = np.exp(special.betaln(a, b + K) - special.betaln(a, b))
-    np.testing.assert_allclose(unsolved_rows(K, COARSE_GRID) @ density, exact, rtol=3e-3)  # worst: 2.2e-3
+    np.testing.assert_allclose(unsolved_share(K) @ masses, exact, rtol=3e-3)  # worst: 2.2e-3
     rng = np.random.default_rng(0)
-    many = np.tile(density, (40, 1))
+    many = np.tile(masses, (40, 1))
     found = {
-        "sample": means_of_sample(rng, many, K, 1000, COARSE_GRID),
-        "many": means_of_many(rng, many, K, 1000, COARSE_GRID),
+        "sample": means_of_sample(rng, many, K, 1000),
+        "many": means_of_many(rng, many, K, 1000),
     }
     spread = np.sqrt((np.exp(special.betaln(a, b + 2 * K) - special.betaln(a, b)) - exact**2) / 1000)
     for means in found.values():
@@ -44,8 +44,8 @@ def test_means_of_a_known_density():
 
 def test_drawn_rates_have_the_density():
     """Kolmogorov's distance of 20,000 draws from the exact distribution: beyond 0.0144 with probability 5e-4."""
-    density = beta_density(0.5, 2.0)
-    drawn = np.sort(draw_logits(np.random.default_rng(1), density[None], 20_000, COARSE_GRID)[0])
+    masses = beta_masses(0.5, 2.0)
+    drawn = np.sort(draw_logits(np.random.default_rng(1), masses[None], 20_000)[0])
     exact = special.betainc(0.5, 2.0, special.expit(drawn))
     steps = np.arange(20_000) / 20_000
     assert np.max(np.abs(exact - steps)) < 0.0144
