@@ -53,6 +53,7 @@ def test_drawn_rates_have_the_density():
     assert np.max(np.abs(wrong - steps)) > 0.0144
 
 
+@pytest.mark.slow
 def test_intervals_cover_problems_that_were_not_seen():
     """40 populations Beta(a, 4), 48 problems of 60 attempts each, and 48 new ones: fewer than 29 of 40 intervals at
     90 % hold their pass@100 with probability 2e-4. The control is the interval of the problems at hand."""
@@ -67,6 +68,7 @@ def test_intervals_cover_problems_that_were_not_seen():
         these = forecast_pass_at_k(np.full(48, 60), c, 100)
         hits += found.lower[0] <= truth <= found.upper[0]
         control += these.latent_lower[0] <= truth <= these.latent_upper[0]
+    print(f"\nnew problems {hits} of 40, these problems {control} of 40")
     assert hits >= 29
     assert control < 29
 
@@ -109,7 +111,7 @@ def test_larger_sets_are_nearer_to_the_population():
         np.ptp([f.lower, f.upper])
         for f in (forecast_new_problems(n, c, 100, problems=p) for p in (1, 40, 30_000))
     ]
-    assert widths[0] > 2 * widths[1] > 2 * widths[2]
+    assert widths[0] > 1.5 * widths[1] > 1.5 * widths[2]
 
 
 @pytest.mark.parametrize(
