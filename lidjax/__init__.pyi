@@ -14,10 +14,13 @@ from .generalization import lgen_cell as lgen_cell
 from .generalization import resolve_method as resolve_method
 from .generalization import sample_lgen as sample_lgen
 from .ridge import ridge_fit as ridge_fit
+from .sgd import sgd_against_ridge as sgd_against_ridge
+from .sgd import sgd_lgen as sgd_lgen
 from .sgd import sgd_mean_lgen as sgd_mean_lgen
 from .sgd import sgd_noise_floor as sgd_noise_floor
 from .sgd import sgd_stability_edge as sgd_stability_edge
 from .passk import attempts_from_counts as attempts_from_counts
+from .sgd import sgd_width_lgen as sgd_width_lgen
 from .passk import build_curve as build_curve
 from .passk import draw_failure as draw_failure
 from .passk import eval_curve as eval_curve
@@ -39,8 +42,18 @@ from .passk import success_probability as success_probability
 from .passk import variance_from_counts as variance_from_counts
 from .passk import verified_from_counts as verified_from_counts
 from .verifiers import Acceptance as Acceptance
+from .verifiers import BestAttempts as BestAttempts
 from .verifiers import acceptance_ceiling as acceptance_ceiling
+from .verifiers import best_attempts as best_attempts
+from .verifiers import best_of_k_error as best_of_k_error
+from .verifiers import best_of_k_lid_loss as best_of_k_lid_loss
+from .verifiers import best_of_k_loss as best_of_k_loss
 from .verifiers import first_accepted as first_accepted
+from .verifiers import judged_amplitude as judged_amplitude
+from .verifiers import judged_exponent as judged_exponent
+from .verifiers import judged_turns as judged_turns
+from .verifiers import softmax_error as softmax_error
+from .verifiers import softmax_loss as softmax_loss
 
 # laws, and fits of them to curves
 from .laws import asymptotic_failure as asymptotic_failure
@@ -95,6 +108,8 @@ from .frontier import optimisation_loss as optimisation_loss
 # sweeps
 from .sweep import FeaturesSpec as FeaturesSpec
 from .sweep import FrontierSpec as FrontierSpec
+from .sweep import SgdSpec as SgdSpec
+from .sweep import RandomFeaturesSpec as RandomFeaturesSpec
 from .sweep import SyntheticSpec as SyntheticSpec
 from .sweep import cell_failures as cell_failures
 from .sweep import check_fit as check_fit
@@ -128,6 +143,10 @@ from .evals import next_attempts as next_attempts
 from .evals import read_evals as read_evals
 from .evals import summarise_backtest as summarise_backtest
 from .evals import write_counts as write_counts
+
+# reports
+from .report import write_fit_report as write_fit_report
+from .report import write_sweep_report as write_sweep_report
 
 # real features, and teachers with their students
 from .features import diagnostics_report as diagnostics_report

@@ -60,6 +60,12 @@ def register(commands: Any) -> None:
         action="store_true",
         help="draw the failure rate 1 - pass@k in the figure, where tails are seen",
     )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="write everything as one HTML file, with figures and tables to explore (needs the extra `report`)",
+    )
     add_shared_options(parser)
     parser.set_defaults(handler=run)
 
@@ -71,6 +77,10 @@ def run(args: argparse.Namespace) -> int:
     from lidjax.evals import fit_evals, group_by_training_size, write_counts
     from lidjax.runs import show_progress
 
+    if args.report:
+        from lidjax.report import check_installed
+
+        check_installed()  # a missing extra is an error before the fit
     if args.counts:
         write_counts(data, args.counts)
     if args.training:
@@ -96,6 +106,14 @@ def run(args: argparse.Namespace) -> int:
         figures = save_figure(evaluation_figure(fits, failure=args.failure), args.figure, "evaluations")
         if training:
             figures += save_figure(training_figure(training, args.training), args.figure, "training")
+    if args.report:
+        from lidjax import write_fit_report
+        from lidjax.cli.report import about_this_run
+
+        write_fit_report(
+            fits, args.report, training=training, column=args.training or "", about=about_this_run(args.files)
+        )
+        figures.append(str(args.report))
     print_fits(fits, training, column=args.training, figures=figures, details=details, as_json=args.json)
     write_files(args, fit_tables(fits, training, args.training))
     return 0

@@ -31,6 +31,7 @@ COMMAND_MODULES = (
     "fit",
     "backtest",
     "next",
+    "report",
     "features",
     "distill",
 )

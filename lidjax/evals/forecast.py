@@ -23,7 +23,13 @@ from lidjax.errors import InputError
 from lidjax.evals.arguments import check_counts, check_level, check_targets
 from lidjax.evals.checks import check_stopping
 from lidjax.evals.curve import MANY_PROBLEMS, Counts
-from lidjax.evals.rates.draws import cumulative_nodes, draw_masses, draw_rates, points_near_nodes
+from lidjax.evals.rates.draws import (
+    cumulative_nodes,
+    draw_masses,
+    draw_problem_rates,
+    draw_rates,
+    points_near_nodes,
+)
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, count_rows
 from lidjax.evals.table import Group
@@ -154,27 +160,59 @@ def forecast_from_posterior(
 
     With `fresh` it is of a run of K new attempts, which the attempts made so far are no part of.
     """
-    many = len(n) > MANY_PROBLEMS
-    if many and total is not None:
-        raise InputError(
-            f"{len(n):,} problems in one group: a run of a given size can be forecast for {MANY_PROBLEMS:,} at most"
-        )
-    before, correct = (np.zeros_like(n), np.zeros_like(c)) if fresh else (n, c)
-
-    def forecast(masses: Float[np.ndarray, "s g"]) -> PassAtKForecast:
-        if many:
-            return forecast_sums(rng, masses, rows, k, level=level, fresh=fresh)
-        return forecast_run(rng, draw_rates(rng, masses, rows), before, correct, k, total, level=level)
-
-    found = forecast(draw_masses(rng, posterior, DRAWS))
-    return span_intervals(found, [forecast(masses) for masses in posterior.alternatives])
+    if len(n) > MANY_PROBLEMS:
+        if total is not None:
+            raise InputError(
+                f"{len(n):,} problems in one group: a run of a given size can be forecast for {MANY_PROBLEMS:,} at most"
+            )
+        found = forecast_sums(rng, draw_masses(rng, posterior, DRAWS), rows, k, level=level, fresh=fresh)
+    else:
+        rates = draw_problem_rates(rng, posterior, rows, DRAWS)
+        found = forecast_from_rates(rng, rates, n, c, k, total, level=level, fresh=fresh)
+    return span_alternatives(rng, found, posterior, rows, n, c, k, total, fresh=fresh)
 
 
-def span_intervals(forecast: PassAtKForecast, others: Sequence[PassAtKForecast]) -> PassAtKForecast:
-    """The forecast with intervals that reach from the lowest to the highest end of all of them."""
-    lows = {name: np.min([getattr(one, name) for one in (forecast, *others)], axis=0) for name in LOWER_ENDS}
-    highs = {name: np.max([getattr(one, name) for one in (forecast, *others)], axis=0) for name in UPPER_ENDS}
+def span_alternatives(
+    rng: np.random.Generator,
+    forecast: PassAtKForecast,
+    posterior: Posterior,
+    rows: CountRows,
+    n: Counts,
+    c: Counts,
+    k: Int[np.ndarray, " k"] | int,
+    total: int | Int[np.ndarray, " p"] | None = None,
+    *,
+    fresh: bool = False,
+) -> PassAtKForecast:
+    """The forecast with intervals that reach over those of all `Posterior.alternatives`, if there are any."""
+    others = [forecast]
+    for masses in posterior.alternatives:
+        if len(n) > MANY_PROBLEMS:
+            other = forecast_sums(rng, masses, rows, k, level=forecast.level, fresh=fresh)
+        else:
+            rates = draw_rates(rng, masses, rows)
+            other = forecast_from_rates(rng, rates, n, c, k, total, level=forecast.level, fresh=fresh)
+        others.append(other)
+    lows = {name: np.min([getattr(one, name) for one in others], axis=0) for name in LOWER_ENDS}
+    highs = {name: np.max([getattr(one, name) for one in others], axis=0) for name in UPPER_ENDS}
     return forecast._replace(**lows, **highs)
+
+
+def forecast_from_rates(
+    rng: np.random.Generator,
+    rates: Float[np.ndarray, "s p"],
+    n: Counts,
+    c: Counts,
+    k: Int[np.ndarray, " k"] | int,
+    total: int | Int[np.ndarray, " p"] | None = None,
+    *,
+    level: float,
+    fresh: bool = False,
+) -> PassAtKForecast:
+    """The forecast of `forecast_from_posterior`, from draws of the rates that are used for other questions too."""
+    if fresh:
+        n, c = np.zeros_like(n), np.zeros_like(c)
+    return forecast_run(rng, rates, n, c, k, total, level=level)
 
 
 def forecast_sums(

@@ -34,6 +34,9 @@ SYMBOLS = {
     "delta": r"$\delta$",
     "scale": "$s$",
     "exponent": "$a$",
+    "learning_rate": r"$\eta$",
+    "batch": "$B$",
+    "momentum": r"$\mu$",
 }
 """Symbols of axes in titles; others are called by their names."""
 MOST_ROWS = 6

@@ -1,5 +1,6 @@
 """Draws of L_gen over training sets of one size, under every transformation of JAX."""
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -7,8 +8,9 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
-from lidjax.arrays import check_whole
+from lidjax.arrays import check_whole, known_value
 from lidjax.difficulty import Difficulty, check_difficulty
+from lidjax.errors import InputError, check_choice
 from lidjax.generalization.cells import draw_chosen
 from lidjax.generalization.choice import (
     CellMethod,
@@ -19,6 +21,8 @@ from lidjax.generalization.choice import (
     nan_where_traced_is_nan,
 )
 from lidjax.generalization.krylov import MAX_STEPS
+from lidjax.generalization.random_features import draw_random_features_lgen, most_features
+from lidjax.generalization.simulated import simulate_random_features
 
 WORKING_SET = 2**22
 """Bytes of matrices of the cells that run together. Heuristic: they should fit the cache."""
@@ -36,12 +40,18 @@ def sample_lgen(
     num_samples: int,
     method: str = "exact",
     difficulty: Difficulty = "gamma",
+    width: int | None = None,
 ) -> Float[Array, " num_samples"]:
     """`num_samples` independent draws of L_gen, each for a training set of its own of `n` instances.
 
     "exact" draws from the exact distribution at a cost that does not grow with n: O(d³) a draw, less where few
     directions matter, and O(1) where n > d + 1 and the ridge is 0 or negligible (see `resolve_method`). "simulate"
     draws features and labels, O(n d²). The two agree in distribution, not draw by draw.
+
+    With `width` the model is linear in P = `width` random features Fᵀx, F (d, P) with independent N(0, 1/P) entries
+    that are drawn anew for each training set, and the ridge is on their coefficients. "exact" costs O(d min(P, d)²) a
+    draw, whatever n and P are. One program serves all n, and all P between two powers of two. A prediction error on a
+    fresh instance is still exactly N(0, L_gen), so all that follows from L_gen holds.
 
     Transformations: `vmap` over every array argument, nested as deep as you like, `jit` with every array argument
     traced, and derivatives, all give the draws of the plain call to rounding. The function compiles its own program,
@@ -77,6 +87,8 @@ def sample_lgen(
         num_samples: number of draws ≥ 1, a Python int.
         method: "exact" or "auto", "simulate", or one of the kernels of `lgen_cell`.
         difficulty: prior on the precision, "gamma" (Eq. 1) or "power" (bounded).
+        width: number of random features P, from 1 to 1e15, a Python int; None for a model that is linear in all d
+            features. With it `method` is "exact", "auto" or "simulate", and for "simulate" n must not be traced.
 
     Returns:
         L_gen (num_samples,), in squared units of the labels. It is infinite where the noise is larger than the largest
@@ -88,8 +100,9 @@ def sample_lgen(
             covered by the method.
 
     References:
-        Eq. 6 and 8. The exact distributions were derived for this project; tests/generalization compares them with
-        simulation. Their errors are stated in `noise_norm`, `chi_square` and `krylov`.
+        Eq. 6 and 8; random features: Maloney, Roberts and Sully, arXiv:2210.16859. The exact distributions were derived
+        for this project; tests/generalization compares them with simulation. Their errors are stated in `noise_norm`,
+        `chi_square` and `krylov`.
 
     Example:
         >>> import jax
@@ -103,10 +116,72 @@ def sample_lgen(
     check_difficulty(difficulty)
     check_whole("num_samples", num_samples, 1)
     numbers, known = check_numbers(n, eigenvalues, theta, beta, sigma_eta, ridge)
+    if width is not None:
+        draws = _random_features(key, n, numbers, width, num_samples, method, difficulty)
+        return nan_where_traced_is_nan(draws, numbers, known)
     choice, numbers = choose_kernel(method, numbers, known, difficulty)
     keys = jax.random.split(key, num_samples)
     draws = _sample(keys, numbers, choice.chosen, choice.methods, difficulty)
     return nan_where_traced_is_nan(draws, numbers, known)
+
+
+def _random_features(
+    key: jax.Array,
+    n: ArrayLike,
+    numbers: Numbers,
+    width: int,
+    num_samples: int,
+    method: str,
+    difficulty: Difficulty,
+) -> Float[Array, " num_samples"]:
+    """The draws of `sample_lgen` with a width; `n` as it came."""
+    check_choice("method (with a width) =", method, ("exact", "auto", "simulate"))
+    check_whole("width", width, 1)
+    if width > 10**15:
+        raise InputError(f"width = {width}: must be at most 1e15")
+    keys = jax.random.split(key, num_samples)
+    if method == "simulate":
+        known = known_value(n)
+        if known is None:
+            raise InputError("method = 'simulate': n must not be traced with a width; use 'exact'")
+        return _simulate_random_features(keys, numbers, int(known), width, difficulty)
+    dim = numbers.eigenvalues.shape[0]
+    narrow = width < dim
+    most = most_features(width, dim)
+    value = jnp.asarray(float(width), numbers.eigenvalues.dtype)
+    return _sample_random_features(keys, numbers, value, most, narrow, difficulty)
+
+
+@partial(jax.jit, static_argnums=(3, 4, 5))
+def _sample_random_features(
+    keys: jax.Array,
+    numbers: Numbers,
+    width: Float[Array, ""],
+    most: int,
+    narrow: bool,
+    difficulty: Difficulty,
+) -> Float[Array, " num_samples"]:
+    def one(key: jax.Array) -> Float[Array, ""]:
+        model = numbers._asdict()
+        n = model.pop("n")
+        return draw_random_features_lgen(
+            key, n, width, **model, difficulty=difficulty, most=most, narrow=narrow
+        )
+
+    return _in_batches(one, keys, 6 * most * numbers.eigenvalues.nbytes)
+
+
+@partial(jax.jit, static_argnums=(2, 3, 4))
+def _simulate_random_features(
+    keys: jax.Array, numbers: Numbers, n: int, width: int, difficulty: Difficulty
+) -> Float[Array, " num_samples"]:
+    def one(key: jax.Array) -> Float[Array, ""]:
+        model = {name: value for name, value in numbers._asdict().items() if name != "n"}
+        return simulate_random_features(key, n, width, **model, difficulty=difficulty)
+
+    dim = numbers.eigenvalues.shape[0]
+    entries = (n + width) * dim + 3 * n * width
+    return _in_batches(one, keys, entries * numbers.eigenvalues.dtype.itemsize)
 
 
 @partial(jax.jit, static_argnums=(3, 4))
@@ -123,6 +198,13 @@ def _sample(
     row_bytes = numbers.eigenvalues.nbytes
     known = {"scalar": 2**12, "krylov": 4 * MAX_STEPS * row_bytes}
     cell_bytes = max(known.get(method, 3 * numbers.eigenvalues.shape[0] * row_bytes) for method in methods)
+    return _in_batches(one, keys, cell_bytes)
+
+
+def _in_batches(
+    one: Callable[[jax.Array], Float[Array, ""]], keys: jax.Array, cell_bytes: int
+) -> Float[Array, " num_samples"]:
+    """`one` of every key, in batches that fit the cache."""
     rounds = -(-keys.shape[0] // max(1, WORKING_SET // cell_bytes))
     batch = -(-keys.shape[0] // rounds)
     # Keys are repeated to fill whole batches, because `lax.map(batch_size=)` would compile the cell twice.

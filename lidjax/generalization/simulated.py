@@ -81,3 +81,33 @@ def simulate_dual(
     q, r = jnp.linalg.qr(jnp.concatenate([x.T, jnp.diag(penalty)]))
     estimate = jnp.matmul(q[:dim], solve_triangular(r, labels, trans=1), precision="highest")
     return jnp.sum(eigenvalues * jnp.square(estimate - theta))
+
+
+def simulate_random_features(
+    key: jax.Array,
+    n: int,
+    width: int,
+    *,
+    eigenvalues: Float[Array, " d"],
+    theta: Float[Array, " d"],
+    beta: Float[Array, ""],
+    sigma_eta: Float[Array, ""],
+    ridge: Float[Array, ""],
+    difficulty: Difficulty = "gamma",
+) -> Float[Array, ""]:
+    """L_gen of a model of `width` random features, for any N and P: (ΦᵀΦ + Nρ I)⁻¹ Φᵀy by the SVD of Φ = X F.
+
+    Without a ridge it is the fit of least norm. Memory O((N + P) d + N P), time O(N P min(N, P)).
+    """
+    dim, dtype = eigenvalues.shape[0], eigenvalues.dtype
+    map_key, feature_key, noise_key = jax.random.split(key, 3)
+    weights = jax.random.normal(map_key, (dim, width), dtype) / width**0.5
+    x = jax.random.normal(feature_key, (n, dim), dtype) * jnp.sqrt(eigenvalues)[None, :]
+    noise = draw_label_noise(noise_key, beta, sigma_eta, (n,), difficulty)
+    labels = jnp.matmul(x, theta, precision="highest") + noise
+    left, values, right = jnp.linalg.svd(jnp.matmul(x, weights, precision="highest"), full_matrices=False)
+    kept = values > jnp.max(values) * (max(n, width) * float(jnp.finfo(dtype).eps))
+    values = jnp.where(kept, values, 1.0)
+    gain = jnp.where(kept, values / (jnp.square(values) + n * ridge), 0.0)
+    fit = jnp.matmul(gain * jnp.matmul(labels, left, precision="highest"), right, precision="highest")
+    return jnp.sum(eigenvalues * jnp.square(jnp.matmul(weights, fit, precision="highest") - theta))

@@ -143,7 +143,7 @@ def _distribution(
     log_y: Array, v: Array, beta: Array, eps: Array, difficulty: Difficulty
 ) -> tuple[Array, Array, Array]:
     """The three logarithms of one cell; log_y = log(-log(1 - s)), v = L_gen/σ², eps = δ/σ."""
-    h_s = _unbiased_width(log_y)
+    h_s = unbiased_width(log_y)
     log_tau_s = 2 * jnp.log(h_s / eps)
     inside = log_tau_s < 0 if difficulty == "power" else jnp.array(True)
     h_s = jnp.where(
@@ -232,7 +232,7 @@ def _panel(rule: tuple[np.ndarray, np.ndarray], low: Array, high: Array) -> tupl
     return low + half * (1 + nodes), jnp.log(half) + jnp.log(weights)
 
 
-def _unbiased_width(log_y: Array) -> Array:
+def unbiased_width(log_y: Array) -> Array:
     """h with Y(0, h) = -log erfc(h/√2) = y, by erfinv and Newton steps in logarithms."""
     y = jnp.exp(log_y)
     start = jnp.where(y < 1, math.sqrt(2) * erfinv(-jnp.expm1(-jnp.minimum(y, 1))), jnp.sqrt(2 * y))

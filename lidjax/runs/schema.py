@@ -27,6 +27,8 @@ class Variable:
     """Value of cells that are not computed yet."""
     not_finite: str = "not finite"
     """What to tell a person about a cell where this variable is not finite."""
+    status: str = ""
+    """Name of the status of a cell where this variable is not finite; by default the variable's, with _NOT_FINITE."""
     optional: bool = False
     """Whether a store may lack it: one of an older version, or one of a run that does not compute it. Optional
     variables come last in a schema, and do not decide the status of a cell."""
@@ -78,7 +80,7 @@ class Schema:
     def status_names(self) -> dict[int, str]:
         """Name of every status code, as stores and programs have it."""
         codes = {
-            i: f"{v.name.upper()}_NOT_FINITE"
+            i: v.status or f"{v.name.upper()}_NOT_FINITE"
             for i, v in enumerate(self.variables, start=1)
             if self.decides(v)
         }

@@ -31,6 +31,12 @@ from lidjax.sweep.sources.features import FeaturesSpec as FeaturesSpec
 from lidjax.sweep.sources.frontier import Frontier as Frontier
 from lidjax.sweep.sources.frontier import FrontierGrid as FrontierGrid
 from lidjax.sweep.sources.frontier import FrontierSpec as FrontierSpec
+from lidjax.sweep.sources.random_features.spec import RandomFeatures as RandomFeatures
+from lidjax.sweep.sources.random_features.spec import RandomFeaturesGrid as RandomFeaturesGrid
+from lidjax.sweep.sources.random_features.spec import RandomFeaturesSpec as RandomFeaturesSpec
+from lidjax.sweep.sources.sgd.spec import Sgd as Sgd
+from lidjax.sweep.sources.sgd.spec import SgdGrid as SgdGrid
+from lidjax.sweep.sources.sgd.spec import SgdSpec as SgdSpec
 from lidjax.sweep.sources.synthetic.spec import Model as Model
 from lidjax.sweep.sources.synthetic.spec import SyntheticGrid as SyntheticGrid
 from lidjax.sweep.sources.synthetic.spec import SyntheticSpec as SyntheticSpec

@@ -116,10 +116,14 @@ def make_plan(
     tile_cost = source.tile_cost(tile)
     sharding = choose_sharding(source.shardable, tile, devices)
     if tile_cost.bytes > run.memory_gib * GIB * (sharding.parts if sharding else 1):
+        smaller = (
+            "grid.dim, grid.width or grid.k"
+            if "width" in tile
+            else "grid.dim, grid.k or the number of instances"
+        )
         raise InputError(
             f"run.memory_gib = {run.memory_gib:g}: the smallest tile, {_describe(tile)}, takes about "
-            f"{size_in_words(tile_cost.bytes)}; allow more memory or make grid.dim, grid.k or the number of "
-            "instances smaller"
+            f"{size_in_words(tile_cost.bytes)}; allow more memory or make {smaller} smaller"
         )
     work = source.total_cost()
     compiling, compiling_tile = COMPILE_SECONDS, COMPILE_SECONDS

@@ -108,7 +108,8 @@ def summarise(
     than 30 test instances, so that no slope is fitted; `saturation` and `saturation_se`, the fit of Eq. 20 along
     `parameter`, with the ends of 95 % intervals `saturation_low` and `saturation_high`, `identifiable` and
     `fit_status`. For a sweep of Zipf draws it has the missed mass `mean` with `standard_error`, `exact`, `asymptote`,
-    and its `slope`.
+    and its `slope`. For a sweep of SGD it has L_gen and β_eff as above, over `steps`, with the exact mean `exact`, the
+    noise floor `floor`, `cap` (β_eff at that L_gen), the stability edge `edge`, and `diverged`, a number of runs.
 
     Args:
         data: Results of `run_sweep` or `open_results`.

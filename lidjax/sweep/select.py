@@ -12,7 +12,7 @@ from lidjax.sweep.kinds import all_kinds
 if TYPE_CHECKING:
     import xarray as xr
 
-NOT_MODELS = ("seed", "k", "parameter", "question", "draw", "quantity", "quantile", "at_k")
+NOT_MODELS = ("seed", "k", "parameter", "question", "draw", "quantity", "quantile", "at_k", "loss", "compute")
 """Dimensions of results and summaries that are summarised or tabulated, besides `Kind.along`."""
 AxisValue = float | str
 """A value of an axis; a string only on an axis of names."""

@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin
 import numpy as np
 
 from lidjax.errors import InputError, unknown_name
-from lidjax.sweep.kinds import all_kinds, kind_of_spec
+from lidjax.sweep.kinds import Kind, all_kinds, kind_of_spec
 from lidjax.sweep.spec import Spec
 
 LONGEST = 1_000_000  # values of an axis
@@ -87,7 +87,26 @@ def spec_from_dict(table: Mapping[str, Any]) -> Spec:
         allowed = ", ".join(f"[{kind.table}] ({kind.title})" for kind in all_kinds())
         found = " and ".join(f"[{kind.table}]" for kind in named) or "none"
         raise InputError(f"a spec has exactly one of the tables {allowed}; this one has {found}")
+    _check_axes(named[0], table)
     return build(named[0].spec, dict(table), "")
+
+
+def _check_axes(kind: Kind, table: Mapping[str, Any]) -> None:
+    """Raise InputError for an axis that specs of another kind have, naming the table that they have."""
+    own = _axes(kind)
+    for axis in table.get("grid", {}) if isinstance(table.get("grid"), dict) else {}:
+        others = [f"[{other.table}] ({other.title})" for other in all_kinds() if axis in _axes(other)]
+        if axis not in own and others:
+            raise InputError(
+                f"grid.{axis} is not known to specs with [{kind.table}]; it is an axis of specs with "
+                f"{' or '.join(others)}"
+            )
+
+
+def _axes(kind: Kind) -> set[str]:
+    """The keys of [grid] in specs of a kind."""
+    (grid,) = (f.type for f in dataclasses.fields(kind.spec) if f.name == "grid")
+    return {f.name for f in dataclasses.fields(grid)} if dataclasses.is_dataclass(grid) else set()
 
 
 def spec_to_dict(spec: Any) -> dict[str, Any]:

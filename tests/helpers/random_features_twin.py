@@ -6,11 +6,16 @@ import numpy as np
 def simulate_lgen(
     rng, n, width, *, eigenvalues, theta, beta, sigma_eta, ridge, num_samples, difficulty="gamma"
 ):
-    """L_gen = (θ̂-θ*)ᵀ Σ (θ̂-θ*) of θ̂ = F v̂, with (ΦᵀΦ + NρI) v̂ = Φᵀy, Φ = X F; ridge 0 is the fit of least norm."""
+    """L_gen = (θ̂-θ*)ᵀ Σ (θ̂-θ*) of θ̂ = F v̂, with (ΦᵀΦ + NρI) v̂ = Φᵀy, Φ = X F; ridge 0 is the fit of least norm.
+
+    Without a width F is the identity.
+    """
     eigenvalues, theta = np.asarray(eigenvalues), np.asarray(theta)
     found = np.empty(num_samples)
     for i in range(num_samples):
-        weights = rng.normal(size=(len(theta), width)) / np.sqrt(width)
+        weights = (
+            np.eye(len(theta)) if width is None else rng.normal(size=(len(theta), width)) / np.sqrt(width)
+        )
         x = rng.normal(size=(n, len(theta))) * np.sqrt(eigenvalues)
         tau = rng.gamma(beta / 2, size=n) if difficulty == "gamma" else rng.random(n) ** (2 / beta)
         labels = x @ theta + sigma_eta / np.sqrt(tau) * rng.normal(size=n)

@@ -11,6 +11,7 @@ import lidjax
 from lidjax.cli import main
 from lidjax.status import CellStatus
 from lidjax.sweep import kinds, register_kind
+from lidjax.sweep.sources import SHIPPED
 
 SPEC = """
 [coins]
@@ -122,4 +123,6 @@ def test_an_installed_package_adds_its_kinds_by_an_entry_point(monkeypatch):
     monkeypatch.setattr(kinds, "_kinds", {})
     monkeypatch.setattr(kinds, "_loaded", False)
     monkeypatch.setattr(kinds, "entry_points", lambda group: [Entry()] if group == "lidjax.kinds" else [])
-    assert [kind.name for kind in kinds.all_kinds()] == ["synthetic", "features", "frontier", "coins"]
+    names = [kind.name for kind in kinds.all_kinds()]
+    assert names == [*(kind.name for kind in SHIPPED), "coins"]
+    assert {"synthetic", "features", "frontier", "random_features", "sgd"} <= set(names)

@@ -144,7 +144,12 @@ def tail_table(fit: GroupFit, level: float) -> Table:
         "tail_index",
         ("estimator", "tail index", f"{level:.0%} interval", "interval of"),
         [
-            (tail.estimator, f"{tail.value:.3f}", f"{tail.lower:.3f} to {tail.upper:.3f}", tail.interval)
+            (
+                tail.estimator,
+                f"{tail.value:.3f}",
+                "" if np.isnan(tail.lower) else f"{tail.lower:.3f} to {tail.upper:.3f}",
+                tail.interval,
+            )
             for tail in fit.tail_indices
         ],
         _records(fit, [tail.to_dict() for tail in fit.tail_indices]),

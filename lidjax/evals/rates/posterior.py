@@ -29,11 +29,13 @@ MOST_ROUNDS = 12
 ENOUGH = 300.0  # effective sample size at which no more proposals are made
 FEWEST_TRUSTED = 100.0  # heuristic: effective sample size below which the sample has not converged
 PROPOSAL_DF = 5.0
+FARTHEST = 10.0  # prior standard deviations beyond which points are moved there, so that nothing overflows
 WIDER = 1.2  # heuristic: covariance of the next proposal over that of the sample so far
 FEW_ATTEMPTS = 5
 """With so many attempts at half of the problems, or fewer, it is hardly known how rates spread over problems."""
 ALTERNATIVE_DRAWS = 200
 REFUTED = 3.0  # heuristic: Bayes factor against a family from which on it is no alternative
+NEARLY = 5.0  # heuristic: nats by which the best fit found so far may be improved
 HOPELESS = 12.0  # nats below the best evidence at which a member is not sampled any further
 MOST_ATOM_WEIGHTS, FEWEST_ATOM_WEIGHTS = 256, 16  # points of the integral over the weight of the atom at zero
 
@@ -270,7 +272,12 @@ def sample_member(
     start = atom_proposal(rows, (dim + 1) // 2) if member.name.startswith("atoms-") and dim > 1 else None
     log_weight = fits
     evidence = float(special.logsumexp(log_weight) - np.log(len(log_weight)))
+    known = (
+        0 if dim == 1 else 1 if start is not None else 3
+    )  # rounds after which the best fit is nearly known
     for step in range(MOST_ROUNDS):
+        if step >= known and fits.max() + NEARLY < best - HOPELESS:
+            break
         if step > 0 or start is None:
             tempered = temper(log_weight)
             location = tempered @ params
@@ -281,6 +288,7 @@ def sample_member(
             proposal = *start, PROPOSAL_DF
         location, factor, df = proposal
         drawn = location + standard_t(POINTS, dim, df, step + 1) @ factor.T
+        drawn = np.clip(drawn, mean - FARTHEST * scale, mean + FARTHEST * scale)
         made = member.masses(drawn, COARSE_GRID)
         params, masses = np.concatenate([params, drawn]), np.concatenate([masses, made])
         fits = np.concatenate([fits, log_marginal(made, likelihood, own) + further(member, made) - log_mass])
@@ -295,7 +303,7 @@ def sample_member(
         log_weight = fits + densities[0] - special.logsumexp(share + np.array(densities), axis=0)
         evidence = float(special.logsumexp(log_weight) - np.log(len(log_weight)))
         size = 1 / np.sum(special.softmax(log_weight) ** 2)
-        if size >= ENOUGH or (step >= 2 and fits.max() + 5 < best - HOPELESS):
+        if size >= ENOUGH:
             break
     return MemberSample(params, masses, log_weight, evidence)
 

@@ -2,6 +2,8 @@
 
 from lidjax.sweep.sources.features import KIND as FEATURES
 from lidjax.sweep.sources.frontier import KIND as FRONTIER
+from lidjax.sweep.sources.random_features import KIND as RANDOM_FEATURES
+from lidjax.sweep.sources.sgd import KIND as SGD
 from lidjax.sweep.sources.synthetic import KIND as SYNTHETIC
 
-SHIPPED = (SYNTHETIC, FEATURES, FRONTIER)
+SHIPPED = (SYNTHETIC, FEATURES, FRONTIER, RANDOM_FEATURES, SGD)
