@@ -283,12 +283,17 @@ def fit_tables(
             {
                 "group": "group",
                 "k": "k",
-                "sd": "sd now",
-                "sd_uniform": "spread evenly",
-                "sd_placed": "where they tell most",
+                "total": "further attempts",
+                "lower": "now from",
+                "upper": "now to",
+                "uniform_lower": "evenly from",
+                "uniform_upper": "evenly to",
+                "placed_lower": "placed from",
+                "placed_upper": "placed to",
             },
             following,
-            "Standard deviation of pass@k of these problems now, and as expected after further attempts.",
+            f"The {interval} interval of pass@k of these problems now, and as expected after further attempts: spread "
+            "evenly, and placed where they tell most.",
         ),
         ReportTable(
             "Tail index by estimator",
