@@ -113,11 +113,12 @@ def fit_evals(
     pooled = pool and len(groups) > 1
     fits: list[GroupFit] = []
     with jax.enable_x64(True):
-        counts = [count_rows(group.n, group.c, COARSE_GRID) for group in groups]
-        posteriors = sample_pooled(counts, seed=seed) if pooled else []
+        together = [rows_of(group) for group in groups] if pooled else []
+        posteriors = sample_pooled(together, seed=seed) if pooled else []
         for index in progress("groups", range(len(groups))):
-            group, rows = groups[index], counts[index]
-            posterior = posteriors[index] if posteriors else sample_posterior(rows, seed=seed)
+            group = groups[index]
+            rows = rows_of(group)
+            posterior = posteriors[index] if pooled else sample_posterior(rows, seed=seed)
             own = [finding for finding in findings if finding.group == group.name]
             own += check_model(group, posterior, rows, seed)
             biased = needs_likelihood(own)
@@ -161,6 +162,11 @@ def in_natural_order(data: EvalData) -> EvalData:
     """The same data with its groups in the natural order of their names."""
     order = natural_order([group.name for group in data.groups])
     return replace(data, groups=tuple(data.groups[i] for i in order))
+
+
+def rows_of(group: Group) -> CountRows:
+    """The distinct counts of a group on the grid of the posterior."""
+    return count_rows(group.n, group.c, COARSE_GRID)
 
 
 def forecast_group(
