@@ -56,15 +56,15 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--figure", type=Path, metavar="DIR", help="write the figures into this folder")
     parser.add_argument(
-        "--failure",
-        action="store_true",
-        help="draw the failure rate 1 - pass@k in the figure, where tails are seen",
-    )
-    parser.add_argument(
         "--report",
         type=Path,
         metavar="FILE.html",
         help="write everything as one HTML file, with figures and tables to explore (needs the extra `report`)",
+    )
+    parser.add_argument(
+        "--failure",
+        action="store_true",
+        help="draw the failure rate 1 - pass@k in the figure, where tails are seen",
     )
     add_shared_options(parser)
     parser.set_defaults(handler=run)

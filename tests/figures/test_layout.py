@@ -54,6 +54,10 @@ FIGURES = {
         lambda: figures.regret_figure(*made.regrets(), dim=100),
         ["Eq. 24", "quasi-static", "Eq. 25", "1 %", "hollow", "N=d"],
     ),
+    "three ways": (
+        lambda: figures.three_way_figure(made.three_ways(), name="a model"),
+        ["more width", "more data", "more attempts", "$Q=", "Chinchilla"],
+    ),
     "phase": (phase_figure, ["sample", "both", "train", "$50$ %"]),
     "plane": (lambda: figures.plane_figure(sweeps()), ["k_c(N)", "contours"]),
     "success": (

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import xarray as xr
 
-from lidjax.allocation import AllocationSurface, PhaseMap, SurfacePanel
+from lidjax.allocation import AllocationSurface, PhaseMap, SurfacePanel, ThreeWayMap
 from lidjax.evals import BacktestForecast, EvalData, Group, GroupFit, TrainingSeries, fit_evals
 from lidjax.features import HumanLabels
 from lidjax.fitting import fit_saturation
@@ -114,6 +114,19 @@ def phase() -> PhaseMap:
     share = 1 / (1 + np.sqrt(budgets)[:, None] / (30 * weights[None, :] ** 0.5))
     kind = np.where(share > 0.95, "all_training", np.where(share < 0.05, "all_inference", "interior"))
     return PhaseMap(budgets, weights, kind, share)
+
+
+def three_ways() -> ThreeWayMap:
+    """Plans over 8 budgets and 6 numbers of queries, with the kinds of answer that a map may have."""
+    budget, queries = np.geomspace(1e3, 1e9, 8), np.geomspace(1, 1e5, 6)
+    width = 4 * (budget[:, None] / 1e3) ** 0.25 / queries[None, :] ** 0.05
+    share = 0.98 * (1 - queries[None, :] / 2e5) * budget[:, None] ** 0.1 / 8
+    n = share * budget[:, None] / width
+    buys = np.where(share > 0.6, "data", np.where(width > 30, "model", "attempts"))
+    ratio = queries[None, :] ** 0.1
+    return ThreeWayMap(
+        budget, queries, width, n, n, n, 1 / n, share, buys, n / np.sqrt(ratio), width * np.sqrt(ratio)
+    )
 
 
 def regrets() -> tuple[np.ndarray, dict[str, np.ndarray]]:
