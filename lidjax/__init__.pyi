@@ -137,9 +137,11 @@ from .evals import EvalData as EvalData
 from .evals import Group as Group
 from .evals import backtest as backtest
 from .evals import check_evals as check_evals
+from .evals import compare_groups as compare_groups
 from .evals import compare_models as compare_models
 from .evals import estimate_tail_indices as estimate_tail_indices
 from .evals import fit_evals as fit_evals
+from .evals import forecast_metrics as forecast_metrics
 from .evals import fit_schema as fit_schema
 from .evals import forecast_new_problems as forecast_new_problems
 from .evals import forecast_pass_at_k as forecast_pass_at_k

@@ -99,7 +99,7 @@ def expected_attempts(
         >>> import lidjax
         >>> attempts = lidjax.expected_attempts(jnp.array([1, 2, 100]), 0.1, beta=2.5, delta=0.5, sigma_eta=1.0)
         >>> [round(float(a), 4) for a in attempts]  # the second is 1 + L_inf(1)
-        [1.0, 1.6449, 4.0312]
+        [1.0, 1.6449, 3.6088]
     """
     check_difficulty(difficulty)
     arrays = checked_floats(

@@ -127,7 +127,7 @@ ELSEWHERE = {
     "computed in float64 whatever the session's setting": """
         allocate allocate_sweep phase_map surface_exact surface_sweep sweep_model backtest check_evals
         compare_models estimate_tail_indices fit_evals forecast_new_problems forecast_pass_at_k next_attempts
-        read_evals summarise_backtest three_way_map""",
+        read_evals summarise_backtest three_way_map compare_groups forecast_metrics""",
     "no numbers to convert": """
         best_attempts resolve_method describe_status cell_failures check_fit comparison_figure complete_part
         load_spec measure_sweep open_results plan_sweep run_sweep select_cells spec_from_dict split_cells

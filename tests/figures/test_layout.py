@@ -59,6 +59,14 @@ FIGURES = {
         ["more width", "more data", "more attempts", "$Q=", "Chinchilla"],
     ),
     "phase": (phase_figure, ["sample", "both", "train", "$50$ %"]),
+    "metrics": (
+        lambda: figures.metrics_figure(made.group_metrics()),
+        ["unbiased", "limit", "90 % interval", "a_model"],
+    ),
+    "two models": (
+        lambda: figures.paired_figure(made.two_models()),
+        ["these problems", "new problems", "unbiased", "a_model"],
+    ),
     "plane": (lambda: figures.plane_figure(sweeps()), ["k_c(N)", "contours"]),
     "success": (
         lambda: figures.success_figure(sweeps()[:1], curves=3),

@@ -6,7 +6,18 @@ import numpy as np
 import xarray as xr
 
 from lidjax.allocation import AllocationSurface, PhaseMap, SurfacePanel, ThreeWayMap
-from lidjax.evals import BacktestForecast, EvalData, Group, GroupFit, TrainingSeries, fit_evals
+from lidjax.evals import (
+    BacktestForecast,
+    EvalData,
+    Group,
+    GroupFit,
+    GroupMetrics,
+    MetricCurve,
+    PairedComparison,
+    TrainingSeries,
+    compare_groups,
+    fit_evals,
+)
 from lidjax.features import HumanLabels
 from lidjax.fitting import fit_saturation
 
@@ -168,3 +179,46 @@ def backtest_forecasts() -> list[BacktestForecast]:
         for seed in range(2)
         for guess in [truth + bias + 0.05 * seed]
     ]  # fmt: skip
+
+
+def two_models() -> PairedComparison:
+    """Two models on 30 problems; the second is better at small k."""
+    names, n = tuple(f"q{i}" for i in range(30)), np.full(30, 40)
+    counts = np.full(30, 4), np.where(np.arange(30) < 14, 30, 0)
+    groups = [
+        Group(name, {}, names, n, c) for name, c in zip(("a_model", "another_model"), counts, strict=True)
+    ]
+    return compare_groups(*groups, targets=[1000], draws=100, replicates=100)
+
+
+def group_metrics() -> list[GroupMetrics]:
+    """All metrics of two groups, with limits, unbiased values at small k, and tokens."""
+    k = np.array([1.0, 10.0, 100.0])
+
+    def curve(metric: str, start: float, slope: float, limit: float | None = None) -> MetricCurve:
+        value = start * k**slope
+        known = np.where(k < 50, value, np.nan)
+        at = k
+        if limit is not None:
+            at, value, known = (
+                np.append(part, end) for part, end in ((k, np.inf), (value, limit), (known, np.nan))
+            )
+        return MetricCurve(metric, at, known, value, 0.9 * value, 1.1 * value, "these problems")
+
+    return [
+        GroupMetrics(
+            name,
+            0.9,
+            [
+                curve("pass^k", start, -0.2),
+                curve("G-pass@k(0.5)", start, -0.1, start / 2),
+                curve("pass@k", start, 0.15),
+                curve("attempts", 1.0, 0.5),
+                curve("tokens", 300.0, 0.5),
+                curve("maj@k", start, 0.1, 0.8),
+                curve("verified pass@k", start, 0.1, 0.7),
+            ],
+            [],
+        )
+        for name, start in (("a_model", 0.3), ("another_model", 0.4))
+    ]
