@@ -6,11 +6,7 @@ import numpy as np
 
 from lidjax.evals.answer import Answer, format_interval
 from lidjax.evals.json_types import NextAttemptsJson
-from lidjax.evals.next_attempts import NextAttempts, spread_evenly
-from lidjax.evals.preposterior import draws_for, expected_sds
-from lidjax.evals.rates.draws import draw_densities
-from lidjax.evals.rates.posterior import Posterior
-from lidjax.evals.rates.quadrature import CountRows
+from lidjax.evals.next_attempts import NextAttempts
 from lidjax.evals.table import Group
 
 WORTHWHILE = 0.1
@@ -75,29 +71,11 @@ def width(interval: tuple[float, float]) -> float:
     return interval[1] - interval[0]
 
 
-def make_advice(
-    answer: Answer,
-    following: NextAttempts,
-    posterior: Posterior,
-    rows: CountRows,
-    *,
-    seed: int,
-) -> Advice:
+def make_advice(answer: Answer, following: NextAttempts) -> Advice:
     """The advice that goes with an answer; `following` has the best placement of the attempts."""
-    rng = np.random.default_rng(seed)
-    densities = draw_densities(rng, posterior, draws_for(rows))
-    none, even = np.zeros_like(following.attempts), spread_evenly(len(rows.index), following.total)
-    sds = expected_sds(rng, densities, rows, following.k, [none, even, following.attempts])
-    return narrow_interval(answer, following, *sds)
-
-
-def narrow_interval(
-    answer: Answer, following: NextAttempts, now: float, uniform: float, placed: float
-) -> Advice:
-    """The advice from the standard deviations now, after attempts that are spread evenly, and after placed ones."""
 
     def narrowed(sd: float) -> tuple[float, float]:
-        share = min(sd / now, 1.0) if now > 0 else 0.0
+        share = min(sd / following.sd, 1.0) if following.sd > 0 else 0.0
         value = answer.pass_at_k
         return value - share * (value - answer.lower), value + share * (answer.upper - value)
 
@@ -106,8 +84,8 @@ def narrow_interval(
         following.total,
         answer.problems,
         (answer.lower, answer.upper),
-        narrowed(uniform),
-        narrowed(placed),
+        narrowed(following.sd_uniform),
+        narrowed(following.sd_placed),
         int(np.sum(following.attempts > 0)),
     )
 

@@ -6,11 +6,10 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from lidjax.evals.curve import MANY_PROBLEMS, pass_at_k_curve, unbiased_curve_points
+from lidjax.evals.curve import pass_at_k_curve, unbiased_curve_points
 from lidjax.evals.fit import needs_likelihood
-from lidjax.evals.forecast import DRAWS, forecast_from_posterior
+from lidjax.evals.forecast import forecast_from_posterior
 from lidjax.evals.new_problems import new_problems_from_posterior
-from lidjax.evals.rates.draws import draw_problem_rates
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 from lidjax.evals.report import GroupFit
 
@@ -62,18 +61,20 @@ def forecast_curve(fit: GroupFit, *, seed: int = 0) -> ForecastCurve:
     last = int(np.max(fit.forecast.k))
     points = max(2, round(POINTS_A_DECADE * np.log10(last)) + 1)
     k = np.unique(np.rint(np.geomspace(1, last, points)).astype(np.int64))
-    edges = [(1 - level) / 2, 0.5, (1 + level) / 2]
     with jax.enable_x64(True):
         rng = np.random.default_rng(seed)
         rows = count_rows(n, c, COARSE_GRID)
-        if len(n) > MANY_PROBLEMS:
-            found = forecast_from_posterior(rng, fit.posterior, rows, n, c, k, level=level)
-            lower, value, upper = found.latent_lower, found.latent, found.latent_upper
-        else:
-            log_miss = np.log1p(-draw_problem_rates(rng, fit.posterior, rows, DRAWS))
-            means = np.stack([-np.expm1(size * log_miss).mean(axis=1) for size in k.tolist()])
-            lower, value, upper = np.quantile(means, edges, axis=1)
+        own = forecast_from_posterior(rng, fit.posterior, rows, n, c, k, level=level)
         new = new_problems_from_posterior(rng, fit.posterior, k, problems=len(n), level=level)
     known = np.zeros(0, dtype=np.int64) if needs_likelihood(fit.findings) else unbiased_curve_points(n)
     known = known[known <= last]
-    return ForecastCurve(k, value, lower, upper, new.lower, new.upper, known, pass_at_k_curve(n, c, known))
+    return ForecastCurve(
+        k,
+        own.latent,
+        own.latent_lower,
+        own.latent_upper,
+        new.lower,
+        new.upper,
+        known,
+        pass_at_k_curve(n, c, known),
+    )

@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from lidjax.evals.advice import Advice, advice_to_dict
 from lidjax.evals.answer import Answer
-from lidjax.evals.checks import Finding
 from lidjax.evals.compare import ModelFit
+from lidjax.evals.finding import Finding
 from lidjax.evals.forecast import PassAtKForecast
 from lidjax.evals.json_types import FitsJson, GroupJson
 from lidjax.evals.new_problems import NewProblemsForecast

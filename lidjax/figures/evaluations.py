@@ -75,7 +75,7 @@ def evaluation_figure(fits: Sequence[GroupFit], *, failure: bool = False) -> Fig
         figure, (left, right) = new_figure(2, height=2.2)
         entries: list[Artist] = []
         curves = [forecast_curve(fits[index]) for index in chosen.tolist()]
-        floor = axis_floor(curves, failure=failure)
+        floor = failure_floor(curves)
         for position, (index, curve) in enumerate(zip(chosen.tolist(), curves, strict=True)):
             fit = fits[index]
             colour, marker = series_style(position)
@@ -86,8 +86,11 @@ def evaluation_figure(fits: Sequence[GroupFit], *, failure: bool = False) -> Fig
             name = plain_text(fit.group.name) + ("" if len(curve.known_k) else " (biased: no points)")
             entries.append(Line2D([], [], color=colour, marker=marker, label=name))
         what = "failure rate 1 - pass@$k$" if failure else "success rate pass@$k$"
-        left.set(xscale="log", yscale="log", xlabel=K_LABEL, ylabel=what)
-        left.set_ylim(bottom=floor, top=1.3)
+        left.set(xscale="log", xlabel=K_LABEL, ylabel=what)
+        if failure:
+            left.set(yscale="log", ylim=(floor, 1.3))
+        else:  # linear, so that the width of the intervals is seen
+            left.set_ylim(0, min(1.03, 1.1 * max(float(curve.upper.max()) for curve in curves) + 1e-9))
         right.set(xscale="log", xlabel="success rate $p$ of a problem", ylabel=r"density of $\log_{10}p$")
         right.set_ylim(bottom=0)
         if any(len(curve.known_k) for curve in curves):
@@ -106,11 +109,10 @@ def evaluation_figure(fits: Sequence[GroupFit], *, failure: bool = False) -> Fig
     return figure
 
 
-def axis_floor(curves: Sequence[ForecastCurve], *, failure: bool) -> float:
-    """Lower end of the axis: below every median and every point that is above 0."""
-    values = np.concatenate([part for curve in curves for part in (curve.value, curve.unbiased)])
-    values = 1 - values if failure else values
-    shown = values[values > SMALLEST]
+def failure_floor(curves: Sequence[ForecastCurve]) -> float:
+    """Lower end of the axis of failures: below every median and every point that is above 0."""
+    failures = 1 - np.concatenate([part for curve in curves for part in (curve.value, curve.unbiased)])
+    shown = failures[failures > SMALLEST]
     return 0.5 * float(shown.min()) if len(shown) else SMALLEST
 
 
@@ -120,7 +122,7 @@ def draw_curve(
     """The line, its band and its points; with `new` also the band of new problems."""
 
     def shown(value: Curve) -> Curve:
-        return np.maximum(1 - value if failure else value, 0.1 * floor)
+        return np.maximum(1 - value, 0.1 * floor) if failure else value
 
     if new:
         axes.fill_between(

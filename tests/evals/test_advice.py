@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 
 from lidjax.evals import Answer, NextAttempts
-from lidjax.evals.advice import narrow_interval
+from lidjax.evals.advice import make_advice
+from lidjax.evals.next_attempts import place_attempts
+from lidjax.evals.rates.draws import draw_problem_rates
+from lidjax.evals.rates.posterior import sample_posterior
+from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 
 ANSWER = Answer(1000, 0.73, 0.66, 0.79, 0.9, 4, 10_000, 1, 0, 2, made=False)
 
 
-FOLLOWING = NextAttempts(np.array([300, 100, 0, 0]), np.zeros(4), 1000, 0.04, 0.03, 0.03)
-
-
-def advice(sd_uniform, sd_placed):
-    return narrow_interval(ANSWER, FOLLOWING, 0.04, sd_uniform, sd_placed)
+def advice(sd_uniform, sd_placed, answer=ANSWER, sd=0.04):
+    attempts = np.array([300, 100, 0, 0])
+    return make_advice(answer, NextAttempts(attempts, np.zeros(4), 1000, sd, sd_placed, sd_uniform))
 
 
 def test_the_interval_shrinks_like_the_standard_deviation():
@@ -47,5 +49,33 @@ def test_a_gain_below_a_tenth_is_not_worth_a_sentence(uniform, placed, worthwhil
 
 def test_a_known_pass_at_k_has_nothing_to_gain():
     known = ANSWER._replace(lower=0.73, upper=0.73)
-    found = narrow_interval(known, FOLLOWING, 0.0, 0.0, 0.0)
+    found = advice(0.0, 0.0, known, 0.0)
     assert found.now == found.uniform == found.placed
+
+
+@pytest.mark.slow
+def test_the_expectation_is_what_refits_find():
+    """24 futures drawn from the posterior and fitted anew: the root mean square of their standard deviations, within
+    20 %, which is about three of its standard errors."""
+    rng = np.random.default_rng(4)
+    n = np.full(64, 40)
+    c = rng.binomial(n, rng.beta(0.35, 4, 64))
+    rows = count_rows(n, c, COARSE_GRID)
+    posterior = sample_posterior(rows)
+    more = np.full(64, 160)
+    expected = place_attempts(rng, posterior, rows, 1000, int(more.sum()))
+
+    def spread(posterior, rows):
+        return (
+            (-np.expm1(1000 * np.log1p(-draw_problem_rates(rng, posterior, rows, 1000)))).mean(axis=1).std()
+        )
+
+    assert expected.sd == pytest.approx(spread(posterior, rows), rel=0.12)
+    variances = []
+    for rates in draw_problem_rates(rng, posterior, rows, 24):
+        later = count_rows(n + more, c + rng.binomial(more, rates), COARSE_GRID)
+        variances.append(spread(sample_posterior(later), later) ** 2)
+    found = np.sqrt(np.mean(variances))
+    print(f"\nnow {expected.sd:.4f}, expected {expected.sd_uniform:.4f}, refits {found:.4f}")
+    assert expected.sd_uniform == pytest.approx(found, rel=0.2)
+    assert expected.sd_uniform < 0.85 * expected.sd

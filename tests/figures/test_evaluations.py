@@ -63,7 +63,7 @@ def test_failure_is_one_minus_pass_at_k(fits):
 def test_axes_have_numbers_that_can_be_read(fits):
     for failure in (False, True):
         figure = evaluation_figure(fits, failure=failure)
-        figure.canvas.draw()
+        figure.draw_without_rendering()
         for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
             low, high = sorted(axis.get_view_interval())
             shown = [
