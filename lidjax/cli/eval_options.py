@@ -23,7 +23,9 @@ def add_files(parser: argparse.ArgumentParser) -> None:
 
 def add_shared_options(parser: argparse.ArgumentParser) -> None:
     """Options of reading, the level of the intervals, and the form of the output."""
-    parser.add_argument("--pool", action="store_true", help="share the shape of the densities between groups")
+    parser.add_argument(
+        "--pool", action="store_true", help="let groups share how probable each family of rates is"
+    )
     add_reading_options(parser)
     add_output_options(parser)
 
@@ -82,6 +84,7 @@ def whole_number(text: str) -> int:
 def read_logs(args: argparse.Namespace, files: Sequence[Path] | None = None) -> "EvalData":
     """The counts in the logs that the arguments name, or in `files` alone."""
     from lidjax.evals import read_evals
+    from lidjax.runs import show_progress
 
     if not 0.5 <= args.level < 1:  # the library says so too, but only after the logs have been read
         raise InputError(f"--level {args.level}: must be at least 0.5 and below 1")
@@ -102,4 +105,5 @@ def read_logs(args: argparse.Namespace, files: Sequence[Path] | None = None) -> 
         filter=args.filter,
         pool_files=args.pool_files,
         adaptive=args.adaptive,
+        progress=show_progress,
     )

@@ -67,6 +67,11 @@ def register(commands: Any) -> None:
         metavar="FILE.html",
         help="write everything as one HTML file, with figures and tables to explore (needs the extra `report`)",
     )
+    parser.add_argument(
+        "--failure",
+        action="store_true",
+        help="draw the failure rate 1 - pass@k in the figure, where tails are seen",
+    )
     add_metric_options(parser)
     add_shared_options(parser)
     parser.set_defaults(handler=run)
@@ -108,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
         from lidjax import save_figure
         from lidjax.figures import evaluation_figure, training_figure
 
-        figures = save_figure(evaluation_figure(fits), args.figure, "evaluations")
+        figures = save_figure(evaluation_figure(fits, failure=args.failure), args.figure, "evaluations")
         if metrics:
             from lidjax.figures import metrics_figure
 

@@ -3,6 +3,7 @@
 Counts of attempts and correct answers go in; forecasts with intervals and tail indices come out.
 """
 
+from lidjax.evals.advice import Advice as Advice
 from lidjax.evals.answer import Answer as Answer
 from lidjax.evals.answer import format_interval as format_interval
 from lidjax.evals.attempt_details import AnswerCounts as AnswerCounts
@@ -16,16 +17,18 @@ from lidjax.evals.backtest import backtest as backtest
 from lidjax.evals.backtest import summarise_backtest as summarise_backtest
 from lidjax.evals.bands import Band as Band
 from lidjax.evals.checks import BatchDispersion as BatchDispersion
-from lidjax.evals.checks import Finding as Finding
 from lidjax.evals.checks import batch_dispersion as batch_dispersion
 from lidjax.evals.checks import check_evals as check_evals
 from lidjax.evals.compare import ModelFit as ModelFit
 from lidjax.evals.compare import compare_models as compare_models
 from lidjax.evals.counts_file import write_counts as write_counts
 from lidjax.evals.crossings import Crossings as Crossings
+from lidjax.evals.finding import Finding as Finding
 from lidjax.evals.fit import fit_evals as fit_evals
 from lidjax.evals.forecast import PassAtKForecast as PassAtKForecast
 from lidjax.evals.forecast import forecast_pass_at_k as forecast_pass_at_k
+from lidjax.evals.forecast_curve import ForecastCurve as ForecastCurve
+from lidjax.evals.forecast_curve import forecast_curve as forecast_curve
 from lidjax.evals.inspect_stopping import PassAtKStopping as PassAtKStopping
 from lidjax.evals.json_schema import fit_schema as fit_schema
 from lidjax.evals.metrics import METRICS as METRICS

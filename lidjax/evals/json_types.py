@@ -86,16 +86,18 @@ class ModelJson(TypedDict):
 
 
 class NextAttemptsJson(TypedDict):
-    k: Annotated[int, Says("The k of the pass@k")]
+    k: Annotated[int, Says("The k of the pass@k: that of the answer")]
+    total: Annotated[int, Says("Number of further attempts, over all problems")]
+    lower: Annotated[float, Says("Lower end of the interval of pass@k now")]
+    upper: Annotated[float, Says("Upper end of the interval of pass@k now")]
+    uniform_lower: Annotated[float, Says("Lower end that is expected after as many attempts, spread evenly")]
+    uniform_upper: Annotated[float, Says("Upper end that is expected then")]
+    placed_lower: Annotated[float, Says("Lower end that is expected after they are placed as in `attempts`")]
+    placed_upper: Annotated[float, Says("Upper end that is expected then")]
+    worthwhile: Annotated[bool, Says("Whether one of the two narrows the interval by a tenth or more")]
     attempts: Annotated[
-        dict[str, int],
-        Says(
-            "Further attempts that tell most about it, by problem, most first; problems without any are left out"
-        ),
+        dict[str, int], Says("Number of attempts by problem, most first; problems that get none are left out")
     ]
-    sd: Annotated[float, Says("Standard deviation of the pass@k of these problems now")]
-    sd_placed: Annotated[float, Says("Expected standard deviation after these attempts")]
-    sd_uniform: Annotated[float, Says("Expected standard deviation after as many attempts, spread evenly")]
 
 
 class GroupJson(TypedDict):

@@ -1,5 +1,8 @@
 """Figures for the report: lines with bands and points, whose values are shown under the pointer."""
 
+# pyright: reportUnknownParameterType=false
+# (Plotly is an extra: where it is not installed, none of its types are known)
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import xarray as xr
 
-from lidjax.allocation import AllocationSurface, PhaseMap, SurfacePanel
+from lidjax.allocation import AllocationSurface, PhaseMap, SurfacePanel, ThreeWayMap
 from lidjax.evals import (
     BacktestForecast,
     EvalData,
@@ -127,6 +127,19 @@ def phase() -> PhaseMap:
     return PhaseMap(budgets, weights, kind, share)
 
 
+def three_ways() -> ThreeWayMap:
+    """Plans over 8 budgets and 6 numbers of queries, with the kinds of answer that a map may have."""
+    budget, queries = np.geomspace(1e3, 1e9, 8), np.geomspace(1, 1e5, 6)
+    width = 4 * (budget[:, None] / 1e3) ** 0.25 / queries[None, :] ** 0.05
+    share = 0.98 * (1 - queries[None, :] / 2e5) * budget[:, None] ** 0.1 / 8
+    n = share * budget[:, None] / width
+    buys = np.where(share > 0.6, "data", np.where(width > 30, "model", "attempts"))
+    ratio = queries[None, :] ** 0.1
+    return ThreeWayMap(
+        budget, queries, width, n, n, n, 1 / n, share, buys, n / np.sqrt(ratio), width * np.sqrt(ratio)
+    )
+
+
 def regrets() -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Budgets, and what five rules lose at each."""
     budgets = np.geomspace(10, 1e5, 6)
@@ -134,12 +147,12 @@ def regrets() -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return budgets, {rule: np.array([1, 0.3, 0.1, 0.0, 0.01, 0.02]) * 5.0**i for i, rule in enumerate(rules)}
 
 
-def evaluation_fits(groups: int = 7) -> list[GroupFit]:
+def evaluation_fits(groups: int = 9) -> list[GroupFit]:
     """The fit of one group under several long names, one more than a figure shows."""
     rng = np.random.default_rng(0)
     group = Group("one", {}, tuple("abcdefghij"), np.full(10, 50), rng.binomial(50, rng.beta(0.4, 3, 10)))
     data = EvalData((group,), "by hand")
-    (fit,) = fit_evals(data, targets=[10_000], models=False, bootstrap="none")
+    (fit,) = fit_evals(data, targets=[10_000])
     names = [f"a-model-{i}B_checkpoint params=1.4e+0{i} tokens=2e+11" for i in range(groups)]
     return [fit._replace(group=dataclasses.replace(group, name=name)) for name in names]
 
