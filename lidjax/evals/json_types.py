@@ -118,6 +118,38 @@ class GroupJson(TypedDict):
     next_attempts: Annotated[NextAttemptsJson, Says("What further attempts would tell")]
 
 
+class MetricValueJson(TypedDict):
+    metric: Annotated[
+        str,
+        Says(
+            '"pass^k", "G-pass@k(TAU)", "pass@k", "attempts", "tokens", "maj@k", "verified pass@k" or '
+            '"wrong answer accepted"'
+        ),
+    ]
+    k: Annotated[float, Says("Number of attempts", "for the limit of many attempts")]
+    unbiased: Annotated[float, Says("Unbiased estimate from the counts", "beyond the attempts made")]
+    value: Annotated[float, Says("Median of the posterior, or of the forecast of a run")]
+    lower: Annotated[float, Says("Lower end of its interval")]
+    upper: Annotated[float, Says("Upper end of its interval")]
+    interval_of: Annotated[str, Says('"these problems", or "a run" of k attempts at each of them')]
+
+
+class FirstSuccessJson(TypedDict):
+    share: Annotated[float, Says("Share of the problems")]
+    attempts: Annotated[float, Says("Expected attempts to the first success that they stay within")]
+    lower: Annotated[float, Says("Lower end of its interval")]
+    upper: Annotated[float, Says("Upper end of its interval")]
+
+
+class MetricsJson(TypedDict):
+    group: Annotated[str, Says("Name of the group")]
+    level: Annotated[float, Says("Probability that each interval should hold its value")]
+    curves: Annotated[list[MetricValueJson], Says("Every metric at every k")]
+    first_success: Annotated[
+        list[FirstSuccessJson], Says("Of half and of nine tenths of the problems; empty without attempts")
+    ]
+
+
 class LeftAsideJson(TypedDict):
     fields: Annotated[dict[str, str | float], Says("Fields of the group")]
     problem: Annotated[str, Says("Name of the problem")]
@@ -150,6 +182,7 @@ class TrainingJson(TypedDict):
 class FitCommandJson(FitsJson):
     command: Annotated[str, Says('"fit"')]
     version: Annotated[str, Says("Version of lidjax")]
+    metrics: Annotated[list[MetricsJson], Says("Metrics beside pass@k, where `--metrics` asks for them")]
     training: Annotated[list[TrainingJson], Says("The training axis, where `--training` asks for it")]
     figures: Annotated[list[str], Says("Paths of the figures that were written")]
 

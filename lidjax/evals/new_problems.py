@@ -106,11 +106,12 @@ def new_problems_from_posterior(
     grid: LogitGrid = COARSE_GRID,
 ) -> NewProblemsForecast:
     """The forecast for `problems` new problems, from the posterior of the population."""
-    densities = draw_densities(rng, posterior, DRAWS, grid)
     sample = means_of_many if problems > MANY_PROBLEMS else means_of_sample
-    means = sample(rng, densities, k, problems, grid)
-    lower, value, upper = np.quantile(means, [(1 - level) / 2, 0.5, (1 + level) / 2], axis=0)
-    return NewProblemsForecast(k, value, lower, upper, problems, level)
+    edges = [(1 - level) / 2, 0.5, (1 + level) / 2]
+    densities = [draw_densities(rng, posterior, DRAWS)]
+    densities += [masses / np.asarray(grid.weights) for masses in posterior.alternatives]
+    ends = np.array([np.quantile(sample(rng, each, k, problems, grid), edges, axis=0) for each in densities])
+    return NewProblemsForecast(k, ends[0, 1], ends[:, 0].min(axis=0), ends[:, 2].max(axis=0), problems, level)
 
 
 def means_of_sample(

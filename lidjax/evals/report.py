@@ -33,11 +33,9 @@ class GroupFit(NamedTuple):
     findings: list[Finding]
     """What may be wrong with them."""
     method: str
-    """What made the forecast: "default", or "pooled" where the groups share the shape of their densities."""
+    """What made the forecast: "default", or "pooled" where groups share how probable each family is."""
     posterior: Posterior
     """Posterior of the population of problems that the forecast comes from."""
-    tail_posterior: Posterior
-    """The same under a prior that does not prefer straight pass@k curves; the tail indices come from it."""
     answer: Answer
     """The answer: one pass@K with its interval, and how many problems are expected to stay unsolved."""
     forecast: PassAtKForecast
@@ -156,7 +154,7 @@ class EvalFits(Sequence[GroupFit]):
         Raises:
             InputError: If no group has the field, or it is not a positive number in some group.
         """
-        return fit_training_series(self.data.groups, [fit.tail_posterior for fit in self], column)
+        return fit_training_series(self.data.groups, [fit.posterior for fit in self], column)
 
     def to_dict(self) -> FitsJson:
         """Plain numbers and text, as `lidjax fit --json` prints them, without the training series and figures.

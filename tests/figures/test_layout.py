@@ -54,7 +54,19 @@ FIGURES = {
         lambda: figures.regret_figure(*made.regrets(), dim=100),
         ["Eq. 24", "quasi-static", "Eq. 25", "1 %", "hollow", "N=d"],
     ),
+    "three ways": (
+        lambda: figures.three_way_figure(made.three_ways(), name="a model"),
+        ["more width", "more data", "more attempts", "$Q=", "Chinchilla"],
+    ),
     "phase": (phase_figure, ["sample", "both", "train", "$50$ %"]),
+    "metrics": (
+        lambda: figures.metrics_figure(made.group_metrics()),
+        ["unbiased", "limit", "90 % interval", "a_model"],
+    ),
+    "two models": (
+        lambda: figures.paired_figure(made.two_models()),
+        ["these problems", "new problems", "unbiased", "a_model"],
+    ),
     "plane": (lambda: figures.plane_figure(sweeps()), ["k_c(N)", "contours"]),
     "success": (
         lambda: figures.success_figure(sweeps()[:1], curves=3),

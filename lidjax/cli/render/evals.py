@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from lidjax.cli.render.metrics import print_metrics
 from lidjax.cli.render.output import (
     Table,
     print_json,
@@ -17,6 +18,7 @@ from lidjax.evals import (
     BacktestResult,
     EvalFits,
     GroupFit,
+    GroupMetrics,
     TrainingSeries,
     format_interval,
     summarise_backtest,
@@ -29,6 +31,7 @@ SYMBOLS = {"beta": "β", "delta": "Δ", "c": "c", "nu": "ν"}  # of Eq. 20
 def print_fits(
     fits: EvalFits,
     training: Sequence[TrainingSeries],
+    metrics: Sequence[GroupMetrics],
     *,
     column: str,
     figures: list[str],
@@ -38,7 +41,8 @@ def print_fits(
     """Print the results of `lidjax fit`. `column` is the column of training size."""
     if as_json:
         series = [one.to_dict() for one in training]
-        print_json("fit", {**fits.to_dict(), "training": series, "figures": figures})
+        more = [one.to_dict() for one in metrics]
+        print_json("fit", {**fits.to_dict(), "metrics": more, "training": series, "figures": figures})
         return
     print_lines(fits.data.notes)
     if len(fits) <= FEW_GROUPS or details:
@@ -50,6 +54,7 @@ def print_fits(
             for finding in fit.findings:
                 print_warning(f"{finding.group}: {finding.message}")
         print_lines([f"{fit.group.name}: {fit.answer.sentence}" for fit in fits])
+    print_metrics(metrics)
     for one in training:
         print_table(training_table(one, column))
     print_paths(figures)
@@ -144,7 +149,12 @@ def tail_table(fit: GroupFit, level: float) -> Table:
         "tail_index",
         ("estimator", "tail index", f"{level:.0%} interval", "interval of"),
         [
-            (tail.estimator, f"{tail.value:.3f}", f"{tail.lower:.3f} to {tail.upper:.3f}", tail.interval)
+            (
+                tail.estimator,
+                f"{tail.value:.3f}",
+                "" if np.isnan(tail.lower) else f"{tail.lower:.3f} to {tail.upper:.3f}",
+                tail.interval,
+            )
             for tail in fit.tail_indices
         ],
         _records(fit, [tail.to_dict() for tail in fit.tail_indices]),

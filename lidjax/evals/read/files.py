@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lidjax.errors import InputError
+from lidjax.evals.attempt_details import add_details
 from lidjax.evals.read import (
     bigcode,
     evalplus,
@@ -383,7 +384,7 @@ def left_aside_notes(left_aside: Sequence[LeftAside], groups: Sequence[Group]) -
 def add_problems(fields: Mapping[str, FieldValue], groups: Sequence[Group]) -> Group:
     """Several groups as one: the attempts at a problem that is in several of them add up.
 
-    The outcomes are kept only where all groups have them.
+    The outcomes and other details are kept only where all groups have them.
     """
     n: dict[str, int] = {}
     c: dict[str, int] = {}
@@ -404,5 +405,6 @@ def add_problems(fields: Mapping[str, FieldValue], groups: Sequence[Group]) -> G
         n=np.array(list(n.values()), dtype=np.int64),
         c=np.array(list(c.values()), dtype=np.int64),
         outcomes=tuple(outcomes[problem] for problem in n) if complete else None,
+        details=add_details([(group.problems, group.details) for group in groups], n),
         placed_by=next((group.placed_by for group in groups if group.placed_by), ""),
     )

@@ -23,7 +23,7 @@ from lidjax.sweep.spec import check_window_on_grid
 
 PLANE_AXES = ("beta", "alpha", "dim", "sigma_eta", "delta")
 MEAN = "mean L_gen"
-NUM_ATTEMPTS = 5
+NUM_ATTEMPTS = 4
 """Values of k whose L_inf is a loss of the compute plane."""
 
 
@@ -138,7 +138,7 @@ def _with_plane(out: xr.Dataset, lgen: xr.DataArray, failure: xr.DataArray, curv
     theory = out["lgen_equivalent"].transpose(*order).values
     k = out["k"].values
     at_k = np.unique(np.linspace(0, len(k) - 1, NUM_ATTEMPTS).round().astype(int))
-    losses = ["median L_gen", MEAN, "equivalent", *(f"mean L_inf({k[i]:,.4g})" for i in at_k)]
+    losses = ["median L_gen", MEAN, "equivalent", *(f"mean L_inf({_count(k[i])})" for i in at_k)]
     shape = own.shape[: len(PLANE_AXES)]
     counts = bootstrap_counts(own.shape[-1]) if own.shape[-1] > 1 else None
     models = [_losses(own[i], theory[i], failing[i][..., at_k], curves, counts) for i in np.ndindex(shape)]
@@ -189,6 +189,11 @@ def _losses(
         optimum(curves, m.mean(axis=-1).min(axis=-1), r) for m, r in zip(means, resampled[1:], strict=True)
     ]
     return [first, others[0], optimum(curves, theory.min(axis=-1), None), *others[1:]]
+
+
+def _count(k: float) -> str:
+    """k in a few characters."""
+    return f"{k:,.0f}" if k >= 100 else f"{k:.4g}"
 
 
 def _weighted_median(values: np.ndarray, counts: np.ndarray) -> np.ndarray:

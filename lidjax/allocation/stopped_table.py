@@ -1,0 +1,174 @@
+"""L_inf(k) and A(k) of one model for many L_gen and every k: what a search over attempts that stop at a success reads.
+
+At given bias neither depends on v = L_gen/σ² (see `lidjax.passk.curve`), so one table over biases serves all v by a
+weighted sum, exact in v. In log k both are interpolated by splines of degree 5. Measured against the full quadrature
+they are within 1e-6 up to k = 1e12; what a search finds with them is evaluated exactly afterwards.
+"""
+
+import math
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lidjax.allocation.budget import MOST_ATTEMPTS
+from lidjax.difficulty import Difficulty
+from lidjax.passk.attempts import bias_free_attempts
+from lidjax.passk.curve import nodes_in_bias, nodes_in_precision
+from lidjax.passk.population import Rule, log_bias_free
+from lidjax.passk.quadrature import log_prior, log_rate, log_rate_unbiased
+
+LOG_MOST = math.log(MOST_ATTEMPTS)
+LOG_K = np.concatenate(
+    [np.linspace(0, 8, 49)[:-1], np.linspace(8, LOG_MOST, 128)]
+)  # the curves bend most at small k
+SMALLEST_V, LARGEST_V = 1e-12, 1e10  # beyond them bias is no longer seen, or all that is seen
+_BIAS_NODES, _TAU_NODES, _ROWS = 384, 640, 8
+_DEGREE = 5
+_RULE = Rule(free=384, outer=0, inner=0, depth=24.0)
+_TINY = 1e-290  # stands for Y where it underflows: then kY is small for every k
+
+
+class BiasTable(NamedTuple):
+    """Means at given bias, over q values of k, for n biases."""
+
+    alpha: Any
+    """(B/σ)²/2 of each bias, (n,)."""
+    weight: Any
+    """Step of log α at each of them, (n,)."""
+    log_free: Any
+    """log L_inf without bias, (q,)."""
+    free_attempts: Any
+    """A(k) without bias, (q,)."""
+    rise: Any
+    """What each bias adds to L_inf, (n, q)."""
+    rise_attempts: Any
+    """What each bias adds to A, (n, q)."""
+
+
+@partial(jax.jit, static_argnames="difficulty")
+def _build(
+    log_v_low: jax.Array, log_v_high: jax.Array, beta: jax.Array, eps: jax.Array, difficulty: Difficulty
+) -> BiasTable:
+    """The table for v between two ends, β and δ/σ."""
+    k = jnp.exp(jnp.asarray(LOG_K))
+    log_alpha, weight = nodes_in_bias(log_v_low, log_v_high, k[-1], beta, eps, difficulty, _BIAS_NODES)
+    log_free = jax.vmap(lambda k: log_bias_free(k, beta, eps, difficulty, _RULE))(k)
+    free_attempts = jax.vmap(lambda k: bias_free_attempts(k, beta, eps, difficulty, _RULE))(k)
+    free = jnp.exp(log_free[-1])
+    y, dy = nodes_in_precision(log_v_low, log_v_high, k[-1], free, beta, eps, difficulty, _TAU_NODES)
+    log_tau, log_f = log_prior(y, beta, difficulty)
+    root = jnp.exp(log_tau / 2)
+    h, f = eps * root, jnp.exp(log_f) * dy
+
+    def means(rate: jax.Array) -> jax.Array:
+        rate = jnp.maximum(rate, _TINY)
+        z = k[:, None] * rate[None, :]
+        attempts = jnp.expm1(-z) @ (f / jnp.expm1(-rate))
+        return jnp.stack([jnp.exp(-z) @ f, attempts])
+
+    unbiased = means(jnp.exp(log_rate_unbiased(h)))
+
+    def added(log_alpha: jax.Array) -> jax.Array:
+        return means(jnp.exp(log_rate(jnp.exp(0.5 * (math.log(2) + log_alpha)) * root, h))) - unbiased
+
+    rises = jax.lax.map(added, log_alpha, batch_size=_ROWS)
+    return BiasTable(jnp.exp(log_alpha), weight, log_free, free_attempts, rises[:, 0], rises[:, 1])
+
+
+class StoppedRows(NamedTuple):
+    """Both curves for m values of v, over the q nodes of log k; slopes are derivatives in log v."""
+
+    log_attempts: np.ndarray
+    log_failure: np.ndarray
+    attempts_slope: np.ndarray
+    failure_slope: np.ndarray
+
+    def affordable(self, log_b: np.ndarray) -> np.ndarray:
+        """log of the largest real k with A(k) ≤ b, (m,), from 0 to that of `MOST_ATTEMPTS`."""
+        spline = self._spline(self.log_attempts)
+        piece = np.sum(self.log_attempts[:, 1:-1] <= log_b[:, None], axis=1)
+        low, high = LOG_K[piece], LOG_K[piece + 1]
+        for _ in range(50):
+            middle = (low + high) / 2
+            fits = spline.at(middle)[0] <= log_b
+            low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+        low = np.where(self.log_attempts[:, -1] <= log_b, LOG_MOST, low)
+        return np.where(log_b <= 0, 0.0, low)
+
+    def curves(self, log_k: np.ndarray) -> tuple[np.ndarray, ...]:
+        """At log k (m,): log A, its slopes in log k and log v, log L_inf and its slopes in log k and log v."""
+        log_a, by_k = self._spline(self.log_attempts).at(log_k)
+        log_failure, failure_by_k = self._spline(self.log_failure).at(log_k)
+        by_v = self._spline(self.attempts_slope).at(log_k)[0]
+        failure_by_v = self._spline(self.failure_slope).at(log_k)[0]
+        # k L_inf ≤ dA/dlog k, which the spline cannot resolve where A no longer grows
+        by_k = np.maximum(by_k, np.exp(log_k + log_failure - log_a))
+        return log_a, by_k, by_v, log_failure, failure_by_k, failure_by_v
+
+    @staticmethod
+    def _spline(values: np.ndarray) -> "PiecewisePolynomials":
+        from scipy.interpolate import make_interp_spline  # slow to import
+
+        spline: Any = make_interp_spline(LOG_K, values.T, k=_DEGREE)
+        breaks = spline.t[_DEGREE:-_DEGREE]
+        orders = range(_DEGREE, -1, -1)
+        return PiecewisePolynomials(
+            breaks, np.stack([spline(breaks[:-1], nu=m) / math.factorial(m) for m in orders])
+        )
+
+
+class PiecewisePolynomials(NamedTuple):
+    """One piecewise polynomial for each of m rows."""
+
+    breaks: np.ndarray
+    """Ends of the pieces, increasing."""
+    coefficients: np.ndarray
+    """Of the highest power first, around the left end of each piece, (powers, pieces, m)."""
+
+    def at(self, log_k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Value and slope of row i at log_k[i]."""
+        pieces = len(self.breaks) - 1
+        piece = np.clip(np.searchsorted(self.breaks, log_k, side="right") - 1, 0, pieces - 1)
+        step = log_k - self.breaks[piece]
+        value, slope = np.zeros_like(step), np.zeros_like(step)
+        for coefficient in self.coefficients[:, piece, np.arange(len(log_k))]:
+            value, slope = value * step + coefficient, slope * step + value
+        return value, slope
+
+
+class StoppedTable:
+    """Curves of one model: β, δ/σ and prior, for v in a range."""
+
+    def __init__(self, log_v: np.ndarray, beta: float, eps: float, difficulty: Difficulty):
+        ends = np.log([SMALLEST_V, LARGEST_V])
+        self.low = float(np.clip(np.min(log_v) - 1, ends[0], ends[1] - 2))
+        self.high = float(np.clip(np.max(log_v) + 1, self.low + 2, ends[1]))
+        table = _build(*(jnp.asarray(x) for x in (self.low, self.high, beta, eps)), difficulty=difficulty)
+        self._table = BiasTable(*(np.asarray(x) for x in table))
+
+    def holds(self, log_v: np.ndarray) -> bool:
+        """Whether the range holds these values, as far as `at` does not clip them."""
+        inside = np.clip(log_v, math.log(SMALLEST_V), math.log(LARGEST_V))
+        return bool(np.all((inside >= self.low) & (inside <= self.high)))
+
+    def at(self, log_v: np.ndarray) -> StoppedRows:
+        """The curves at each v, (m,)."""
+        table = self._table
+        u = table.alpha / np.exp(np.clip(log_v, self.low, self.high))[:, None]
+        density = np.sqrt(u / math.pi) * np.exp(-u) * table.weight
+        # Left of the first node the integrand is ∝ α^(3/2), so the sum there is a geometric series.
+        density[:, 0] *= 1 + 1 / np.expm1(1.5 * table.weight[0])
+        moving = density * (u - 0.5)
+        added = np.maximum(density @ table.rise, 0.0)
+        with np.errstate(divide="ignore"):
+            log_failure = np.logaddexp(table.log_free, np.log(added))
+        attempts = table.free_attempts + density @ table.rise_attempts
+        return StoppedRows(
+            np.maximum.accumulate(np.log(attempts), axis=1),
+            log_failure,
+            moving @ table.rise_attempts / attempts,
+            moving @ table.rise * np.exp(np.minimum(-log_failure, 700.0)),
+        )
