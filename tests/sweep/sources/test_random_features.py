@@ -218,6 +218,18 @@ def test_plan_run_extend_and_show(tmp_path, capsys, monkeypatch):
     assert "median L_gen" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_training_sets_side_by_side_have_the_numbers_of_one_after_the_other(monkeypatch):
+    """On accelerators `vmap` stands in place of the loops."""
+    one = lidjax.run_sweep(small())["lgen"].values
+    programs.lgen_program.cache_clear()
+    monkeypatch.setattr(programs, "_loop", jax.vmap)
+    together = lidjax.run_sweep(small())["lgen"].values
+    programs.lgen_program.cache_clear()
+    assert len(set(one.ravel())) == one.size
+    np.testing.assert_allclose(together, one, rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
