@@ -25,6 +25,7 @@ from .sgd import sgd_width_lgen as sgd_width_lgen
 from .passk import build_curve as build_curve
 from .passk import draw_failure as draw_failure
 from .passk import eval_curve as eval_curve
+from .passk import expected_attempts as expected_attempts
 from .passk import failure_from_counts as failure_from_counts
 from .passk import g_pass_at_k_from_counts as g_pass_at_k_from_counts
 from .passk import instance_failure as instance_failure
@@ -98,6 +99,7 @@ from .allocation import phase_map as phase_map
 from .allocation import surface_exact as surface_exact
 from .allocation import surface_sweep as surface_sweep
 from .allocation import sweep_model as sweep_model
+from .allocation import three_way_map as three_way_map
 from .frontier import balance_exponent as balance_exponent
 from .frontier import bottleneck_loss as bottleneck_loss
 from .frontier import capacity_asymptote as capacity_asymptote
@@ -137,9 +139,11 @@ from .evals import EvalData as EvalData
 from .evals import Group as Group
 from .evals import backtest as backtest
 from .evals import check_evals as check_evals
+from .evals import compare_groups as compare_groups
 from .evals import compare_models as compare_models
 from .evals import estimate_tail_indices as estimate_tail_indices
 from .evals import fit_evals as fit_evals
+from .evals import forecast_metrics as forecast_metrics
 from .evals import fit_schema as fit_schema
 from .evals import forecast_new_problems as forecast_new_problems
 from .evals import forecast_pass_at_k as forecast_pass_at_k

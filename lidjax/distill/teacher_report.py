@@ -11,7 +11,6 @@ from jaxtyping import Float
 from lidjax.distill.dispersion import HillIndex, agreement_counts, measure_spread, spread_indices
 from lidjax.distill.status import StudentStatus
 from lidjax.evals.rates.posterior import sample_posterior
-from lidjax.evals.rates.prior import NO_PREFERENCE
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 from lidjax.evals.table import EvalData, Group
 from lidjax.evals.tail_index import TailIndexEstimate, estimate_tail_indices
@@ -143,10 +142,7 @@ def training_of(data: xr.Dataset, target: str) -> list[TrainingSeries]:
     """
     groups = counts_as_evals(data, target).groups
     with jax.enable_x64(True):
-        posteriors = [
-            sample_posterior(count_rows(group.n, group.c, COARSE_GRID), prior=NO_PREFERENCE)
-            for group in groups
-        ]
+        posteriors = [sample_posterior(count_rows(group.n, group.c, COARSE_GRID)) for group in groups]
         return fit_training_series(groups, posteriors, "training_size") if len(groups) > 1 else []
 
 

@@ -21,7 +21,7 @@ from lidjax.evals.compare import fit_models, model_pass_at_k
 from lidjax.evals.curve import mean_pass_at_k
 from lidjax.evals.fit import needs_likelihood
 from lidjax.evals.forecast import forecast_from_posterior
-from lidjax.evals.rates.pooling import pool_shapes
+from lidjax.evals.rates.pooling import sample_pooled
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, count_rows
 from lidjax.evals.read.files import as_eval_data
@@ -97,7 +97,7 @@ def backtest(
     budget: int,
     target: int,
     seeds: int = 5,
-    models: bool = True,
+    models: bool = False,
     pool: bool = False,
     level: float = 0.9,
     progress: Progress = no_progress,
@@ -115,7 +115,7 @@ def backtest(
         target: The K of pass@K, above `budget`.
         seeds: Number of subsamples, 1 or more.
         models: Whether to score the maximum-likelihood models too, which takes longer.
-        pool: Whether to score the default model with pooled shapes too.
+        pool: Whether to score the default model with pooled families too.
         level: Probability that each interval should hold the truth, 0.5 ≤ level < 1.
         progress: Reports progress over the seeds.
 
@@ -134,7 +134,7 @@ def backtest(
         >>> c = np.random.default_rng(0).binomial(200, np.random.default_rng(1).beta(0.4, 4, 20))
         >>> group = lidjax.evals.Group("small", {}, tuple(map(str, range(20))), np.full(20, 200), c)
         >>> data = lidjax.evals.EvalData((group,), "by hand")
-        >>> result = lidjax.evals.backtest(data, budget=20, target=200, seeds=1, models=False)
+        >>> result = lidjax.evals.backtest(data, budget=20, target=200, seeds=1)
         >>> sorted(forecast.method for forecast in result.forecasts)
         ['beta-binomial', 'default', 'discretised-beta', 'least-squares']
         >>> result.forecasts[0].truth == float(np.mean(c > 0))  # pass@n of n attempts is the share solved
@@ -163,7 +163,7 @@ def backtest(
             posteriors = [sample_posterior(rows, seed=seed) for rows in counts]
             methods = {"default": posteriors}
             if pool and len(groups) > 1:
-                methods["pooled"] = pool_shapes(posteriors, seed=seed)
+                methods["pooled"] = sample_pooled(counts, seed=seed)
             for method, found in methods.items():
                 for sample, rows, posterior in zip(subsamples, counts, found, strict=True):
                     interval = forecast_subsample(sample, rows, posterior, seed, target, level)

@@ -6,7 +6,8 @@ beta-binomial    maximum likelihood on counts, pass@K = 1 - B(a, b+K)/B(a, b)
 discretised-beta maximum likelihood of a beta distribution on the rates c/n sorted into bins, with the zeros in the
                  first bin [0, 1/n) (Schaeffer et al. 2025, "How do large language monkeys get their power (laws)?")
 
-They are point forecasts without an interval.
+They are point forecasts without an interval. With one attempt at each problem the counts do not say how rates spread:
+then they are not identified, and NaN.
 """
 
 from collections.abc import Callable
@@ -37,17 +38,20 @@ def least_squares_forecast(n: Counts, c: Counts, target: int) -> float:
 
 
 def beta_binomial_forecast(n: Counts, c: Counts, target: int) -> float:
-    """pass@target under the beta distribution fitted to the counts."""
+    """pass@target under the beta distribution fitted to the counts; NaN with one attempt at each problem."""
+    if n.max() == 1:
+        return float("nan")
     fit = fit_family(BETA, count_rows(n, c))
     return beta_pass_at_k(float(np.exp(fit.params[0])), float(np.exp(fit.params[1])), target)
 
 
 def discretised_beta_forecast(n: Counts, c: Counts, target: int) -> float:
-    """pass@target under the beta distribution fitted to the binned rates."""
+    """pass@target under the beta distribution fitted to the binned rates; NaN with one attempt at each problem."""
+    if n.max() == 1:
+        return float("nan")
     from scipy.optimize import minimize  # here, because scipy.optimize takes long to import
 
-    first = 1 / n.max()
-    edges = np.append(0.0, np.geomspace(first, 1.0, BINS)) if first < 1 else np.array([0.0, 1.0])
+    edges = np.append(0.0, np.geomspace(1 / n.max(), 1.0, BINS))
     share, _ = np.histogram(c / n, edges)
 
     def cost(params: Float[np.ndarray, "2"]) -> float:

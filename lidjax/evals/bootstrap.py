@@ -35,13 +35,11 @@ class BootstrapFits(NamedTuple):
     """Tail index of the family fitted to the data themselves."""
     converged: float
     """Share of the fits that converged."""
-    weights: list[Float[np.ndarray, " u"]] | None = None
-    """For each replicate, how many problems have each pair in `counts`; None where `counts` has each problem."""
 
 
 def is_mixed(n: Counts, c: Counts) -> bool:
-    """Whether a bootstrap means something: two problems or more, some attempts correct and some not."""
-    return bool(0 < c.sum() < n.sum() and len(n) > 1)
+    """Whether a bootstrap means something: two problems and attempts or more, some of them correct and some not."""
+    return bool(0 < c.sum() < n.sum() and len(n) > 1 and n.max() > 1)
 
 
 def bootstrap_family(
@@ -59,7 +57,6 @@ def bootstrap_family(
     rows = count_rows(n, c)
     padded = pad_rows(rows)
     start = fit_family(family, rows).params
-    weights: list[np.ndarray] | None = None
     if len(n) > MANY_PROBLEMS and over == "attempts":
         raise InputError(
             f"{len(n):,} problems in one group: attempts can be resampled for {MANY_PROBLEMS:,} at most; resample "
@@ -68,7 +65,6 @@ def bootstrap_family(
     if len(n) > MANY_PROBLEMS:  # the same distribution, without an array of all problems for each replicate
         share = rows.multiplicity / rows.multiplicity.sum()
         used = rng.multinomial(len(n), share, size=replicates)
-        weights = list(used.astype(float))
         counts = [(rows.n, rows.c)] * replicates
         resampled = padded._replace(
             multiplicity=np.pad(used.astype(float), ((0, 0), (0, len(padded.multiplicity) - len(rows.n))))
@@ -92,7 +88,6 @@ def bootstrap_family(
         np.asarray(fits.params),
         float(family.tail_index(start)),
         float(np.mean(np.asarray(fits.converged))),
-        weights,
     )
 
 

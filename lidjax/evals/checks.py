@@ -7,6 +7,8 @@ from math import gcd
 
 import numpy as np
 
+from lidjax.evals.finding import Finding
+from lidjax.evals.sufficiency import check_few, check_runs
 from lidjax.evals.table import EvalData, Group
 from lidjax.passk import pass_at_k_from_counts
 
@@ -15,33 +17,14 @@ SMALL_P = 1e-3  # heuristic level of the two tests: with a hundred groups, one f
 FEWEST_STOPPED = 5  # heuristic: fewer problems do not show a stopping rule
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something that may be wrong with the counts of one group.
-
-    Example:
-        >>> from lidjax.evals import Finding
-        >>> Finding("one_problem", "small", "one problem").likelihood_only
-        False
-    """
-
-    kind: str
-    """Name of the finding, for programs."""
-    group: str
-    """Name of the group."""
-    message: str
-    """What was found and what it means, for people."""
-    likelihood_only: bool = False
-    """Whether c/n and the unbiased pass@k are biased, so that only methods based on the likelihood are right."""
-
-
 def check_evals(data: EvalData, *, batch: int | None = None) -> list[Finding]:
     """Everything that may be wrong with well-formed counts, group by group.
 
     The kinds of finding are: "published_bug", "published_beyond_n" and "published_biased" (values of pass@k in the file
     that do not follow from its counts), "one_problem", "none_solved", "all_solved" (the counts bound the tail from one
-    side only), "stopped_sampling", "adaptive_sampling" (the number of attempts depends on the outcome) and
-    "dependent_attempts" (successes are spread unevenly over batches).
+    side only), "one_attempt", "few_attempts" (below five), "stopped_sampling", "adaptive_sampling" (the number of
+    attempts depends on the outcome), "run_effect" (some runs over all problems did better than others) and
+    "dependent_attempts" (successes are spread unevenly over batches). `fit_evals` adds "no_model_fits".
 
     Args:
         data: Counts from `read_evals`, or made by hand.
@@ -63,7 +46,8 @@ def check_evals(data: EvalData, *, batch: int | None = None) -> list[Finding]:
     """
     findings = check_published(data)
     for group in data.groups:
-        findings += check_extremes(group) + check_stopping(group) + check_independence(group, batch)
+        findings += check_extremes(group) + check_few(group)
+        findings += check_stopping(group) + check_runs(group) + check_independence(group, batch)
     return findings
 
 

@@ -1,5 +1,6 @@
 """Comparison of models of the success distribution by maximum likelihood, on the counts of one group."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ FAMILIES = (BETA, with_zero(BETA), SCALED_BETA, with_zero(SCALED_BETA), TWO_TAIL
 MODELS = {family.name: family for family in FAMILIES}
 """Models by name, in the order in which they are fitted."""
 
+NOT_IDENTIFIED = "not identified: one attempt at each problem"
 SMALLEST_ATOM = 1e-4  # heuristic: an atom at zero below this weight counts as absent
 
 
@@ -38,7 +40,8 @@ class ModelFit(NamedTuple):
     aic: float
     """Akaike's criterion 2p - 2 log L; smaller is better."""
     status: str
-    """"ok", "not converged", or "at the edge: ..." with the parameters that the data do not bound."""
+    """"ok", "not converged", "at the edge: ..." with the parameters that the data do not bound, or "not identified:
+    ..." where there is one attempt at each problem: the numbers are NaN then."""
 
     def to_dict(self) -> ModelJson:
         """Plain numbers and text, as `lidjax fit --json` prints them."""
@@ -98,6 +101,8 @@ def compare_models(
 
 def fit_models(rows: CountRows, families: Sequence[Family] = FAMILIES) -> list[ModelFit]:
     """Fit `families` to the rows of one group, which are on FINE_GRID. Best AIC first."""
+    if rows.n.max() == 1:
+        return [unidentified(family) for family in families]
     found: list[ModelFit] = []
     for family in families:
         fit = fit_family(family, rows)
@@ -107,6 +112,15 @@ def fit_models(rows: CountRows, families: Sequence[Family] = FAMILIES) -> list[M
         aic = 2 * len(family.names) - 2 * float(fit.log_likelihood)
         found.append(ModelFit(family, fit, parameters, index, aic, describe_fit(family, fit)))
     return sorted(found, key=lambda model: model.aic)
+
+
+def unidentified(family: Family) -> ModelFit:
+    """The fit of a model to one attempt at each problem: the likelihood depends on the mean rate alone."""
+    nan, size = jnp.asarray(jnp.nan), len(family.names)
+    fit = FamilyFit(
+        jnp.full(size, nan), nan, jnp.full((size, size), nan), jnp.zeros(size, bool), jnp.asarray(False)
+    )
+    return ModelFit(family, fit, dict.fromkeys(family.names, math.nan), math.nan, math.nan, NOT_IDENTIFIED)
 
 
 def describe_fit(family: Family, fit: FamilyFit) -> str:

@@ -3,28 +3,28 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int
 
 from lidjax.errors import InputError, check_choice
+from lidjax.evals.advice import make_advice
 from lidjax.evals.answer import Answer, make_answer
 from lidjax.evals.arguments import check_distinct, check_level
 from lidjax.evals.bootstrap import KINDS, BootstrapFits, bootstrap_family, is_mixed
-from lidjax.evals.checks import Finding, check_evals
+from lidjax.evals.checks import check_evals
 from lidjax.evals.compare import fit_models
-from lidjax.evals.curve import MANY_PROBLEMS, mean_pass_at_k
-from lidjax.evals.forecast import DRAWS, PassAtKForecast, forecast_from_posterior, forecast_from_rates
+from lidjax.evals.curve import mean_pass_at_k
+from lidjax.evals.finding import Finding
+from lidjax.evals.forecast import PassAtKForecast, forecast_from_posterior
 from lidjax.evals.new_problems import new_problems_from_posterior
 from lidjax.evals.next_attempts import place_attempts
 from lidjax.evals.order import natural_order
-from lidjax.evals.problems import ProblemMeans, problem_means
-from lidjax.evals.rates.draws import draw_problem_rates
-from lidjax.evals.rates.pooling import pool_shapes
+from lidjax.evals.problems import problem_means
+from lidjax.evals.rates.pooling import sample_pooled
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
-from lidjax.evals.rates.prior import NO_PREFERENCE, Prior
+from lidjax.evals.rates.predictive import predictive_p_value
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, count_rows
 from lidjax.evals.read.files import as_eval_data
 from lidjax.evals.report import EvalFits, GroupFit
@@ -32,8 +32,7 @@ from lidjax.evals.table import MOST_ATTEMPTS, EvalData, Group
 from lidjax.evals.tail_index import tail_indices
 from lidjax.progress import Progress, no_progress
 
-PRIORS = (Prior(), NO_PREFERENCE)  # of forecasts, and of tail indices
-FEWER_DRAWS = 100  # posterior draws behind the means of many problems
+MISFIT = 2e-3  # heuristic level of the posterior predictive check, which is conservative
 LIKELIHOOD_ESTIMATORS = ("beta-binomial", "default")  # tail indices that stay right where c/n is biased
 
 
@@ -62,7 +61,7 @@ def fit_evals(
         targets: Numbers of attempts K to forecast pass@K at, each 1 or more; they are sorted, and repeats dropped. By
             default powers of ten up to about a hundred times the median number of attempts of the group.
         level: Probability that each interval should hold its value, 0.5 ≤ level < 1.
-        pool: Whether the groups share the shape of their densities of success rates.
+        pool: Whether the groups share how probable each family of success rates is.
         models: Whether to fit and compare the maximum-likelihood models too, which takes seconds a group.
         bootstrap: What the intervals of the tail indices resample: "problems", "attempts", or "none". A bootstrap takes
             seconds a group.
@@ -80,8 +79,9 @@ def fit_evals(
         InputError: If a path cannot be read, or an argument is out of its range.
 
     References:
-        The default model and its prior were made for this project: `evals/rates/prior.py`; coverage is tested in
-        `tests/evals/test_default_model.py`. Baselines and back-test: `lidjax.evals.backtest`.
+        The default model averages over families of success rates and was made for this project:
+        `evals/rates/members.py`; coverage is tested in `tests/evals/test_forecast.py`. Baselines and back-test:
+        `lidjax.evals.backtest`.
 
     Example:
         >>> import numpy as np
@@ -113,24 +113,28 @@ def fit_evals(
     pooled = pool and len(groups) > 1
     fits: list[GroupFit] = []
     with jax.enable_x64(True):
-        shared = sample_pooled(groups, seed, progress) if pooled else None
+        together = [rows_of(group) for group in groups] if pooled else []
+        posteriors = sample_pooled(together, seed=seed) if pooled else []
         for index in progress("groups", range(len(groups))):
             group = groups[index]
-            rows = count_rows(group.n, group.c, COARSE_GRID)
-            posterior, tail_posterior = shared[index] if shared else sample_alone(rows, seed)
+            rows = rows_of(group)
+            posterior = posteriors[index] if pooled else sample_posterior(rows, seed=seed)
             own = [finding for finding in findings if finding.group == group.name]
+            own += check_model(group, posterior, rows, seed)
             biased = needs_likelihood(own)
             k = np.array(sorted(set(targets)) if targets else default_targets(group), dtype=np.int64)
-            said = forecast_group(group, rows, posterior, k, level=level, biased=biased, seed=seed)
+            forecast, answer = forecast_group(
+                group, rows, posterior, k, level=level, biased=biased, seed=seed
+            )
             repeats = resample_group(group, bootstrap, replicates, seed, biased=biased)
-            tails = tail_indices(group.n, group.c, tail_posterior, repeats, level=level)
+            tails = tail_indices(group.n, group.c, posterior, repeats, level=level)
             if biased:
                 tails = [tail for tail in tails if tail.estimator in LIKELIHOOD_ESTIMATORS]
             following = place_attempts(
                 np.random.default_rng(seed),
                 posterior,
                 rows,
-                said.answer.k,
+                answer.k,
                 len(group.problems) * (more or max(1, int(np.median(group.n)))),
             )
             fit = GroupFit(
@@ -138,17 +142,17 @@ def fit_evals(
                 findings=own,
                 method="pooled" if pooled else "default",
                 posterior=posterior,
-                tail_posterior=tail_posterior,
-                answer=said.answer,
-                forecast=said.forecast,
+                answer=answer,
+                forecast=forecast,
                 new_problems=new_problems_from_posterior(
                     np.random.default_rng(seed), posterior, k, problems=len(group.n), level=level
                 ),
-                problem_means=said.means,
+                problem_means=problem_means(np.random.default_rng(seed), posterior, rows, k),
                 unbiased=unbiased_pass_at_k(group, k, biased=biased),
                 models=fit_models(count_rows(group.n, group.c)) if models else [],
                 tail_indices=tails,
                 next_attempts=following,
+                advice=make_advice(answer, following),
             )
             fits.append(fit)
     return EvalFits(data, level, tuple(fits))
@@ -160,32 +164,9 @@ def in_natural_order(data: EvalData) -> EvalData:
     return replace(data, groups=tuple(data.groups[i] for i in order))
 
 
-def sample_alone(rows: CountRows, seed: int) -> tuple[Posterior, Posterior]:
-    """Posteriors of one group under the two PRIORS."""
-    default, tail = (sample_posterior(rows, prior=prior, seed=seed) for prior in PRIORS)
-    return default, tail
-
-
-def sample_pooled(
-    groups: Sequence[Group], seed: int, progress: Progress
-) -> list[tuple[Posterior, Posterior]]:
-    """Posteriors of each group under the two PRIORS, given all groups."""
-    alone: list[tuple[Posterior, Posterior]] = []
-    for index in progress("posteriors", range(len(groups))):
-        rows = count_rows(groups[index].n, groups[index].c, COARSE_GRID)
-        alone.append(sample_alone(rows, seed))
-    default, tail = (
-        pool_shapes([each[i] for each in alone], prior=prior, seed=seed) for i, prior in enumerate(PRIORS)
-    )
-    return list(zip(default, tail, strict=True))
-
-
-class GroupForecast(NamedTuple):
-    """What is said of the problems of one group."""
-
-    answer: Answer
-    forecast: PassAtKForecast
-    means: ProblemMeans
+def rows_of(group: Group) -> CountRows:
+    """The distinct counts of a group on the grid of the posterior."""
+    return count_rows(group.n, group.c, COARSE_GRID)
 
 
 def forecast_group(
@@ -197,19 +178,26 @@ def forecast_group(
     level: float,
     biased: bool,
     seed: int,
-) -> GroupForecast:
-    """The forecast of these problems, its answer, and the posterior means of each problem, from the same draws."""
-    rng = np.random.default_rng(seed)
-    n, c, last = group.n, group.c, k[-1:]
-    if len(n) > MANY_PROBLEMS:
-        forecast = forecast_from_posterior(rng, posterior, rows, n, c, k, level=level, fresh=biased)
-        run = forecast_from_posterior(rng, posterior, rows, n, c, last, level=level) if biased else forecast
-        rates = draw_problem_rates(rng, posterior, rows._replace(index=np.arange(len(rows.n))), FEWER_DRAWS)
-    else:
-        rates = draw_problem_rates(rng, posterior, rows, DRAWS)
-        forecast = forecast_from_rates(rng, rates, n, c, k, level=level, fresh=biased)
-        run = forecast_from_rates(rng, rates, n, c, last, level=level) if biased else forecast
-    return GroupForecast(make_answer(group, forecast, run), forecast, problem_means(rates, rows, k))
+) -> tuple[PassAtKForecast, Answer]:
+    """The forecast of these problems, and its answer."""
+    counts = (posterior, rows, group.n, group.c)
+    forecast = forecast_from_posterior(np.random.default_rng(seed), *counts, k, level=level, fresh=biased)
+    run = forecast
+    if biased:  # for new runs; the number of unsolved problems is that of the run that goes on
+        run = forecast_from_posterior(np.random.default_rng(seed), *counts, k[-1:], level=level)
+    return forecast, make_answer(group, forecast, run)
+
+
+def check_model(group: Group, posterior: Posterior, rows: CountRows, seed: int) -> list[Finding]:
+    """The finding "no_model_fits", where counts like these are not to be expected under any family of the average."""
+    p_value = predictive_p_value(np.random.default_rng(seed), posterior, rows)
+    if not p_value < MISFIT:
+        return []
+    message = (
+        f"no model fits: the counts spread over problems in a way that no family of success rates gives (posterior "
+        f"predictive p = {p_value:.1g}); forecasts far beyond the attempts made should not be relied on"
+    )
+    return [Finding("no_model_fits", group.name, message)]
 
 
 def needs_likelihood(findings: Sequence[Finding]) -> bool:

@@ -5,13 +5,16 @@ There are two intervals. The *latent* one is for pass@K of these problems itself
 made so far are a part. It is wider, by the chance of the attempts still to be made, and a back-test is scored against
 it. The prediction is the median, because pass@K between 0 and 1 is skewed and the median has the smallest mean
 absolute error.
+
+With few attempts nothing in the counts says how rates spread, and any one prior would be sure of something that nobody
+knows. There the intervals reach from the lowest to the highest end of those of all families that the counts do not
+refute (`Posterior.alternatives`).
 """
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int
@@ -20,14 +23,20 @@ from lidjax.errors import InputError
 from lidjax.evals.arguments import check_counts, check_level, check_targets
 from lidjax.evals.checks import check_stopping
 from lidjax.evals.curve import MANY_PROBLEMS, Counts
-from lidjax.evals.rates.draws import BATCH, cumulative_nodes, draw_problem_rates, points_near_nodes
-from lidjax.evals.rates.likelihood import pad_rows
-from lidjax.evals.rates.posterior import Posterior, draw_parameters, sample_posterior
-from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, LogitGrid, count_rows
+from lidjax.evals.rates.draws import (
+    cumulative_nodes,
+    draw_masses,
+    draw_problem_rates,
+    draw_rates,
+    points_near_nodes,
+)
+from lidjax.evals.rates.posterior import Posterior, sample_posterior
+from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, count_rows
 from lidjax.evals.table import Group
 from lidjax.passk import failure_from_counts
 
 DRAWS = 400  # posterior draws behind a forecast
+LOWER_ENDS, UPPER_ENDS = ("lower", "latent_lower"), ("upper", "latent_upper")
 ROW_BATCH = 64  # rows handled at once in large groups, for memory
 
 
@@ -98,8 +107,8 @@ def forecast_pass_at_k(
         InputError: If counts are not whole numbers with 0 ≤ c ≤ n, shapes differ, or `level` is out of range.
 
     References:
-        The model, the prior and their checks were made for this project (`evals/rates/prior.py`, and the coverage test
-        in `tests/evals/test_default_model.py`). Unbiased pass@k: Chen et al. 2021, Eq. 1.
+        The model averages over families of success rates and was made for this project (`evals/rates/members.py`; its
+        coverage is tested in `tests/evals/test_forecast.py`). Unbiased pass@k: Chen et al. 2021, Eq. 1.
 
     Example:
         >>> import lidjax.evals
@@ -156,9 +165,37 @@ def forecast_from_posterior(
             raise InputError(
                 f"{len(n):,} problems in one group: a run of a given size can be forecast for {MANY_PROBLEMS:,} at most"
             )
-        return forecast_sums(rng, draw_parameters(posterior, DRAWS, rng), rows, k, level=level, fresh=fresh)
-    rates = draw_problem_rates(rng, posterior, rows, DRAWS)
-    return forecast_from_rates(rng, rates, n, c, k, total, level=level, fresh=fresh)
+        found = forecast_sums(rng, draw_masses(rng, posterior, DRAWS), rows, k, level=level, fresh=fresh)
+    else:
+        rates = draw_problem_rates(rng, posterior, rows, DRAWS)
+        found = forecast_from_rates(rng, rates, n, c, k, total, level=level, fresh=fresh)
+    return span_alternatives(rng, found, posterior, rows, n, c, k, total, fresh=fresh)
+
+
+def span_alternatives(
+    rng: np.random.Generator,
+    forecast: PassAtKForecast,
+    posterior: Posterior,
+    rows: CountRows,
+    n: Counts,
+    c: Counts,
+    k: Int[np.ndarray, " k"] | int,
+    total: int | Int[np.ndarray, " p"] | None = None,
+    *,
+    fresh: bool = False,
+) -> PassAtKForecast:
+    """The forecast with intervals that reach over those of all `Posterior.alternatives`, if there are any."""
+    others = [forecast]
+    for masses in posterior.alternatives:
+        if len(n) > MANY_PROBLEMS:
+            other = forecast_sums(rng, masses, rows, k, level=forecast.level, fresh=fresh)
+        else:
+            rates = draw_rates(rng, masses, rows)
+            other = forecast_from_rates(rng, rates, n, c, k, total, level=forecast.level, fresh=fresh)
+        others.append(other)
+    lows = {name: np.min([getattr(one, name) for one in others], axis=0) for name in LOWER_ENDS}
+    highs = {name: np.max([getattr(one, name) for one in others], axis=0) for name in UPPER_ENDS}
+    return forecast._replace(**lows, **highs)
 
 
 def forecast_from_rates(
@@ -180,12 +217,11 @@ def forecast_from_rates(
 
 def forecast_sums(
     rng: np.random.Generator,
-    params: Float[np.ndarray, "s 5"],
+    masses: Float[np.ndarray, "s g"],
     rows: CountRows,
     k: Int[np.ndarray, " k"] | int,
     *,
     level: float,
-    grid: LogitGrid = COARSE_GRID,
     fresh: bool = False,
 ) -> PassAtKForecast:
     """The forecast of `forecast_run` for a run of max(n, k) attempts at each of many problems, or of k `fresh` ones.
@@ -195,7 +231,7 @@ def forecast_sums(
     K > n attempts a problem is solved or not: for certain if c > 0, else with probability 1 - (1-p)^(K-n).
     """
     targets = np.atleast_1d(np.asarray(k, dtype=np.int64))
-    shape = (len(params), len(targets))
+    shape = (len(masses), len(targets))
     latent, latent_variance, run, run_variance = np.zeros((4, *shape))
     for start in range(0, len(rows.n), ROW_BATCH):
         part = rows._replace(
@@ -205,19 +241,10 @@ def forecast_sums(
             log_scale=rows.log_scale[start : start + ROW_BATCH],
             multiplicity=rows.multiplicity[start : start + ROW_BATCH],
         )
-        used = len(part.n)
-        near, points = points_near_nodes(part, np.asarray(grid.nodes))
+        near, points = points_near_nodes(part, np.asarray(COARSE_GRID.nodes))
         near = np.diff(near, axis=-1, prepend=0.0)
         log_miss = -np.logaddexp(0, points)
-        padded = pad_rows(part)
-        weight = np.concatenate(
-            [
-                np.asarray(cumulative_nodes(jnp.asarray(params[batch : batch + BATCH]), padded, grid))[
-                    :, :used
-                ]
-                for batch in range(0, len(params), BATCH)
-            ]
-        )
+        weight = cumulative_nodes(masses, part).astype(float)
         weight = np.diff(weight, axis=-1, prepend=0.0)  # (S, U, G)
         for j, size in enumerate(targets.tolist()):
             solved = -np.expm1(size * log_miss)
@@ -265,13 +292,30 @@ def forecast_run(
     """
     targets = np.atleast_1d(np.asarray(k, dtype=np.int64))
     edges = [(1 - level) / 2, 0.5, (1 + level) / 2]
-    latent = np.stack([-np.expm1(size * np.log1p(-rates)).mean(axis=1) for size in targets])
-    run = np.empty_like(latent)
-    for j, size in enumerate(targets):
-        attempts = np.broadcast_to(np.maximum(n, size if total is None else total), np.shape(n))
-        found = c + rng.binomial(attempts - n, rates)
-        attempts = np.broadcast_to(attempts, found.shape)
-        run[j] = 1 - failure_from_counts(attempts, found, int(size)).mean(axis=1)
+    log_miss = np.log1p(-rates)
+    latent, run = np.empty((2, len(targets), len(rates)))
+    for j, size in enumerate(targets.tolist()):
+        latent[j] = -np.expm1(size * log_miss).mean(axis=1)
+        if total is None:
+            run[j] = reported_by_run(rng, log_miss, n, c, size)
+        else:
+            attempts = np.broadcast_to(np.maximum(n, total), np.shape(n))
+            found = c + rng.binomial(attempts - n, rates)
+            run[j] = 1 - failure_from_counts(np.broadcast_to(attempts, found.shape), found, size).mean(axis=1)
     low, middle, high = np.quantile(run, edges, axis=1)
     latent_low, latent_middle, latent_high = np.quantile(latent, edges, axis=1)
     return PassAtKForecast(targets, middle, low, high, latent_middle, latent_low, latent_high, level)
+
+
+def reported_by_run(
+    rng: np.random.Generator, log_miss: Float[np.ndarray, "s p"], n: Counts, c: Counts, k: int
+) -> Float[np.ndarray, " s"]:
+    """What a run of max(n, k) attempts at each problem reports as pass@k, for each draw of log(1 - rate).
+
+    Problems with k attempts or more get no further ones. Of the others, what counts is whether they are solved.
+    """
+    made = n >= k
+    known = float(np.sum(1 - failure_from_counts(n[made], c[made], k))) + np.sum(c[~made] > 0)
+    unsolved = ~made & (c == 0)
+    chance = -np.expm1((k - n[unsolved]) * log_miss[:, unsolved])
+    return (known + np.sum(rng.random(chance.shape) < chance, axis=1)) / len(n)

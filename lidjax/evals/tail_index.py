@@ -1,16 +1,20 @@
 """Estimates of the tail index, each with the name of its estimator.
 
-On one set of counts the estimates differ by as much as a half, so none of them is "the" exponent.
+On one set of counts the estimates differ by as much as a half, so none of them is "the" exponent. Two of them describe
+the curve over the attempts that were made. They have no interval, because an interval around a slope of this curve does
+not hold the exponent of its tail:
 
 slope-log-failure       -d log L_inf / d log k over k from n/10 to n of the unbiased curve, with L_inf(k) = 1 - pass@k
 slope-log-log-pass      b of -log pass@k = a k^-b, by least squares over k ≤ n
-beta-binomial           a of the fitted Beta(a, b): the asymptotic exponent, if the family is right
-default                 slope of the default model's density of log p, a factor 150 below the knee, under the prior
-                        that does not prefer straight pass@k curves (the prior of the forecasts does)
+
+Two estimate the exponent of the tail:
+
+beta-binomial           a of the fitted Beta(a, b), if rates follow a beta distribution
+default                 posterior over the families of the default model whose density is a power law at small p
 """
 
+import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -23,7 +27,6 @@ from lidjax.evals.bootstrap import BootstrapFits, bootstrap_family, is_mixed
 from lidjax.evals.curve import MANY_PROBLEMS, Counts, fit_log_line, log_minus_log, unbiased_curve_points
 from lidjax.evals.json_types import TailIndexJson
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
-from lidjax.evals.rates.prior import NO_PREFERENCE
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 from lidjax.passk import failure_from_counts
 
@@ -42,7 +45,8 @@ class TailIndexEstimate(NamedTuple):
     upper: float
     """Upper end of the interval, NaN where there is none."""
     interval: str
-    """What the interval is: "bootstrap over problems", "bootstrap over attempts", "posterior" or "none"."""
+    """What the interval is: "bootstrap over problems", "bootstrap over attempts", "posterior", or "description" where
+    there is none because the estimate describes the curve and not its tail."""
 
     def to_dict(self) -> TailIndexJson:
         """Plain numbers and text, as `lidjax fit --json` prints them."""
@@ -78,15 +82,15 @@ def estimate_tail_indices(
         seed: Seed of the posterior sample and of the bootstrap.
 
     Returns:
-        One estimate for each estimator. Without a bootstrap, or where all attempts have one outcome, the two slopes
-        have no interval and "beta-binomial" is missing.
+        One estimate for each estimator. The two slopes have no interval. "beta-binomial" is missing without a bootstrap
+        and where all attempts have one outcome or each problem has one attempt.
 
     Raises:
         InputError: If counts are not whole numbers with 0 ≤ c ≤ n, `level` is out of range, or `over` is not known.
 
     References:
         Power law of -log pass@k: Brown et al. 2024, "Large language monkeys". "default" was made for this project; its
-        posterior is checked in `tests/evals/test_default_model.py`.
+        posterior is checked in `tests/evals/rates/test_posterior.py`.
 
     Example:
         >>> import numpy as np
@@ -101,9 +105,7 @@ def estimate_tail_indices(
     check_level(level)
     attempts, correct = check_counts(n, c)
     with jax.enable_x64(True):
-        posterior = sample_posterior(
-            count_rows(attempts, correct, COARSE_GRID), prior=NO_PREFERENCE, seed=seed
-        )
+        posterior = sample_posterior(count_rows(attempts, correct, COARSE_GRID), seed=seed)
         fits = None
         if over is not None and is_mixed(attempts, correct):
             fits = bootstrap_family(attempts, correct, over=over, replicates=replicates, seed=seed)
@@ -147,37 +149,19 @@ SLOPES: dict[str, Callable[[Counts, Counts, Weights | None], float]] = {
 def tail_indices(
     n: Counts, c: Counts, posterior: Posterior, fits: BootstrapFits | None, *, level: float = 0.9
 ) -> list[TailIndexEstimate]:
-    """All estimates of one group, from its posterior under NO_PREFERENCE and its bootstrap."""
+    """All estimates of one group, from its posterior and its bootstrap."""
     found: list[TailIndexEstimate] = []
     edges = [(1 - level) / 2, (1 + level) / 2]
-    interval = "none" if fits is None else f"bootstrap over {fits.over}"
     own: Weights | None = None
     if len(n) > MANY_PROBLEMS:
         pairs, times = np.unique(np.column_stack([n, c]), axis=0, return_counts=True)
         n, c, own = pairs[:, 0], pairs[:, 1], times.astype(float)
     for name, estimate in SLOPES.items():
-        lower, upper = float("nan"), float("nan")
-        if fits is not None:
-            weights = fits.weights or [None] * len(fits.counts)
-            replicates = np.array(
-                [estimate(*pair, used) for pair, used in zip(fits.counts, weights, strict=True)]
-            )
-            if np.isfinite(replicates).any():
-                lower, upper = np.nanquantile(replicates, edges).tolist()
-        found.append(TailIndexEstimate(name, estimate(n, c, own), lower, upper, interval))
+        found.append(TailIndexEstimate(name, estimate(n, c, own), math.nan, math.nan, "description"))
     if fits is not None:
         lower, upper = np.quantile(np.exp(fits.params[:, 0]), edges).tolist()
+        interval = f"bootstrap over {fits.over}"
         found.append(TailIndexEstimate("beta-binomial", fits.tail_index, lower, upper, interval))
-    quantile = partial(weighted_quantile, np.exp(posterior.params[:, 1]), posterior.weights)
-    lower, middle, upper = quantile(edges[0]), quantile(0.5), quantile(edges[1])
+    lower, middle, upper = np.quantile(posterior.tail_index, [edges[0], 0.5, edges[1]]).tolist()
     found.append(TailIndexEstimate("default", middle, lower, upper, "posterior"))
     return found
-
-
-def weighted_quantile(
-    values: Float[np.ndarray, " m"], weights: Float[np.ndarray, " m"], level: float
-) -> float:
-    """The smallest value at which the cumulative weight reaches `level` of the total."""
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    return float(values[order][min(np.searchsorted(total, level * total[-1]), len(values) - 1)])

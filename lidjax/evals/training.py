@@ -119,10 +119,7 @@ def group_by_training_size(groups: Sequence[Group], column: str) -> dict[str, li
 def fit_training_series(
     groups: Sequence[Group], posteriors: Sequence[Posterior], column: str
 ) -> list[TrainingSeries]:
-    """Each series that has at least two groups with FEWEST_SUCCESSES correct answers or more.
-
-    `posteriors` are those of the groups under the prior NO_PREFERENCE.
-    """
+    """Each series that has at least two groups with FEWEST_SUCCESSES correct answers or more."""
     found: list[TrainingSeries] = []
     for name, members in group_by_training_size(groups, column).items():
         used = [i for i in members if groups[i].c.sum() >= FEWEST_SUCCESSES]
@@ -142,9 +139,8 @@ def fit_training_series(
 
 def log_index(posterior: Posterior) -> tuple[float, float]:
     """Posterior mean and standard deviation of the log tail index."""
-    values = posterior.params[:, 1]
-    mean = posterior.weights @ values
-    return float(mean), float(np.sqrt(posterior.weights @ (values - mean) ** 2))
+    values = np.log(posterior.tail_index)
+    return float(values.mean()), float(values.std())
 
 
 def monotone_p_value(

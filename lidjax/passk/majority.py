@@ -17,7 +17,6 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
-from scipy import signal, stats
 
 from lidjax.errors import InputError
 
@@ -153,6 +152,8 @@ def _subsets(counts: Int[np.ndarray, " a"], right: Bool[np.ndarray, " a"], silen
 @lru_cache(maxsize=1 << 16)
 def _wins_in_subset(own: int, others: tuple[int, ...], silent: int, k: int) -> float:
     """Probability that one answer wins among a random k-subset: problems with the same counts share it."""
+    from scipy import stats  # here, because scipy.stats takes half a second to import
+
     n = own + sum(others) + silent
 
     def votes(count: float) -> Votes:
@@ -163,6 +164,8 @@ def _wins_in_subset(own: int, others: tuple[int, ...], silent: int, k: int) -> f
 
 def _new_attempts(chance: Float[np.ndarray, " a"], right: Bool[np.ndarray, " a"], k: float) -> float:
     """Probability that a right answer wins among k new attempts."""
+    from scipy import stats  # here, because scipy.stats takes half a second to import
+
     if np.isinf(k):
         best = chance == chance.max()
         return float(right[best].mean()) if chance.max() > 0 else 0.0
@@ -196,6 +199,8 @@ def _wins(
     of this answer, of each other one, and of the attempts without an answer; an answer of `others` has `most` votes at
     most. Those that cannot have t votes never tie or win, so they need no convolution.
     """
+    from scipy import signal  # here, because scipy.signal takes half a second to import
+
     mine = votes(own)
     all_votes = [votes(size) for size in others]
     total = 0.0

@@ -17,9 +17,9 @@ from lidjax.passk.curve import (
     BIAS_NODES,
     TAU_NODES,
     FailureCurve,
-    bias_nodes_of_curve,
     eval_curve,
-    precision_nodes_of_curve,
+    nodes_in_bias,
+    nodes_in_precision,
 )
 from lidjax.passk.population import log_bias_free
 from lidjax.passk.quadrature import log_prior
@@ -51,9 +51,9 @@ def build_verified_curve(
     most = k[-1]
     attempts = jnp.append(k, jnp.inf)
     ends = log_v_low, log_v_high
-    log_alpha, weight = bias_nodes_of_curve(*ends, most, beta, delta_over_sigma, difficulty, BIAS_NODES)
+    log_alpha, weight = nodes_in_bias(*ends, most, beta, delta_over_sigma, difficulty, BIAS_NODES)
     smallest = jnp.exp(log_bias_free(most, beta, delta_over_sigma, difficulty))
-    y, dy = precision_nodes_of_curve(*ends, most, smallest, beta, delta_over_sigma, difficulty, TAU_NODES)
+    y, dy = nodes_in_precision(*ends, most, smallest, beta, delta_over_sigma, difficulty, TAU_NODES)
     log_tau, log_f = log_prior(y, beta, difficulty)
     root, density = jnp.exp(log_tau / 2), jnp.exp(log_f) * dy
     h = delta_over_sigma * root

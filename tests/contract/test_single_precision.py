@@ -120,26 +120,24 @@ LOOSER = {
 
 ELSEWHERE = {
     "draws, which differ in float32 and float64": """
-        sample_features sample_training_set sample_label_noise sample_precision lgen_cell
-        sample_lgen sgd_against_ridge sgd_lgen sgd_width_lgen draw_failure
-        realised_gap sample_instances sample_success""",
+        sample_features sample_training_set sample_label_noise sample_precision lgen_cell sample_lgen
+        sgd_against_ridge sgd_lgen sgd_width_lgen draw_failure realised_gap sample_instances sample_success""",
     "expensive to compile, and converted as window_exponent and pass_at_k_failure are": """
-        build_curve eval_curve success_distribution tail_index_from_window
-        best_of_k_lid_loss best_of_k_loss softmax_error softmax_loss verified_pass_at_k""",
+        build_curve eval_curve success_distribution tail_index_from_window best_of_k_lid_loss best_of_k_loss
+        softmax_error softmax_loss verified_pass_at_k expected_attempts""",
     "fits that read a curve as fit_power_law does; tests/fitting has their float32": """
         compare_laws fit_saturation fit_stretched_two_tail fit_two_tail fit_two_tail_shared preferred_law""",
     "computed in float64 whatever the session's setting": """
-        allocate allocate_sweep phase_map surface_exact surface_sweep sweep_model backtest check_evals compare_models
-        estimate_tail_indices fit_evals forecast_new_problems forecast_pass_at_k next_attempts read_evals
-        summarise_backtest""",
+        allocate allocate_sweep phase_map surface_exact surface_sweep sweep_model backtest check_evals
+        compare_models estimate_tail_indices fit_evals forecast_new_problems forecast_pass_at_k next_attempts
+        read_evals summarise_backtest three_way_map compare_groups forecast_metrics""",
     "no numbers to convert": """
         best_attempts resolve_method describe_status cell_failures check_fit comparison_figure complete_part
-        load_spec measure_sweep
-        open_results plan_sweep run_sweep select_cells spec_from_dict split_cells summarise summary_overview
-        fit_schema summary_tables write_fit_report write_sweep_report sweep_figures write_counts diagnostics_report
-        feature_split
-        make_cifar10h_features read_features distill_spec_from_dict load_distill_spec open_distillation
-        run_distillation summarise_distillation run_status show_progress stop_on_signals save_figure""",
+        load_spec measure_sweep open_results plan_sweep run_sweep select_cells spec_from_dict split_cells
+        summarise summary_overview fit_schema summary_tables write_fit_report write_sweep_report sweep_figures
+        write_counts diagnostics_report feature_split make_cifar10h_features read_features
+        distill_spec_from_dict load_distill_spec open_distillation run_distillation summarise_distillation
+        run_status show_progress stop_on_signals save_figure""",
 }
 
 

@@ -2,32 +2,34 @@
 
 import math
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import special, stats
 
 from lidjax.errors import InputError
 from lidjax.evals.forecast import forecast_pass_at_k, forecast_run, forecast_sums
-from lidjax.evals.rates.draws import draw_rates
-from lidjax.evals.rates.families import bent_logistic_log_density
-from lidjax.evals.rates.importance import POINTS
-from lidjax.evals.rates.posterior import draw_parameters, sample_posterior
-from lidjax.evals.rates.prior import Prior, log_preference
+from lidjax.evals.rates.draws import draw_problem_rates, draw_rates
+from lidjax.evals.rates.members import MEMBERS, Member, bent_masses, beta_masses
+from lidjax.evals.rates.posterior import INFLATED, sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 from lidjax.passk import pass_at_k_from_counts
 
 PROBLEMS, N, TOTAL, K = 64, 50, 1000, 1000
 
 
-def draw_population(rng, prior, problems=PROBLEMS):
-    """Rates of problems of one population whose parameters are drawn from `prior`, by rejection."""
-    drawn = rng.normal(prior.mean, prior.scale, (POINTS, 5))
-    accepted = log_preference(drawn, prior, COARSE_GRID) > np.log(rng.random(POINTS) * (1 + prior.floor))
-    params = drawn[np.argmax(accepted)]
-    density = np.exp(np.asarray(bent_logistic_log_density(jnp.asarray(params), COARSE_GRID)))
-    mass = np.cumsum(density * COARSE_GRID.weights)
-    return special.expit(np.interp(rng.random(problems) * mass[-1], mass, COARSE_GRID.nodes))
+BENT = bent_masses(np.array([[-3.0, -1.0, 1.5, 0.0, -1.5]]), COARSE_GRID)
+
+
+def draw_population(rng, problems=PROBLEMS):
+    """Rates of problems of one population that is drawn from the prior, by rejection where it has a further factor."""
+    weights = np.array([member.weight for member in MEMBERS])
+    member = MEMBERS[rng.choice(len(MEMBERS), p=weights / weights.sum())]
+    masses = member.masses(rng.normal(member.mean, member.scale, (2000, len(member.mean))), COARSE_GRID)
+    accepted = np.zeros(1) if member.log_factor is None else member.log_factor(masses, COARSE_GRID)
+    mass = masses[np.argmax(accepted > np.log(rng.random(len(accepted))))].astype(float)
+    never = rng.random() * (member.inflated and rng.random() < INFLATED)
+    x = COARSE_GRID.nodes[rng.choice(len(mass), problems, p=mass / mass.sum())]
+    return special.expit(x) * (rng.random(problems) >= never)
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +43,9 @@ def test_rates_follow_their_exact_posterior(example):
     """Given the population, the mean rate of a problem; 2000 draws, within five standard errors of direct
     quadrature."""
     rows = count_rows(*example, COARSE_GRID)
-    params = np.array([-3.0, -1.0, 1.5, 0.0, -1.5])
-    rates = draw_rates(np.random.default_rng(0), np.tile(params, (2000, 1)), rows)
+    rates = draw_rates(np.random.default_rng(0), np.tile(BENT, (2000, 1)), rows)
     x = np.linspace(-40, 12, 40_001)
-    density = np.interp(
-        x, COARSE_GRID.nodes, np.exp(np.asarray(bent_logistic_log_density(jnp.asarray(params), COARSE_GRID)))
-    )
+    density = np.interp(x, COARSE_GRID.nodes, BENT[0] / COARSE_GRID.weights)
     for problem in (int(np.argmin(example[1])), int(np.argmax(example[1]))):
         weight = density * stats.binom.pmf(example[1][problem], N, special.expit(x))
         expected = np.sum(weight * special.expit(x)) / np.sum(weight)
@@ -97,17 +96,19 @@ def test_a_run_that_is_already_made_is_forecast_exactly(example):
         np.testing.assert_allclose(value, exact, rtol=1e-12)
 
 
-def covered(prior_of_truth, prior, repeats):
-    """How many of `repeats` 90 % intervals hold the pass@K of a run of TOTAL attempts that is then made."""
+def covered(members, repeats):
+    """How many of `repeats` 90 % intervals hold the pass@K of a run of TOTAL attempts that is then made.
+
+    The populations are of the prior of the default model, the posterior is that under `members`.
+    """
     hits = 0
+    n = np.full(PROBLEMS, N)
     for seed in range(repeats):
         rng = np.random.default_rng(seed)
-        rates = draw_population(rng, prior_of_truth)
+        rates = draw_population(rng)
         first, rest = rng.binomial(N, rates), rng.binomial(TOTAL - N, rates)
-        n = np.full(PROBLEMS, N)
         rows = count_rows(n, first, COARSE_GRID)
-        posterior = sample_posterior(rows, prior=prior, seed=seed)
-        drawn = draw_rates(rng, draw_parameters(posterior, 200, rng), rows)
+        drawn = draw_problem_rates(rng, sample_posterior(rows, members=members, seed=seed), rows, 200)
         found = forecast_run(rng, drawn, n, first, K, TOTAL)
         truth = pass_at_k_from_counts(np.full(PROBLEMS, TOTAL), first + rest, K).mean()
         hits += found.lower[0] <= truth <= found.upper[0]
@@ -115,11 +116,43 @@ def covered(prior_of_truth, prior, repeats):
 
 
 def test_intervals_cover_where_the_prior_is_right_and_not_where_it_is_wrong():
-    """60 populations from the prior: fewer than 47 or more than 60 of the intervals cover with probability 0.002.
-    The control has a prior that is sure of a light tail."""
-    assert 47 <= covered(Prior(), Prior(), 60) <= 60
-    wrong = Prior(mean=(-4.0, 1.0, 1.5, 0.0, 2.0), scale=(3.0, 0.1, 0.5, 0.4, 0.1))
-    assert covered(Prior(), wrong, 30) < 20
+    """20 populations from the prior; an interval of a share of problems holds its ends, so it covers in 90 % or more.
+
+    Fewer than 13 of 20 cover with probability 4e-4. The control is sure of a light tail.
+    """
+    assert covered(MEMBERS, 20) >= 13
+    wrong = Member("wrong", (1.0, 2.5), (0.05, 0.05), beta_masses, 1.0)
+    assert covered((wrong,), 20) < 10
+
+
+@pytest.mark.slow
+def test_intervals_cover_where_the_prior_is_right_in_many_repeats():
+    """300 populations from the prior; fewer than 252 cover with probability 4e-4."""
+    assert covered(MEMBERS, 300) >= 252
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.4, 0.8])
+def test_one_attempt_leaves_open_whether_problems_are_solved_always_or_are_equally_hard(rate):
+    """The interval reaches from "nothing more is solved" to what equally hard problems give.
+
+    The average over families alone does not, because any average is sure of something.
+    """
+    n, c, k = np.ones(200, int), np.repeat([0, 1], [round(200 * (1 - rate)), round(200 * rate)]), [5, 20]
+    found = forecast_pass_at_k(n, c, k)
+    equal = 1 - (1 - rate) ** np.array(k)
+    assert np.all(found.lower <= rate + 0.005)
+    assert np.all((found.upper >= equal) | (equal > 0.99))
+    rows = count_rows(n, c, COARSE_GRID)
+    drawn = draw_problem_rates(np.random.default_rng(0), sample_posterior(rows), rows, 400)
+    average = forecast_run(np.random.default_rng(0), drawn, n, c, k)
+    assert rate > 0.5 or np.any(average.upper < equal)
+
+
+def test_more_than_five_attempts_do_not_span_all_families():
+    n, c = np.full(100, 6), np.repeat([0, 1, 2, 5], [50, 20, 10, 20])
+    assert sample_posterior(count_rows(n, c, COARSE_GRID)).alternatives == ()
+    fewer = count_rows(n - 1, c, COARSE_GRID)
+    assert len(sample_posterior(fewer).alternatives) > 3
 
 
 @pytest.mark.parametrize("c", [np.zeros(20, int), np.full(20, N)], ids=["none solved", "all solved"])
@@ -127,7 +160,7 @@ def test_extremes_give_one_sided_answers(c):
     n = np.full(20, N)
     rows = count_rows(n, c, COARSE_GRID)
     rng = np.random.default_rng(0)
-    rates = draw_rates(rng, draw_parameters(sample_posterior(rows), 200, rng), rows)
+    rates = draw_problem_rates(rng, sample_posterior(rows), rows, 200)
     found = forecast_run(rng, rates, n, c, [100, 10_000])
     assert np.all((found.lower >= 0) & (found.upper <= 1))
     if c[0] == 0:
@@ -144,11 +177,11 @@ def test_sums_of_many_problems_have_the_distribution_of_the_draws(example):
     """
     n, c = (np.tile(values, 8) for values in example)
     rows = count_rows(n, c, COARSE_GRID)
-    params = np.tile([-3.0, -1.0, 1.5, 0.0, -1.5], (2000, 1))
+    masses = np.tile(BENT, (2000, 1))
     k = np.array([10, 50, 100, 1000])
     rng = np.random.default_rng(0)
-    slow = forecast_run(rng, draw_rates(rng, params, rows), n, c, k, level=0.6827)
-    fast = forecast_sums(rng, params, rows, k, level=0.6827)
+    slow = forecast_run(rng, draw_rates(rng, masses, rows), n, c, k, level=0.6827)
+    fast = forecast_sums(rng, masses, rows, k, level=0.6827)
     exact = pass_at_k_from_counts(n, c, 10).mean()
     assert fast.prediction[0] == pytest.approx(exact, abs=1e-12)
     assert fast.lower[0] == fast.upper[0]

@@ -38,9 +38,8 @@ def test_p_values_are_level_under_the_null_and_small_under_its_opposite():
 
 
 def posterior(log_index, spread):
-    params = np.zeros((2, 5))
-    params[:, 1] = log_index + spread * np.array([-1, 1])
-    return Posterior(params, np.full(2, 0.5), 1000.0, 0.0)
+    index = np.exp(log_index + spread * np.array([-1, 1]))
+    return Posterior(np.ones((2, 1)), np.zeros(2, int), np.zeros(2), index, (), 1000.0, 0.0)
 
 
 def test_a_saturating_series_gives_its_plateau_and_a_falling_one_is_said_to_fall():

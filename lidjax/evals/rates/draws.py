@@ -1,42 +1,26 @@
-"""Draws of the success rates of the problems at hand, given draws of the population's parameters."""
+"""Draws of the success rates of the problems at hand, given draws of the population."""
 
-from functools import partial
-
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy.special import expit
 
-from lidjax.evals.rates.families import bent_logistic_log_density
-from lidjax.evals.rates.likelihood import PaddedRows, pad_rows
-from lidjax.evals.rates.posterior import Posterior, draw_parameters
-from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, LogitGrid
+from lidjax.evals.rates.posterior import Posterior
+from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows
 
 HALF_CELL_POINTS = 16  # points between two neighbouring nodes at which a rate can be drawn
-BATCH = 50  # draws handled at once, for memory
+BATCH = 32  # draws handled at once, so that they fit into the processor's cache
 
 
-@jax.jit
-def densities(params: Float[jax.Array, "s 5"], grid: LogitGrid) -> Float[jax.Array, "s g"]:
-    """Densities of logit p at the nodes, for each draw of the parameters."""
-    return jnp.exp(jax.vmap(partial(bent_logistic_log_density, grid=grid))(params))
+def draw_masses(rng: np.random.Generator, posterior: Posterior, count: int) -> Float[np.ndarray, "s g"]:
+    """`count` equally weighted draws of the population: masses of the nodes of COARSE_GRID."""
+    held = len(posterior.masses)
+    chosen = rng.permutation(held)[:count] if count <= held else rng.integers(held, size=count)
+    return posterior.masses[chosen]
 
 
-@jax.jit
-def cumulative_nodes(
-    params: Float[jax.Array, "s 5"], rows: PaddedRows, grid: LogitGrid
-) -> Float[jax.Array, "s u g"]:
-    """Cumulative posterior weights of the nodes, for each draw of the parameters and each row."""
-    total = jnp.cumsum(densities(params, grid)[:, None, :] * jnp.asarray(rows.likelihood)[None], axis=-1)
-    return total / total[..., -1:]
-
-
-def draw_densities(
-    rng: np.random.Generator, posterior: Posterior, count: int, grid: LogitGrid = COARSE_GRID
-) -> Float[np.ndarray, "s g"]:
-    """`count` equally weighted draws of the population: densities of logit p at the nodes of the grid."""
-    return np.asarray(densities(jnp.asarray(draw_parameters(posterior, count, rng)), grid))
+def draw_densities(rng: np.random.Generator, posterior: Posterior, count: int) -> Float[np.ndarray, "s g"]:
+    """`count` equally weighted draws of the population: densities of logit p at the nodes of COARSE_GRID."""
+    return draw_masses(rng, posterior, count) / np.asarray(COARSE_GRID.weights)
 
 
 def draw_problem_rates(
@@ -46,32 +30,40 @@ def draw_problem_rates(
 
     This is the one entry to the posterior: whatever is said of these problems is computed from such draws.
     """
-    return draw_rates(rng, draw_parameters(posterior, count, rng), rows)
+    return draw_rates(rng, draw_masses(rng, posterior, count), rows)
 
 
 def draw_rates(
-    rng: np.random.Generator,
-    params: Float[np.ndarray, "s 5"],
-    rows: CountRows,
-    grid: LogitGrid = COARSE_GRID,
+    rng: np.random.Generator, masses: Float[np.ndarray, "s g"], rows: CountRows
 ) -> Float[np.ndarray, "s p"]:
-    """Success rates of all P problems, one set for each of the S equally weighted draws in `params`.
+    """Success rates of all P problems, one set for each of the S populations in `masses`.
 
     First a node is drawn, then a point near it, weighted by the exact likelihood and the node's hat function. So a rate
     that is known more precisely than the step of the grid is also drawn more precisely.
     """
-    padded = pad_rows(rows)
-    nodes = np.asarray(grid.nodes)
-    near, points = points_near_nodes(rows, nodes)
-    rates: list[np.ndarray] = []
-    for start in range(0, len(params), BATCH):
-        batch = jnp.asarray(params[start : start + BATCH])
-        cumulative = np.asarray(cumulative_nodes(batch, padded, grid))[:, rows.index]
-        node = np.sum(cumulative < rng.random(cumulative.shape[:2])[..., None], axis=-1)
+    near, points = points_near_nodes(rows, np.asarray(COARSE_GRID.nodes))
+    rates = np.empty((len(masses), len(rows.index)))
+    for start in range(0, len(masses), BATCH):
+        cumulative = cumulative_nodes(masses[start : start + BATCH], rows)[:, rows.index]
+        node = np.sum(cumulative < rng.random(cumulative.shape[:2], dtype=np.float32)[..., None], axis=-1)
+        node = np.minimum(node, cumulative.shape[-1] - 1)
         weight = near[rows.index[None, :], node]
         point = np.sum(weight < rng.random(node.shape)[..., None], axis=-1)
-        rates.append(expit(points[node, np.minimum(point, 2 * HALF_CELL_POINTS - 1)]))
-    return np.concatenate(rates)
+        rates[start : start + BATCH] = expit(points[node, np.minimum(point, 2 * HALF_CELL_POINTS - 1)])
+    return rates
+
+
+def cumulative_nodes(masses: Float[np.ndarray, "s g"], rows: CountRows) -> Float[np.ndarray, "s u g"]:
+    """Cumulative posterior weights of the nodes, for each population and each row.
+
+    Where a population says that a row is impossible, the weights are those of the likelihood alone.
+    """
+    likelihood = (rows.likelihood / np.asarray(COARSE_GRID.weights)).astype(np.float32)
+    total = np.cumsum(masses.astype(np.float32)[:, None, :] * likelihood[None], axis=-1)
+    impossible = total[..., -1] < 1e-30
+    if impossible.any():
+        total[impossible] = np.cumsum(likelihood, axis=-1)[np.nonzero(impossible)[1]]
+    return total / total[..., -1:]
 
 
 def points_near_nodes(

@@ -123,24 +123,6 @@ def logistic_log_density(params: Float[Array, "4"], grid: LogitGrid) -> Float[Ar
     return normalise(a * z - (a + b) / q * jnp.logaddexp(0.0, q * z), grid)
 
 
-DEPTH = 5.0
-"""Distance below the knee at which the lower slope of the bent logistic is stated: a factor e^5 = 150 in p."""
-
-
-def bent_logistic_log_density(params: Float[Array, "5"], grid: LogitGrid) -> Float[Array, " g"]:
-    """The generalised logistic with a lower slope that may increase with depth: log f = logistic - ½ κ softplus(x₀-x)².
-
-    params = (x₀, log s, log b, log q, logit r). At DEPTH below the knee the slope is s. The share r of it comes from
-    the increase, so a = (1-r) s and κ = r s/DEPTH. For r = 0 the density is a power law at small p; for r = 1 it falls
-    like a logit-normal. A hundred attempts hardly tell the two apart, but what thousands will solve depends on it.
-    """
-    x0, (s, b, q), r = params[0], jnp.exp(params[1:4]), jax.nn.sigmoid(params[4])
-    z = jnp.asarray(grid.nodes) - x0
-    a = (1 - r) * s
-    bend = 0.5 * r * s / DEPTH * jax.nn.softplus(-z) ** 2
-    return normalise(a * z - (a + b) / q * jax.nn.softplus(q * z) - bend, grid)
-
-
 def with_zero(family: Family) -> Family:
     """The same family with an atom at p = 0 for problems that are never solved.
 

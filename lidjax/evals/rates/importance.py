@@ -1,33 +1,42 @@
 """Importance sampling with multivariate t proposals: quasi-random points, their density, tempered weights."""
 
+from functools import cache
+
 import numpy as np
 from jaxtyping import Float
 from scipy import special
 
-POINTS = 1024  # points of a proposal
-NEARLY_NORMAL = 50.0  # degrees of freedom of the first proposal, which has the shape of the prior
 FEWEST_EFFECTIVE = 60.0  # heuristic: weights are tempered until their effective sample size is this large
 
 Location = Float[np.ndarray, " d"]
 Factor = Float[np.ndarray, "d d"]
 
 
-def draw_t(location: Location, factor: Factor, df: float, *, seed: int) -> Float[np.ndarray, "m d"]:
-    """POINTS quasi-random points of a multivariate t. `factor` is the Cholesky factor of its scale matrix."""
+@cache
+def standard_points(
+    count: int, dim: int, seed: int
+) -> tuple[Float[np.ndarray, "m d"], Float[np.ndarray, " m"]]:
+    """`count` quasi-random points: standard normal ones, and a uniform number for each. The same in every call."""
     from scipy.stats import qmc  # here, because scipy.stats takes half a second to import
 
-    sobol = qmc.Sobol(len(location) + 1, seed=seed)  # pyright: ignore[reportCallIssue]  # renamed in newer SciPy
-    uniform = sobol.random(POINTS)
-    radius = np.sqrt(special.gammaincinv(df / 2, uniform[:, -1:]) * 2 / df)
-    return location + (special.ndtri(uniform[:, :-1]) / radius) @ factor.T
+    sobol = qmc.Sobol(dim + 1, seed=seed)  # pyright: ignore[reportCallIssue]  # renamed in newer SciPy
+    uniform = np.clip(sobol.random(count), 1e-12, 1 - 1e-12)
+    return special.ndtri(uniform[:, :-1]), uniform[:, -1]
+
+
+@cache
+def standard_t(count: int, dim: int, df: float, seed: int) -> Float[np.ndarray, "m d"]:
+    """`count` quasi-random points of a standard multivariate t."""
+    normal, uniform = standard_points(count, dim, seed)
+    return normal / np.sqrt(special.gammaincinv(df / 2, uniform) * 2 / df)[:, None]
 
 
 def log_t(
     points: Float[np.ndarray, "m d"], location: Location, factor: Factor, df: float
 ) -> Float[np.ndarray, " m"]:
-    """Log density of that multivariate t."""
+    """Log density of a multivariate t. `factor` is the Cholesky factor of its scale matrix."""
     dim = len(location)
-    square = np.sum(np.linalg.solve(factor, (points - location).T) ** 2, axis=0)
+    square = np.sum((np.linalg.inv(factor) @ (points - location).T) ** 2, axis=0)
     norm = special.gammaln((df + dim) / 2) - special.gammaln(df / 2) - 0.5 * dim * np.log(df * np.pi)
     return norm - np.sum(np.log(np.diag(factor))) - 0.5 * (df + dim) * np.log1p(square / df)
 
@@ -45,7 +54,8 @@ def temper(log_weight: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
     Without it the next proposal is fitted to the one or two points that happen to lie best.
     """
     low, high, power = 0.0, 1.0, 1.0
-    for _ in range(20):
+    weights = special.softmax(log_weight)
+    for _ in range(12):
         weights = special.softmax(power * log_weight)
         enough = 1 / np.sum(weights**2) >= FEWEST_EFFECTIVE
         if enough and power == 1.0:

@@ -1,31 +1,22 @@
-"""Pooling of groups with one shape."""
+"""Pooling of groups that one family describes."""
 
 import numpy as np
 
-from lidjax.evals.rates.pooling import pool_shapes
+from lidjax.evals.rates.pooling import sample_pooled
 from lidjax.evals.rates.posterior import sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 
-PROBLEMS, N = 64, 50
 
+def test_pooling_makes_the_family_of_the_other_groups_more_probable():
+    """Two groups whose problems are equally hard, and one with few attempts that could be anything."""
+    rng = np.random.default_rng(0)
+    sizes = [60, 60, 2]
+    groups = [count_rows(np.full(40, n), rng.binomial(n, 0.2, 40), COARSE_GRID) for n in sizes]
+    pooled = sample_pooled(groups)[-1]
+    alone = sample_posterior(groups[-1])
 
-def test_pooling_brings_groups_of_one_shape_together():
-    """Eight groups of one population: the pooled posterior of the lower slope is narrower, and the groups agree
-    more."""
-    alone = []
-    for seed in range(8):
-        rng = np.random.default_rng(seed)
-        c = rng.binomial(N, rng.beta(0.4, 8, PROBLEMS))
-        alone.append(sample_posterior(count_rows(np.full(PROBLEMS, N), c, COARSE_GRID), seed=seed))
-    pooled = pool_shapes(alone)
+    def probability(posterior):
+        return {member.name: member.probability for member in posterior.members}["atoms-1"]
 
-    def moments(posteriors):
-        means = np.array([p.weights @ p.params[:, 1] for p in posteriors])
-        spread = np.array(
-            [p.weights @ (p.params[:, 1] - m) ** 2 for p, m in zip(posteriors, means, strict=True)]
-        )
-        return means.std(), np.sqrt(spread.mean())
-
-    (apart, wide), (together, narrow) = moments(alone), moments(pooled)
-    assert together < apart
-    assert narrow < wide
+    assert probability(pooled) > 1.2 * probability(alone)
+    assert [m.log_evidence for m in pooled.members] == [m.log_evidence for m in alone.members]
