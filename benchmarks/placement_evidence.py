@@ -6,6 +6,7 @@ always next. Each policy starts with ten attempts at every problem. The truth is
 the file, and the interval is that for this number.
 
     python benchmarks/placement_evidence.py counts.csv --target 1000 --seeds 3 [--first 0] [--groups 5] [--json]
+    python benchmarks/placement_evidence.py --made-up 0.3 0.5 --target 100 --seeds 1
 """
 
 import argparse
@@ -18,7 +19,7 @@ jax.config.update("jax_enable_x64", True)
 
 import numpy as np  # noqa: E402
 
-from lidjax.evals import read_evals  # noqa: E402
+from lidjax.evals import Group, read_evals  # noqa: E402
 from lidjax.evals.curve import mean_pass_at_k  # noqa: E402
 from lidjax.evals.forecast import forecast_from_posterior  # noqa: E402
 from lidjax.evals.next_attempts import place_attempts  # noqa: E402
@@ -76,20 +77,39 @@ def placed(pool, attempts, k):
 POLICIES = {"placed": placed, "uniform": uniform, "fewest successes first": fewest_successes}
 
 
+def made_up_groups(a, b):
+    """Ten groups of 128 problems whose rates are Beta(a, b)."""
+    made = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        n = np.full(128, FEWEST_ATTEMPTS)
+        problems = tuple(map(str, range(128)))
+        made.append(Group(f"made up {seed}", {}, problems, n, rng.binomial(n, rng.beta(a, b, 128))))
+    return made
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("counts")
+    parser.add_argument("counts", nargs="?")
+    parser.add_argument(
+        "--made-up",
+        type=float,
+        nargs=2,
+        metavar=("A", "B"),
+        help="instead of a file: ten groups of 128 problems with rates Beta(A, B) and 10,000 attempts",
+    )
     parser.add_argument("--target", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first", type=int, default=0, help="first of the groups that are used")
     parser.add_argument("--groups", type=int, help="number of groups that are used (default: all)")
     parser.add_argument("--json", action="store_true", help="print every forecast")
     options = parser.parse_args()
+    groups = made_up_groups(*options.made_up) if options.made_up else read_evals(options.counts).groups
     usable = [
         group
-        for group in read_evals(options.counts).groups
+        for group in groups
         if group.n.min() >= FEWEST_ATTEMPTS and np.mean(group.c > 0) >= FEWEST_SOLVED
     ][options.first :][: options.groups]
     found = []

@@ -9,6 +9,7 @@ from .model import sample_training_set as sample_training_set
 from .difficulty import mean_inverse_precision as mean_inverse_precision
 from .difficulty import sample_label_noise as sample_label_noise
 from .difficulty import sample_precision as sample_precision
+from .correlated import correlated_lgen_factor as correlated_lgen_factor
 from .generalization import deterministic_lgen as deterministic_lgen
 from .generalization import lgen_cell as lgen_cell
 from .generalization import resolve_method as resolve_method
@@ -24,6 +25,7 @@ from .sgd import sgd_width_lgen as sgd_width_lgen
 from .passk import build_curve as build_curve
 from .passk import draw_failure as draw_failure
 from .passk import eval_curve as eval_curve
+from .passk import expected_attempts as expected_attempts
 from .passk import failure_from_counts as failure_from_counts
 from .passk import g_pass_at_k_from_counts as g_pass_at_k_from_counts
 from .passk import instance_failure as instance_failure
@@ -52,8 +54,10 @@ from .verifiers import first_accepted as first_accepted
 from .verifiers import judged_amplitude as judged_amplitude
 from .verifiers import judged_exponent as judged_exponent
 from .verifiers import judged_turns as judged_turns
+from .verifiers import penalised_attempts as penalised_attempts
 from .verifiers import softmax_error as softmax_error
 from .verifiers import softmax_loss as softmax_loss
+from .verifiers import verified_pass_at_k as verified_pass_at_k
 
 # laws, and fits of them to curves
 from .laws import asymptotic_failure as asymptotic_failure
@@ -95,6 +99,7 @@ from .allocation import phase_map as phase_map
 from .allocation import surface_exact as surface_exact
 from .allocation import surface_sweep as surface_sweep
 from .allocation import sweep_model as sweep_model
+from .allocation import three_way_map as three_way_map
 from .frontier import balance_exponent as balance_exponent
 from .frontier import bottleneck_loss as bottleneck_loss
 from .frontier import capacity_asymptote as capacity_asymptote
@@ -111,6 +116,7 @@ from .sweep import FrontierSpec as FrontierSpec
 from .sweep import SgdSpec as SgdSpec
 from .sweep import RandomFeaturesSpec as RandomFeaturesSpec
 from .sweep import SyntheticSpec as SyntheticSpec
+from .sweep import VerifierSpec as VerifierSpec
 from .sweep import cell_failures as cell_failures
 from .sweep import check_fit as check_fit
 from .sweep import comparison_figure as comparison_figure
@@ -133,9 +139,11 @@ from .evals import EvalData as EvalData
 from .evals import Group as Group
 from .evals import backtest as backtest
 from .evals import check_evals as check_evals
+from .evals import compare_groups as compare_groups
 from .evals import compare_models as compare_models
 from .evals import estimate_tail_indices as estimate_tail_indices
 from .evals import fit_evals as fit_evals
+from .evals import forecast_metrics as forecast_metrics
 from .evals import fit_schema as fit_schema
 from .evals import forecast_new_problems as forecast_new_problems
 from .evals import forecast_pass_at_k as forecast_pass_at_k

@@ -1,6 +1,7 @@
 """How long computations report their progress: one signature for the library, and a default that shows nothing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
@@ -29,3 +30,14 @@ class Progress(Protocol):
 def no_progress(stage: str, steps: Steps[T], *, done: int = 0) -> Iterable[T]:
     """The default: shows nothing."""
     return steps
+
+
+@contextmanager
+def ended_after(steps: Iterable[T]) -> Generator[Iterable[T]]:
+    """Steps whose display ends with the `with` block, also where an error leaves it: before the error is printed."""
+    try:
+        yield steps
+    finally:
+        close = getattr(steps, "close", None)
+        if close is not None:
+            close()

@@ -22,3 +22,6 @@ from lidjax.allocation.sweep_model import ModelArguments as ModelArguments
 from lidjax.allocation.sweep_model import select as select
 from lidjax.allocation.sweep_model import sweep_model as sweep_model
 from lidjax.allocation.sweep_model import sweep_window as sweep_window
+from lidjax.allocation.three_ways import WIDTH_RULES as WIDTH_RULES
+from lidjax.allocation.width_map import ThreeWayMap as ThreeWayMap
+from lidjax.allocation.width_map import three_way_map as three_way_map

@@ -50,21 +50,19 @@ class Budget(NamedTuple):
         """The budget of four numbers as a user gives them.
 
         Raises:
-            InputError: A number is not finite, a cost is not positive, the budget does not pay for one training
-                instance and one attempt, or it buys more than `MOST_ATTEMPTS` attempts.
+            InputError: A number is not finite, a cost is not positive, the queries are fewer than one, the budget does
+                not pay for one training instance and one attempt, or it buys more than `MOST_ATTEMPTS` attempts.
         """
         total = as_fraction(budget, "budget")
         train, infer, many = (
             as_fraction(value, name)
             for value, name in ((cost_train, "cost_train"), (cost_infer, "cost_infer"), (queries, "queries"))
         )
-        for value, name, given in (
-            (train, "cost_train", cost_train),
-            (infer, "cost_infer", cost_infer),
-            (many, "queries", queries),
-        ):
+        for value, name, given in ((train, "cost_train", cost_train), (infer, "cost_infer", cost_infer)):
             if value <= 0:
                 raise InputError(f"{name}={given} must be greater than 0")
+        if many < 1:
+            raise InputError(f"queries={queries} must be at least 1: the queries that the model answers")
         made = cls(total, train, infer * many)
         if total < train:
             raise InputError(
@@ -103,6 +101,10 @@ class Budget(NamedTuple):
     def attempts(self, n: int) -> int:
         """Attempts that can be paid after `n` training instances."""
         return math.floor((self.total - n * self.cost_train) / self.cost_infer)
+
+    def paid_attempts(self, n: int) -> float:
+        """Attempts that can be paid after `n` training instances, where they need not be whole: an expected number."""
+        return float((self.total - n * self.cost_train) / self.cost_infer)
 
     def instances(self, k: int) -> int:
         """Training instances that can be paid after `k` attempts."""

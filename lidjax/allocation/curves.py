@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from lidjax.allocation.budget import Budget, BudgetLine, BudgetSplit, whole_split
+from lidjax.allocation.measured_attempts import affordable, attempt_grid, attempts_on_grid
 from lidjax.allocation.sweep_model import check_one_model, sweep_window
 from lidjax.errors import InputError
 
@@ -108,11 +109,17 @@ class MeasuredLine:
 
     `low` and `high` are its ends in the coordinate s of `BudgetSplit`. `low_edge` and `high_edge` name the edge of the
     store there, or are "" where the budget line itself ends. `split` holds `POINTS` evenly spaced splits.
+
+    Where attempts stop at the first success (`stopped`), the second coordinate of the splits is the log of the expected
+    attempts, and the line is cut at the store's N only: at its largest k money is left over.
     """
 
-    def __init__(self, budget: Budget, curves: SweepCurves):
-        self.budget, self.line, self.curves = budget, BudgetLine(budget), curves
+    def __init__(self, budget: Budget, curves: SweepCurves, *, stopped: bool = False):
+        self.budget, self.line, self.curves, self.stopped = budget, BudgetLine(budget), curves, stopped
         sizes, attempts = np.exp(curves.log_n), np.exp(curves.log_k)
+        if stopped:
+            self._init_stopped(sizes, attempts)
+            return
         low = [
             (self.line.low, ""),
             (float(self.line.s_of_n(sizes[0])), "smallest n" if sizes[0] > 1 else ""),
@@ -135,10 +142,30 @@ class MeasuredLine:
             )
         self.split = self.line.at(np.linspace(self.low, max(self.high, self.low), POINTS))
 
+    def _init_stopped(self, sizes: np.ndarray, attempts: np.ndarray) -> None:
+        """The ends and splits where attempts stop at the first success."""
+        if attempts[0] > 1 + 1e-9:
+            raise InputError(
+                f"the store's smallest k is {attempts[0]:g}: attempts that stop at the first success need k from 1"
+            )
+        if self.budget.max_n < sizes[0] * (1 - 1e-9):
+            raise InputError(
+                f"budget={float(self.budget.total):g} pays for at most {self.budget.max_n} instances beside one "
+                f"attempt; the store's smallest N is {sizes[0]:g}"
+            )
+        low = float(self.line.s_of_n(sizes[0]))
+        high = float(self.line.s_of_n(sizes[-1]))
+        self.low, self.low_edge = low, "smallest n" if sizes[0] > 1 else ""
+        self.high, self.high_edge = high, "largest n" if high < self.line.high else ""
+        self.split = self.line.at(np.linspace(low, max(high, low), POINTS))
+
     def losses(
         self, log_lgen: np.ndarray, log_failure: np.ndarray, split: BudgetSplit | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """log L_gen and log L_inf along the line, or at `split`, from the curves `combined` returns."""
+        if self.stopped:
+            log_lgen, at_k, _, _ = self._stopped_losses(log_lgen, log_failure, split)
+            return log_lgen, at_k
         from scipy.interpolate import PchipInterpolator  # slow to import
 
         split = self.split if split is None else split
@@ -154,6 +181,33 @@ class MeasuredLine:
         return PchipInterpolator(curves.log_n, log_lgen)(log_n), (
             (c[0] * step + c[1]) * step + c[2]
         ) * step + c[3]
+
+    def attempts(
+        self, log_lgen: np.ndarray, log_failure: np.ndarray, split: BudgetSplit | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """log of the largest k that is paid for, and of the attempts then expected, along the line or at `split`."""
+        split = self.split if split is None else split
+        if self.stopped:
+            _, _, log_k, expected = self._stopped_losses(log_lgen, log_failure, split)
+            return log_k, expected
+        return split.log_k, split.log_k
+
+    def _stopped_losses(
+        self, log_lgen: np.ndarray, log_failure: np.ndarray, split: BudgetSplit | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """log L_gen, log L_inf, and what `attempts` gives, where attempts stop at the first success."""
+        from scipy.interpolate import PchipInterpolator  # slow to import
+
+        split = self.split if split is None else split
+        curves = self.curves
+        log_n = np.clip(split.log_n, curves.log_n[0], curves.log_n[-1])
+        rows = PchipInterpolator(curves.log_n, log_failure)(log_n)
+        grid = attempt_grid(float(curves.log_k[-1]))
+        on_grid = PchipInterpolator(curves.log_k, rows, axis=1)(np.minimum(np.log(grid), curves.log_k[-1]))
+        sums = attempts_on_grid(grid, on_grid)
+        log_k, at_k = affordable(grid, sums, on_grid, np.exp(split.log_k))
+        expected = np.minimum(split.log_k, np.log(sums[:, -1]))
+        return PchipInterpolator(curves.log_n, log_lgen)(log_n), at_k, log_k, expected
 
     def whole_split(self, s: float) -> tuple[int, int]:
         """The whole (N, k) near s, with N within the store's sizes."""

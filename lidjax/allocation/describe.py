@@ -6,21 +6,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from lidjax.allocation.budget import Budget, BudgetSplit, whole_split
-from lidjax.allocation.losses import ExactLosses, LossParameters, LossValues, total_loss
+from lidjax.allocation.losses import LineLosses, LossParameters, LossValues, total_loss
 from lidjax.allocation.search import Case, Cell, Counts, Minima, Scan
 
 FLAT = 1.01  # a loss within this factor of the least counts as equally good
 
 
-def kind_of(budget: Budget, n: int, k: int) -> str:
-    """Whether a whole split is at an end of the budget line: "all_training", "all_inference" or "interior"."""
+def kind_of(budget: Budget, n: int, k: int | float, *, stopped: bool = False) -> str:
+    """Whether a whole split is at an end of the budget line: "all_training", "all_inference" or "interior".
+
+    With attempts that stop at a success (`stopped`) the number k does not say whether the line ends: only N does.
+    """
     if k == 1 or n == budget.max_n:
         return "all_training" if budget.max_n > 1 or budget.max_k == 1 else "all_inference"
-    return "all_inference" if n == 1 or k == budget.max_k else "interior"
+    return "all_inference" if n == 1 or (not stopped and k == budget.max_k) else "interior"
 
 
 def end_slopes(
-    cells: Sequence[Cell], cases: list[Case], losses: ExactLosses, parameters: LossParameters
+    cells: Sequence[Cell], cases: list[Case], losses: LineLosses, parameters: LossParameters
 ) -> np.ndarray:
     """dL_tot/d(N c_N) at N = 1 and at k = 1, (2, cells); `parameters` has one entry for each case."""
     which = np.array([cell.case for cell in cells])

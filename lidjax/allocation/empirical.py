@@ -19,7 +19,7 @@ from lidjax.errors import InputError, check_choice
 if TYPE_CHECKING:
     import xarray as xr
 
-Curves = tuple[np.ndarray, np.ndarray]  # log L_gen and log L_inf along a line
+Curves = tuple[np.ndarray, np.ndarray]  # two quantities along a line, such as log L_gen and log L_inf
 
 
 def allocate_sweep(
@@ -36,6 +36,7 @@ def allocate_sweep(
     random_seed: int = 0,
     rules: Sequence[str] = RULES,
     window: tuple[float, float] | None = None,
+    stop_at_success: bool = False,
 ) -> SweepAllocation:
     """The best split of a budget between training instances and attempts, by the curves of a sweep.
 
@@ -54,7 +55,7 @@ def allocate_sweep(
         cost_train: c_N > 0 of one training instance, in the unit of the budget.
         cost_infer: c_k > 0 of one attempt, in the unit of the budget.
         weight: R ≥ 0, the weight of L_gen against L_inf.
-        queries: Q > 0, how many queries the trained model answers with k attempts each.
+        queries: Q ≥ 1, how many queries the trained model answers with k attempts each.
         statistic: How training sets are combined: "median" for the typical one, or "mean" as in Eq. 13, which a few bad
             training sets dominate where β is small. The two have different optima. For β ≤ 4 the median of L_gen lies
             below its mean (by 10 to 40 % for N > d at β = 2.5, d = 128).
@@ -67,6 +68,9 @@ def allocate_sweep(
         random_seed: Seed of the bootstrap.
         rules: Which of the paper's rules to score, as in `allocate`; () for none.
         window: (k1, k2) in which the rules measure β_eff(N); by default `fit.window` of the sweep's spec.
+        stop_at_success: Attempts at a query stop at the first success, and the budget pays for those that are made,
+            A(k; N) = Σ_{j<k} L_inf(j; N) in expectation, by the measured curves. It needs a sweep with k from 1. Where
+            more attempts than the store's largest k could be paid, k is that, and `limited` says "largest k".
 
     Returns:
         A `SweepAllocation`. Its fields are scalars for scalar arguments, otherwise arrays of the shape to which
@@ -123,6 +127,7 @@ def allocate_sweep(
         curves.combined(rng.integers(len(everyone), size=len(everyone)), statistic) for _ in range(bootstrap)
     ]
     lines: dict[tuple[Any, ...], tuple[MeasuredLine, Curves, list[Curves]]] = {}
+    most: dict[tuple[Any, ...], Curves] = {}
     cells: list[SweepAllocation] = []
     for row in zip(*columns.values(), strict=True):
         *money, of_lgen = (x.item() if hasattr(x, "item") else x for x in row)
@@ -131,11 +136,14 @@ def allocate_sweep(
             raise InputError(f"weight={of_lgen:g} must be at least 0 and finite")
         key = tuple(money)
         if key not in lines:
-            measured = MeasuredLine(Budget.checked(*row[:4]), curves)
+            measured = MeasuredLine(Budget.checked(*row[:4]), curves, stopped=stop_at_success)
             resampled = [measured.losses(*sample) for sample in samples]
             lines[key] = measured, measured.losses(log_lgen, log_failure), resampled
+            most[key] = measured.attempts(log_lgen, log_failure)
         log_weight = math.log(of_lgen) if of_lgen > 0 else -math.inf
-        cells.append(_cell(*lines[key], log_weight, power_laws, cast(Sequence[Rule], rules), level))
+        cells.append(
+            _cell(*lines[key], most[key], log_weight, power_laws, cast(Sequence[Rule], rules), level)
+        )
     return in_shape(_gather(cells, rules), shape)
 
 
@@ -143,31 +151,46 @@ def _cell(
     measured: MeasuredLine,
     along: Curves,
     resampled: list[Curves],
+    attempts: Curves,
     log_weight: float,
     power_laws: PowerLaws | None,
     rules: Sequence[Rule],
     level: float,
 ) -> SweepAllocation:
-    """One budget and weight, by the curves `along` the line and those of the bootstrap samples."""
+    """One budget and weight, by the curves `along` the line and those of the bootstrap samples.
+
+    `attempts` are the logs of the largest k that is paid for and of the attempts expected at each split of the line.
+    """
+
+    def whole_split(s: float) -> tuple[int, int]:
+        n, paid = measured.whole_split(s)
+        if not measured.stopped:
+            return n, paid
+        log_k, _ = _interpolate(measured, attempts, n)
+        return n, max(math.floor(math.exp(log_k) * (1 + 1e-9)), 1)
+
     s, total = measured.split.s, log_total(log_weight, *along)
     at = int(np.argmin(total))
-    n, k = measured.whole_split(_minimum(s, total))
+    n, k = whole_split(_minimum(s, total))
     parts = _interpolate(measured, along, n)
     best = float(log_total(log_weight, *parts))
     outside = np.flatnonzero(total > total[at] + math.log(FLAT))
     first = outside[outside < at].max(initial=-1) + 1
     last = outside[outside > at].min(initial=POINTS) - 1
-    sizes = [measured.whole_split(_minimum(s, log_total(log_weight, *curves)))[0] for curves in resampled]
+    sizes = [whole_split(_minimum(s, log_total(log_weight, *curves)))[0] for curves in resampled]
     tail_percent = 50 * (1 - level)
     lower, upper = np.percentile(sizes, [tail_percent, 100 - tail_percent]) if sizes else (np.nan, np.nan)
     by_rule: dict[str, RuleSplit] = {}
     for rule in rules:
         assert power_laws is not None  # they are fitted whenever there are rules
         chosen = solve(rule, power_laws, measured.line, log_weight)
-        rule_n, rule_k = measured.whole_split(min(max(chosen, measured.low), measured.high))
+        rule_n, rule_k = whole_split(min(max(chosen, measured.low), measured.high))
         log_loss = float(log_total(log_weight, *_interpolate(measured, along, rule_n)))
         excess = max(log_loss - best, 0.0)
         by_rule[rule] = RuleSplit(rule_n, rule_k, math.exp(best + excess), math.expm1(excess))
+    limited = {0: measured.low_edge, POINTS - 1: measured.high_edge}.get(at, "")
+    if measured.stopped and attempts[0][at] >= measured.curves.log_k[-1] - 1e-9:
+        limited = limited or "largest k"
     return SweepAllocation(
         n=n,
         k=k,
@@ -176,13 +199,14 @@ def _cell(
         regret={},
         lgen=math.exp(parts[0]),
         failure=math.exp(parts[1]),
-        n_low=min(measured.whole_split(float(s[first]))[0], n),
-        n_high=max(measured.whole_split(float(s[last]))[0], n),
+        n_low=min(whole_split(float(s[first]))[0], n),
+        n_high=max(whole_split(float(s[last]))[0], n),
         n_lower=float(lower),
         n_upper=float(upper),
-        limited={0: measured.low_edge, POINTS - 1: measured.high_edge}.get(at, ""),
+        limited=limited,
         few_instances=measured.curves.rests_on_few(n, k),
         rules=by_rule,
+        expected_attempts=math.exp(_interpolate(measured, attempts, n)[1]) if measured.stopped else float(k),
     )
 
 
@@ -197,10 +221,10 @@ def _minimum(s: np.ndarray, values: np.ndarray) -> float:
 
 
 def _interpolate(measured: MeasuredLine, along: Curves, n: int) -> tuple[float, float]:
-    """log L_gen and log L_inf at size n of the line."""
+    """Two curves along the line, such as log L_gen and log L_inf, at size n of it."""
     s = float(measured.line.s_of_n(np.float64(n)))
-    log_lgen, log_failure = (float(np.interp(s, measured.split.s, values)) for values in along)
-    return log_lgen, log_failure
+    first, second = (float(np.interp(s, measured.split.s, values)) for values in along)
+    return first, second
 
 
 def _gather(cells: list[SweepAllocation], rules: Sequence[str]) -> SweepAllocation:

@@ -1,21 +1,26 @@
 """`allocate`: the optimum of Eq. 21 with exact losses, and what the paper's rules lose against it (Sec. 4.3)."""
 
-import math
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import jax
 import numpy as np
 import numpy.typing as npt
 
-from lidjax.allocation.budget import Budget, BudgetLine
-from lidjax.allocation.losses import ExactLosses, LossParameters
+from lidjax.allocation.cases import cases_of_widths, distinct_cases
+from lidjax.allocation.losses import ExactLosses
 from lidjax.allocation.optimum import best_allocation
 from lidjax.allocation.results import Allocation
 from lidjax.allocation.rules import RULES, Rule, check_rules
-from lidjax.allocation.search import Case, Cell
 from lidjax.allocation.shapes import Numbers, broadcast_arguments, in_shape
-from lidjax.difficulty import Difficulty, check_difficulty, mean_inverse_precision
+from lidjax.allocation.stopped import StoppedLosses
+from lidjax.allocation.three_ways import (
+    WIDTH_RULES,
+    WidthRule,
+    best_over_widths,
+    check_widths,
+)
+from lidjax.difficulty import Difficulty, check_difficulty
 from lidjax.errors import InputError
 
 
@@ -33,13 +38,16 @@ def allocate(
     ridge: Numbers,
     queries: Numbers = 1,
     difficulty: Difficulty = "gamma",
-    rules: Sequence[str] = RULES,
+    rules: Sequence[str] | None = None,
     window: tuple[float, float] = (100.0, 10_000.0),
+    stop_at_success: bool = False,
+    width: npt.ArrayLike | None = None,
 ) -> Allocation:
     """The best split of a budget between training instances and attempts, by exact losses.
 
-    It minimises R L_gen(N) + L_inf(k; N) over whole N ≥ 1 and k ≥ 1 with N c_N + Q k c_k ≤ C. Numbers broadcast;
-    `eigenvalues` and `theta` are shared by all. Costs and budgets count as the decimals they print as.
+    It minimises R L_gen(N) + L_inf(k; N) over whole N ≥ 1 and k ≥ 1 with N c_N + Q k c_k ≤ C, or, where attempts stop
+    at the first success, with the expected number A(k; N) in place of k. Numbers broadcast; `eigenvalues` and `theta`
+    are shared by all. Costs and budgets count as the decimals they print as.
 
     L_gen(N) is random, with the training set. Here it is its mean, by the deterministic equivalent (within 1 to 3 % at
     d = 100), and L_inf(k; N) is the population integral at that L_gen. This describes a typical training set where
@@ -51,7 +59,8 @@ def allocate(
     counts around every local minimum over real splits. What is found for a budget, and what the rules lose there, does
     not depend on the other budgets of the call. Everything is computed in float64, whatever the dtypes of the
     arguments and the session's settings. It takes about 0.3 s for each budget line (distinct C, costs and model), 20 ms
-    for every further weight, and 0.6 s for each model if rules are scored (1.5 s at a budget of 1e18).
+    for every further weight, and 0.6 s for each model if rules are scored (1.5 s at a budget of 1e18). Where attempts
+    stop at a success it takes about 0.8 s for each line. Every width is a line.
 
     Args:
         budget: C, what there is to spend, in any unit of cost. At least one instance and one attempt, and at most 1e30
@@ -65,12 +74,21 @@ def allocate(
         sigma_eta: σ_η > 0, the scale of the label noise.
         delta: δ > 0, the tolerance of the verifier.
         ridge: ρ ≥ 0 of Eq. 6.
-        queries: Q > 0, how many queries the trained model answers with k attempts each.
+        queries: Q ≥ 1, how many queries the trained model answers with k attempts each.
         difficulty: Family of the prior on the precision, "gamma" or "power".
-        rules: Which of the paper's rules to score; () for none. "eq24" is Eq. 24. "eq24_prefactor" adds the term in
-            dP̃/dN that Eq. 24 leaves out. "quasi_static" leaves out its logarithmic term. "constant_beta" is Eq. 25.
-            "saturated" trains until β_eff(N) reaches 95 % of β.
+        rules: Which of the paper's rules to score; by default all, () for none. "eq24" is Eq. 24. "eq24_prefactor" adds
+            the term in dP̃/dN that Eq. 24 leaves out. "quasi_static" leaves out its logarithmic term. "constant_beta" is
+            Eq. 25. "saturated" trains until β_eff(N) reaches 95 % of β.
         window: (k1, k2), 1 ≤ k1 < k2, between which the rules measure β_eff(N) and P̃(N).
+        stop_at_success: Attempts at a query stop at the first success, which a perfect verifier sees, and at k at the
+            latest. The budget then pays for those that are made, N c_N + Q A(k; N) c_k ≤ C, with their expected number
+            A(k; N) (`expected_attempts`). The rules choose N as they do without, and what is left pays for attempts
+            that stop.
+        width: Numbers of random features P to choose from, whole, a number or (w,); None is the model of all d
+            features. The costs are then those of one feature: C = c_N N P + Q c_k P E[attempts], and the optimum is
+            over the widths too. The rules are "chinchilla_first", "chinchilla_half" and "chinchilla_best": N and P are
+            those of least L_gen at a training compute of all but one attempt a query, of C/2, or of the best share of
+            C; the rest pays for attempts.
 
     Returns:
         An `Allocation`. Its fields are scalars for scalar arguments, otherwise arrays of the broadcast shape.
@@ -81,7 +99,8 @@ def allocate(
 
     References:
         Eq. 21 (the problem), Eq. 24 and Eq. 25 (the rules), Sec. 4.3. The search was derived for this project and is
-        checked against every whole split in tests/allocation/test_exact.py.
+        checked against every whole split in tests/allocation/test_exact.py, test_stopped.py and test_three_ways.py.
+        The widths are those of Maloney, Roberts and Sully, arXiv:2210.16859.
 
     Example:
         >>> import jax.numpy as jnp
@@ -97,7 +116,10 @@ def allocate(
         True
     """
     check_difficulty(difficulty)
-    check_rules(rules, window)
+    widths = None if width is None else check_widths(width)
+    known = RULES if widths is None else WIDTH_RULES
+    rules = known if rules is None else rules
+    check_rules(rules, window, known)
     eigenvalues, theta = check_modes(eigenvalues, theta)
     given: dict[str, Numbers] = {
         "budget": budget,
@@ -113,8 +135,15 @@ def allocate(
     columns, shape = broadcast_arguments(given)
     with jax.enable_x64(True):
         losses = ExactLosses(eigenvalues, theta, difficulty)
-        cases, cells = _distinct_cases(columns, difficulty)
-        flat = best_allocation(cells, cases, losses, cast(tuple[Rule, ...], tuple(rules)), window)
+        losses = StoppedLosses(losses) if stop_at_success else losses
+        if widths is None:
+            cases, cells = distinct_cases(columns, difficulty)
+            flat = best_allocation(cells, cases, losses, cast(tuple[Rule, ...], tuple(rules)), window)
+        else:
+            wide, cases, cells = cases_of_widths(columns, difficulty, widths)
+            flat = best_over_widths(
+                wide, cells, cases, losses, cast(tuple[WidthRule, ...], tuple(rules)), window
+            )
     return in_shape(flat, shape)
 
 
@@ -130,59 +159,3 @@ def check_modes(eigenvalues: npt.ArrayLike, theta: npt.ArrayLike) -> tuple[np.nd
     if not np.isfinite(theta).all():
         raise InputError("theta must be finite")
     return eigenvalues, theta
-
-
-def label_noise_variance(beta: float, sigma_eta: float, difficulty: Difficulty) -> float:
-    """σ_η² E[1/τ], the variance of the label noise; infinite for β ≤ 2."""
-    return sigma_eta**2 * float(mean_inverse_precision(beta, difficulty))
-
-
-def _distinct_cases(columns: dict[str, np.ndarray], difficulty: Difficulty) -> tuple[list[Case], list[Cell]]:
-    """The distinct budget lines with their models, and for every entry of `columns` its line and log R."""
-    cases: list[Case] = []
-    cells: list[Cell] = []
-    seen: dict[tuple[Any, ...], int] = {}
-    lines: dict[tuple[Any, ...], tuple[Budget, BudgetLine]] = {}
-    for row in zip(*columns.values(), strict=True):
-        money, rest = row[:4], row[4:]
-        weight, beta, sigma_eta, delta, ridge = (
-            _number(value, name) for value, name in zip(rest, list(columns)[4:], strict=True)
-        )
-        _check_ranges(weight, beta, sigma_eta, delta, ridge)
-        money_key = tuple(x.item() if hasattr(x, "item") else x for x in money)
-        key = (*money_key, beta, sigma_eta, delta, ridge)
-        if key not in seen:
-            if money_key not in lines:
-                budget = Budget.checked(*money)
-                lines[money_key] = budget, BudgetLine(budget)
-            noise = label_noise_variance(beta, sigma_eta, difficulty)
-            seen[key] = len(cases)
-            cases.append(Case(*lines[money_key], LossParameters(noise, ridge, beta, delta, sigma_eta)))
-        cells.append(Cell(seen[key], math.log(weight) if weight > 0 else -math.inf))
-    return cases, cells
-
-
-def _number(value: Any, name: str) -> float:
-    """`value` as a finite float; otherwise InputError, which calls it `name`."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise InputError(f"{name}={value!r} is not a number") from None
-    if not math.isfinite(number):
-        raise InputError(f"{name}={value} must be finite")
-    return number
-
-
-def _check_ranges(weight: float, beta: float, sigma_eta: float, delta: float, ridge: float) -> None:
-    """Raise InputError for a weight or a model parameter out of its range."""
-    if beta <= 2:
-        raise InputError(
-            f"beta={beta:g}: label noise has a finite variance, and L_gen(N) a mean, for beta > 2 only; run a sweep "
-            "and allocate from its medians (`lidjax allocate STORE`, `allocate_sweep`)"
-        )
-    for name, value in (("sigma_eta", sigma_eta), ("delta", delta)):
-        if value <= 0:
-            raise InputError(f"{name}={value:g} must be greater than 0")
-    for name, value in (("weight", weight), ("ridge", ridge)):
-        if value < 0:
-            raise InputError(f"{name}={value:g} must be at least 0")

@@ -4,9 +4,10 @@ L_gen(N) is the deterministic equivalent of its mean over training sets; L_inf i
 L_gen. Everything is in logarithms, because L_inf may fall by a hundred decades along one budget line.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +36,8 @@ class LossParameters(NamedTuple):
     """δ, the tolerance of the verifier."""
     sigma_eta: Any
     """σ_η."""
+    width: Any = math.inf
+    """P, the number of random features; infinite for the model of all d features."""
 
     def at(self, index: np.ndarray) -> "LossParameters":
         """The entries at `index` of parameters that are arrays."""
@@ -98,24 +101,35 @@ def _failures(
     return jax.lax.fori_loop(0, (count + LANES - 1) // LANES, block, (empty, empty))
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="narrow")
 def _lgens(
-    log_n: jax.Array, noise_variance: jax.Array, ridge: jax.Array, eigenvalues: jax.Array, theta: jax.Array
+    log_n: jax.Array,
+    noise_variance: jax.Array,
+    ridge: jax.Array,
+    width: jax.Array,
+    eigenvalues: jax.Array,
+    theta: jax.Array,
+    narrow: bool,
 ) -> tuple[jax.Array, jax.Array]:
-    """log L_gen and its derivative in log N."""
+    """log L_gen and its derivative in log N, with a limit on the width if `narrow`."""
 
     def log_lgen(log_n: jax.Array) -> jax.Array:
         n = jnp.exp(log_n)
         return jnp.log(
             deterministic_lgen(
-                n, eigenvalues=eigenvalues, theta=theta, noise_variance=noise_variance, ridge=ridge
+                n,
+                eigenvalues=eigenvalues,
+                theta=theta,
+                noise_variance=noise_variance,
+                ridge=ridge,
+                width=width if narrow else None,
             )
         )
 
     return jax.jvp(log_lgen, (log_n,), (jnp.ones_like(log_n),))
 
 
-def _in_chunks(
+def in_chunks(
     function: Callable[[list[np.ndarray], int], tuple[jax.Array, ...]], arrays: list[np.ndarray]
 ) -> list[np.ndarray]:
     """`function(padded arrays, count)` over chunks of CAPACITY, each padded with its last value."""
@@ -139,8 +153,9 @@ class ExactLosses:
 
     def lgen(self, log_n: ArrayLike, parameters: LossParameters) -> tuple[np.ndarray, np.ndarray]:
         """log L_gen and d log L_gen/d log N at `log_n` (m,)."""
-        arrays = _as_lists(log_n, parameters.noise_variance, parameters.ridge)
-        value, slope = _in_chunks(lambda a, _: _lgens(*a, self.eigenvalues, self.theta), arrays)
+        arrays = as_lists(log_n, parameters.noise_variance, parameters.ridge, parameters.width)
+        narrow = not np.isinf(arrays[3]).all()
+        value, slope = in_chunks(lambda a, _: _lgens(*a, self.eigenvalues, self.theta, narrow=narrow), arrays)
         return value, slope
 
     def values(
@@ -162,21 +177,37 @@ class ExactLosses:
         lgen_slope = n_dot * lgen_slope
         log_v = np.minimum(log_lgen - 2 * np.log(np.asarray(parameters.sigma_eta)), np.log(LARGEST_V))
         flat = np.where(np.isfinite(lgen_slope), lgen_slope, 0.0)
-        arrays = _as_lists(
-            log_k, log_v, k_dot, flat, parameters.beta, parameters.delta / parameters.sigma_eta
-        )
-        failure, slope = _in_chunks(
+        arrays = as_lists(log_k, log_v, k_dot, flat, parameters.beta, parameters.delta / parameters.sigma_eta)
+        failure, slope = in_chunks(
             lambda a, count: _failures(*a, count, difficulty=self.difficulty, fine=fine), arrays
         )
         return LossValues(log_lgen, failure, np.asarray(lgen_slope), slope)
 
     def without_bias(self, log_k: ArrayLike, parameters: LossParameters) -> np.ndarray:
         """log L_inf(k) at L_gen = 0, the model of infinitely many training instances, for one set of parameters."""
-        arrays = _as_lists(log_k, -np.inf, 0.0, 0.0, parameters.beta, parameters.delta / parameters.sigma_eta)
-        return _in_chunks(lambda a, n: _failures(*a, n, difficulty=self.difficulty, fine=True), arrays)[0]
+        arrays = as_lists(log_k, -np.inf, 0.0, 0.0, parameters.beta, parameters.delta / parameters.sigma_eta)
+        return in_chunks(lambda a, n: _failures(*a, n, difficulty=self.difficulty, fine=True), arrays)[0]
 
 
-def _as_lists(*values: ArrayLike) -> list[np.ndarray]:
+@runtime_checkable
+class LineLosses(Protocol):
+    """Losses along budget lines: what the search needs of `ExactLosses`, and of `StoppedLosses` in its currency."""
+
+    dim: int
+
+    def values(
+        self,
+        log_n: ArrayLike,
+        log_k: ArrayLike,
+        parameters: LossParameters,
+        n_dot: ArrayLike = 0.0,
+        k_dot: ArrayLike = 0.0,
+    ) -> LossValues:
+        """Losses and slopes at points of a budget line."""
+        ...
+
+
+def as_lists(*values: ArrayLike) -> list[np.ndarray]:
     """The values, broadcast to one list each."""
     return [np.array(a, float) for a in np.broadcast_arrays(*values)]
 

@@ -53,7 +53,7 @@ def phase_axes(
         cost_train: c_N > 0 of one training instance, in the unit of the budget.
         cost_infer: c_k > 0 of one attempt, in the unit of the budget.
         weight: Weights of interest; the map is centred on the first positive one, or on 1.
-        queries: Q > 0, how many queries are answered with k attempts each.
+        queries: Q ≥ 1, how many queries are answered with k attempts each.
         side: How many budgets, and how many weights; at least 4.
 
     Returns:
@@ -99,6 +99,7 @@ def phase_map(
     ridge: float,
     queries: float = 1,
     difficulty: Difficulty = "gamma",
+    stop_at_success: bool = False,
     progress: Steps = _silent,
 ) -> PhaseMap:
     """The kind of the exact optimum and its training share over a grid of budgets and weights.
@@ -117,8 +118,9 @@ def phase_map(
         sigma_eta: σ_η > 0, the scale of the label noise.
         delta: δ > 0, the tolerance of the verifier.
         ridge: ρ ≥ 0 of Eq. 6.
-        queries: Q > 0, how many queries the trained model answers with k attempts each.
+        queries: Q ≥ 1, how many queries the trained model answers with k attempts each.
         difficulty: Family of the prior on the precision, "gamma" or "power".
+        stop_at_success: Attempts stop at the first success, and the budget pays for those that are made.
         progress: Called as `progress("phase map", budgets)`; returns the budgets one by one and shows how far they are.
 
     Returns:
@@ -159,6 +161,7 @@ def phase_map(
             delta=delta,
             ridge=ridge,
             difficulty=difficulty,
+            stop_at_success=stop_at_success,
             rules=(),
         )
         for one in progress("phase map", budgets.tolist())

@@ -14,6 +14,8 @@ class RuleSplit(NamedTuple):
     """L_tot there."""
     regret: Any
     """L_tot over the least L_tot, minus 1; at least 0."""
+    width: Any = None
+    """Width P that the rule chooses, where it is free; None elsewhere."""
 
 
 class Allocation(NamedTuple):
@@ -25,7 +27,8 @@ class Allocation(NamedTuple):
     n: Any
     """Training instances, exact whole counts: int, or arrays of int64 (of Python integers if one is larger)."""
     k: Any
-    """Attempts for each query, exact whole counts like `n`."""
+    """Attempts for each query at most, exact whole counts like `n`. Where they stop at the first success it may be
+    infinite, in an array of Python numbers, and k beyond 2^53 is as exact as the expected attempts are."""
     loss: Any
     """L_tot = R L_gen(n) + L_inf(k; n)."""
     kind: Any
@@ -47,6 +50,11 @@ class Allocation(NamedTuple):
     """dL_tot/d(N c_N) with one attempt; negative where a second attempt is not worth its cost."""
     rules: dict[str, RuleSplit]
     """What each of the paper's rules chooses, by name."""
+    expected_attempts: Any
+    """Attempts that are made and paid for each query in expectation: k, or A(k; n) where they stop at the first
+    success."""
+    width: Any = None
+    """P, the number of random features of the best model, where widths were given to choose from; None elsewhere."""
 
 
 class SweepAllocation(NamedTuple):
@@ -58,7 +66,7 @@ class SweepAllocation(NamedTuple):
     n: Any
     """Training instances, whole, between the store's smallest and largest N."""
     k: Any
-    """Attempts for each query that are left, whole."""
+    """Attempts for each query that are left, whole; at most as many where they stop at the first success."""
     loss: Any
     """L_tot = R L_gen(n) + L_inf(k; n), interpolated between the store's N and k."""
     kind: Any
@@ -87,3 +95,6 @@ class SweepAllocation(NamedTuple):
     the optimum should then be relied on."""
     rules: dict[str, RuleSplit]
     """What each of the paper's rules chooses, by name."""
+    expected_attempts: Any
+    """Attempts that are made and paid for each query in expectation: k, or A(k; n) where they stop at the first
+    success."""

@@ -31,10 +31,10 @@ NEAR_BETA = 0.95  # heuristic: how near to β counts as trained for the rule of 
 POINTS = 3000  # along s; a zero is interpolated between two of them, to 1e-4 in log N at C = 1e18
 
 
-def check_rules(rules: Sequence[str], window: tuple[float, float]) -> None:
-    """Raise InputError for an unknown rule or a window that is not an increasing pair of attempts."""
+def check_rules(rules: Sequence[str], window: tuple[float, float], known: Sequence[str] = RULES) -> None:
+    """Raise InputError for a rule that is not known or a window that is not an increasing pair of attempts."""
     for rule in rules:
-        check_choice("rule", rule, RULES)
+        check_choice("rule", rule, known)
     check_window(window, attempts=True)
 
 

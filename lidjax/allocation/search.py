@@ -16,6 +16,7 @@ import numpy as np
 from lidjax.allocation.budget import Budget, BudgetLine, BudgetSplit, nearest_count, whole_split
 from lidjax.allocation.losses import (
     ExactLosses,
+    LineLosses,
     LossParameters,
     LossValues,
     stack_parameters,
@@ -31,7 +32,7 @@ MAX_STEPS = 40
 RESOLUTION = 1e-11
 BALANCE = 1e-9  # relative difference at which the marginal gains of training and of attempts count as equal
 
-Counts = tuple[int, int]  # whole N and k
+Counts = tuple[int, int | float]  # whole N and k; k may be infinite
 
 
 class Case(NamedTuple):
@@ -40,6 +41,10 @@ class Case(NamedTuple):
     budget: Budget
     line: BudgetLine
     parameters: LossParameters
+
+    def peak(self, dim: int) -> int:
+        """The N at which L_gen may have its double-descent peak: d, or P in a model of P < d random features."""
+        return int(min(dim, self.parameters.width))
 
 
 class Cell(NamedTuple):
@@ -96,7 +101,7 @@ def all_splits(budget: Budget, losses: ExactLosses, parameters: LossParameters) 
     if budget.max_k > FEW:
         return None
     most = [budget.instances(k) for k in range(1, budget.max_k + 1)]
-    beyond = 4 * losses.dim  # from there on L_gen falls
+    beyond = 4 * losses.dim  # from there on L_gen falls, for every width
     sizes = np.array(sorted({*range(1, min(most[0], beyond) + 1), *most}), dtype=object)
     log_lgen, _ = losses.lgen(np.log(sizes.astype(float)), parameters)
     lowest = np.minimum.accumulate(log_lgen)
@@ -113,7 +118,7 @@ def scan(cases: list[Case], losses: ExactLosses) -> list[Scan]:
         pairs = all_splits(case.budget, losses, case.parameters)
         counts.append(pairs)
         if pairs is None:
-            splits.append(case.line.at(real_nodes(case.line, losses.dim)))
+            splits.append(case.line.at(real_nodes(case.line, case.peak(losses.dim))))
         else:
             log_n, log_k = (
                 np.array([np.log(float(x)) for x in column]) for column in zip(*pairs, strict=True)
@@ -132,7 +137,7 @@ def scan(cases: list[Case], losses: ExactLosses) -> list[Scan]:
     ]
 
 
-def find_minima(cells: Sequence[Cell], cases: list[Case], scans: list[Scan], losses: ExactLosses) -> Minima:
+def find_minima(cells: Sequence[Cell], cases: list[Case], scans: list[Scan], losses: LineLosses) -> Minima:
     """Every local minimum over real splits of every cell whose nodes are real-valued."""
     owner: list[int] = []
     low: list[float] = []
@@ -169,13 +174,13 @@ def find_minima(cells: Sequence[Cell], cases: list[Case], scans: list[Scan], los
 
 
 def _marginal_gains(
-    cell: np.ndarray, s: np.ndarray, cells: Sequence[Cell], cases: list[Case], losses: ExactLosses
+    cell: np.ndarray, s: np.ndarray, cells: Sequence[Cell], cases: list[Case], losses: LineLosses
 ) -> np.ndarray:
     """-d log L_tot/d log k at each s of its cell."""
     if not len(cell):
         return np.zeros(0)
     mine = [cases[cells[i].case] for i in cell]
-    split = _split_each([case.line for case in mine], s)
+    split = split_each([case.line for case in mine], s)
     parameters = stack_parameters([case.parameters for case in mine])
     values = losses.values(split.log_n, split.log_k, parameters, 0.0, 1.0)
     return -total_loss(np.array([cells[i].log_weight for i in cell]), values).slope
@@ -186,7 +191,7 @@ def _zeros_of_slope(
     brackets: list[np.ndarray],
     cells: Sequence[Cell],
     cases: list[Case],
-    losses: ExactLosses,
+    losses: LineLosses,
 ) -> tuple[np.ndarray, np.ndarray]:
     """s and log L_tot where the slope is zero, in brackets (low, high, slope at low, slope at high) of cells `owner`.
 
@@ -210,7 +215,7 @@ def _zeros_of_slope(
             trial = (a * slope_b - b * slope_a) / (slope_b - slope_a)
         secant = (trial > a) & (trial < b) & (step % 4 != 3)
         trial = np.where(secant, trial, (a + b) / 2)
-        split = _split_each([mine[i].line for i in active], trial)
+        split = split_each([mine[i].line for i in active], trial)
         values = losses.values(
             split.log_n, split.log_k, parameters.at(active), split.sampling_share, -split.training_share
         )
@@ -234,7 +239,7 @@ def _zeros_of_slope(
     return best_s, best
 
 
-def _split_each(lines: list[BudgetLine], s: np.ndarray) -> BudgetSplit:
+def split_each(lines: list[BudgetLine], s: np.ndarray) -> BudgetSplit:
     """One s on each of several lines."""
     parts = [line.at(x) for line, x in zip(lines, s, strict=True)]
     return BudgetSplit._make(np.array(column, float) for column in zip(*parts, strict=True))

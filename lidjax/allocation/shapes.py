@@ -32,14 +32,16 @@ def broadcast_arguments(given: Mapping[str, Numbers]) -> tuple[dict[str, np.ndar
     return flat, columns[0].shape
 
 
-def counts_array(values: Iterable[int]) -> np.ndarray:
-    """Whole counts as int64, or as Python integers if one of them does not fit."""
+def counts_array(values: Iterable[int | float]) -> np.ndarray:
+    """Whole counts as int64, or as Python numbers if one of them does not fit or is infinite."""
     values = list(values)
     return np.array(values, dtype=np.int64 if all(v < 2**63 for v in values) else object)
 
 
 def in_shape(result: Any, shape: tuple[int, ...]) -> Any:
     """`result` with every flat array inside its NamedTuples and dicts in `shape`; scalars for the shape ()."""
+    if result is None:
+        return None
     if isinstance(result, dict):
         return {key: in_shape(value, shape) for key, value in result.items()}
     if isinstance(result, tuple):

@@ -7,11 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lidjax.allocation.budget import Budget, BudgetLine, BudgetSplit
+from lidjax.allocation.cases import label_noise_variance
 from lidjax.allocation.curves import MeasuredLine, Statistic, read_curves
-from lidjax.allocation.exact import check_modes, label_noise_variance
+from lidjax.allocation.exact import check_modes
 from lidjax.allocation.losses import ExactLosses, LossParameters, log_total
 from lidjax.allocation.power_laws import PowerLaws, exact_power_laws, sweep_power_laws
 from lidjax.allocation.rules import Rule, rule_view, solve
+from lidjax.allocation.stopped import StoppedLosses
 from lidjax.difficulty import Difficulty
 from lidjax.errors import InputError
 
@@ -44,7 +46,7 @@ class AllocationSurface(NamedTuple):
     n: np.ndarray
     """Training sizes N, real-valued and evenly spaced, (m,)."""
     k: np.ndarray
-    """Attempts that are left beside them, real-valued, (m,)."""
+    """Attempts that are left beside them, at most, real-valued, (m,)."""
     finite_n: SurfacePanel
     """Left panel: the losses as they are, and the rule of Eq. 24."""
     constant_beta: SurfacePanel
@@ -53,6 +55,8 @@ class AllocationSurface(NamedTuple):
     """The optimal N of the left panel over that of the right one, (r,)."""
     source: str
     """Where the losses come from: "exact", or such as "median of the sweep"."""
+    expected_attempts: np.ndarray | None = None
+    """Attempts that are paid for in expectation where they stop at the first success, (m,); None where all k are."""
 
 
 def surface_weights(weight: npt.ArrayLike) -> np.ndarray:
@@ -89,6 +93,7 @@ def surface_exact(
     queries: float = 1,
     difficulty: Difficulty = "gamma",
     window: tuple[float, float] = (100.0, 10_000.0),
+    stop_at_success: bool = False,
 ) -> AllocationSurface:
     """Figure 2 from the exact losses, at one budget.
 
@@ -107,9 +112,11 @@ def surface_exact(
         sigma_eta: σ_η > 0, the scale of the label noise.
         delta: δ > 0, the tolerance of the verifier.
         ridge: ρ ≥ 0 of Eq. 6.
-        queries: Q > 0, how many queries the trained model answers with k attempts each.
+        queries: Q ≥ 1, how many queries the trained model answers with k attempts each.
         difficulty: Family of the prior on the precision, "gamma" or "power".
         window: (k1, k2) between which the rules measure β_eff(N) and P̃(N).
+        stop_at_success: Attempts stop at the first success, and the budget pays for those that are made. On the right
+            their expected number is that of a model without bias.
 
     Returns:
         An `AllocationSurface` over r weights and 400 training sizes.
@@ -143,8 +150,27 @@ def surface_exact(
         power_laws = exact_power_laws(losses, parameters, [money.max_n], window)[money.max_n]
         line = BudgetLine(money)
         split = _evenly_in_n(line, line.low, line.high)
-        values = losses.values(split.log_n, split.log_k, parameters)
-    return _surface(money, line, split, values.log_lgen, values.log_failure, power_laws, weight, "exact")
+        if not stop_at_success:
+            values = losses.values(split.log_n, split.log_k, parameters)
+            log_k = unbiased_log_k = split.log_k
+        else:
+            stopped = StoppedLosses(losses)
+            values = stopped.values(split.log_n, split.log_k, parameters)
+            log_k = stopped.log_k(split.log_n, split.log_k, parameters)
+            unbiased_log_k = stopped.log_k_without_bias(split.log_k, parameters)
+    surface = _surface(
+        money,
+        line,
+        split._replace(log_k=unbiased_log_k),
+        values.log_lgen,
+        values.log_failure,
+        power_laws,
+        weight,
+        "exact",
+    )
+    if not stop_at_success:
+        return surface
+    return surface._replace(k=np.exp(log_k), expected_attempts=np.exp(split.log_k))
 
 
 def surface_sweep(
@@ -157,6 +183,7 @@ def surface_sweep(
     queries: float = 1,
     statistic: Statistic = "median",
     window: tuple[float, float] | None = None,
+    stop_at_success: bool = False,
 ) -> AllocationSurface:
     """Figure 2 from the curves of a sweep, at one budget. See `surface_exact` for what the panels are.
 
@@ -167,9 +194,11 @@ def surface_sweep(
         cost_train: c_N > 0 of one training instance, in the unit of the budget.
         cost_infer: c_k > 0 of one attempt, in the unit of the budget.
         weight: Weights R > 0 of L_gen against L_inf, a number or (r,). See `surface_weights`.
-        queries: Q > 0, how many queries the trained model answers with k attempts each.
+        queries: Q ≥ 1, how many queries the trained model answers with k attempts each.
         statistic: "median" or "mean" over training sets.
         window: (k1, k2) in which the rules measure β_eff(N); by default `fit.window` of the sweep's spec.
+        stop_at_success: Attempts stop at the first success, and the budget pays for those that are made, as in
+            `allocate_sweep`. On the right their number is that of the sweep's largest N.
 
     Returns:
         An `AllocationSurface` over r weights and 400 training sizes, which end where the sweep's N or k end.
@@ -196,12 +225,27 @@ def surface_sweep(
     curves = read_curves(data, window)
     money = Budget.checked(budget, cost_train, cost_infer, queries)
     losses = curves.combined(np.arange(len(curves.lgen)), statistic)
-    measured = MeasuredLine(money, curves)
+    measured = MeasuredLine(money, curves, stopped=stop_at_success)
     split = _evenly_in_n(measured.line, measured.low, measured.high)
     log_lgen, log_failure = measured.losses(*losses, split)
     power_laws = sweep_power_laws(curves, *losses)
     source = f"{statistic} of the sweep"
-    return _surface(money, measured.line, split, log_lgen, log_failure, power_laws, weight, source)
+    if not stop_at_success:
+        return _surface(money, measured.line, split, log_lgen, log_failure, power_laws, weight, source)
+    log_k, log_attempts = measured.attempts(*losses, split)
+    well_trained = np.repeat(losses[1][-1:], len(losses[1]), axis=0)
+    at_largest, _ = measured.attempts(losses[0], well_trained, split)
+    surface = _surface(
+        money,
+        measured.line,
+        split._replace(log_k=at_largest),
+        log_lgen,
+        log_failure,
+        power_laws,
+        weight,
+        source,
+    )
+    return surface._replace(k=np.exp(log_k), expected_attempts=np.exp(log_attempts))
 
 
 def _evenly_in_n(line: BudgetLine, low: float, high: float) -> BudgetSplit:

@@ -53,6 +53,11 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--queries", default="1", metavar="Q", help="how many questions are asked, k attempts each"
     )
+    parser.add_argument(
+        "--stop-at-success",
+        action="store_true",
+        help="attempts at a question stop at the first success, k at most; the budget pays for those that are made",
+    )
     add_at(parser)
     parser.add_argument("--mean", action="store_true", help="mean over training sets instead of their median")
     parser.add_argument(
@@ -97,6 +102,7 @@ def allocate_command(args: argparse.Namespace) -> int:
     data = select_at(read_results(args.store, strict=args.strict), args.at)
     window = tuple(args.window) if args.window else sweep_window(data)
     statistic = "mean" if args.mean else "median"
+    stop: bool = args.stop_at_success
     grid = np.array(budgets, dtype=object)[:, None]
     grid_weight = np.array(weights, dtype=object)[None, :]
     found = allocate_sweep(
@@ -106,23 +112,32 @@ def allocate_command(args: argparse.Namespace) -> int:
         statistic=statistic,
         bootstrap=args.bootstrap,
         window=window,
+        stop_at_success=stop,
         **prices,
     )
     exact = None
     if args.exact:
         with _named("--exact: "):
-            exact = allocate(grid, weight=grid_weight, window=window, **sweep_model(data), **prices)
+            exact = allocate(
+                grid, weight=grid_weight, window=window, stop_at_success=stop, **sweep_model(data), **prices
+            )
     rows = allocation_rows(budgets, weights, found, exact)
     figures: list[str] = []
     if not args.no_plot:
         folder = args.out or open_location(args.store).figures
         surface = surface_sweep(
-            data, budgets[0], weight=surface_weights(weights), statistic=statistic, window=window, **prices
+            data,
+            budgets[0],
+            weight=surface_weights(weights),
+            statistic=statistic,
+            window=window,
+            stop_at_success=stop,
+            **prices,
         )
         figures += _draw(folder, data.attrs["spec"]["name"], surface, found, budgets, weights, prices)
         if args.phase is not None:
             with _named(f"--phase {args.phase}: "):
-                figures += _draw_phase_map(folder, data, budgets, weights, prices, args.phase)
+                figures += _draw_phase_map(folder, data, budgets, weights, prices, args.phase, stop)
     if args.json:
         about = {
             "store": args.store,
@@ -130,11 +145,12 @@ def allocate_command(args: argparse.Namespace) -> int:
             "cost_infer": float(prices["cost_infer"]),
             "queries": float(prices["queries"]),
             "statistic": statistic,
+            "stop_at_success": stop,
         }
         print_json("allocate", {**about, "results": rows, "figures": figures})
     else:
-        print_allocation(rows, figures, statistic)
-    write_files(args, allocation_tables(rows, statistic))
+        print_allocation(rows, figures, statistic, stop_at_success=stop)
+    write_files(args, allocation_tables(rows, statistic, stop_at_success=stop))
     return 0
 
 
@@ -192,6 +208,7 @@ def _draw_phase_map(
     weights: Sequence[float],
     prices: Prices,
     side: int,
+    stop_at_success: bool,
 ) -> list[str]:
     """The phase map of the store's model around the budgets and weights, with a bar while it is computed."""
     from lidjax import save_figure
@@ -201,8 +218,16 @@ def _draw_phase_map(
 
     model = sweep_model(data)
     map_budgets, map_weights = phase_axes(budgets, weight=weights, side=side, **prices)
-    found = phase_map(map_budgets, weight=map_weights, progress=show_progress, **model, **prices)
+    found = phase_map(
+        map_budgets,
+        weight=map_weights,
+        stop_at_success=stop_at_success,
+        progress=show_progress,
+        **model,
+        **prices,
+    )
     units = found.budget / float(prices["cost_train"])
     title = f"{data.attrs['spec']['name']}, d = {data['dim'].item()}"
+    title += ", stop at success" if stop_at_success else ""
     figure = phase_figure(units, found.weight, found.kind, found.training_share, title=title)
     return save_figure(figure, folder, "allocation_phase")

@@ -1,6 +1,7 @@
 """Options that `lidjax fit` and `lidjax backtest` share: which logs to read, and how."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 LARGEST = 1 << 53  # float64 holds whole numbers up to here
-COLUMNS = ("problem", "n", "c", "accuracy", "correct", "attempt")
+COLUMNS = ("problem", "n", "c", "accuracy", "correct", "attempt", "answer", "tokens", "verifier")
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +26,12 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pool", action="store_true", help="let groups share how probable each family of rates is"
     )
+    add_reading_options(parser)
+    add_output_options(parser)
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """The level of the intervals, and how logs are read."""
     parser.add_argument("--level", type=float, default=0.9, help="level of the intervals (default: 0.9)")
     parser.add_argument(
         "--columns",
@@ -32,7 +39,7 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=COLUMN",
         help="columns of a table: problem=ID n=SAMPLES c=CORRECT, or accuracy= for c/n; where a row is one attempt, "
-        "correct= and attempt=",
+        "correct= and attempt=, and for --metrics answer=, tokens= and verifier=",
     )
     parser.add_argument("--group", nargs="*", metavar="COLUMN", help="columns of a table that define groups")
     parser.add_argument(
@@ -59,7 +66,6 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the number of attempts at a problem depended on their outcomes: use only methods that stay right then",
     )
-    add_output_options(parser)
 
 
 def whole_number(text: str) -> int:
@@ -75,9 +81,10 @@ def whole_number(text: str) -> int:
     return value
 
 
-def read_logs(args: argparse.Namespace) -> "EvalData":
-    """The counts in the logs that the arguments name."""
+def read_logs(args: argparse.Namespace, files: Sequence[Path] | None = None) -> "EvalData":
+    """The counts in the logs that the arguments name, or in `files` alone."""
     from lidjax.evals import read_evals
+    from lidjax.runs import show_progress
 
     if not 0.5 <= args.level < 1:  # the library says so too, but only after the logs have been read
         raise InputError(f"--level {args.level}: must be at least 0.5 and below 1")
@@ -88,7 +95,7 @@ def read_logs(args: argparse.Namespace) -> "EvalData":
             raise InputError(f"--columns {pair}: write {', '.join(f'{name}=COLUMN' for name in COLUMNS)}")
         columns[name] = column
     return read_evals(
-        args.files,
+        args.files if files is None else files,
         columns=columns,
         group=args.group,
         scorer=args.scorer,
@@ -98,4 +105,5 @@ def read_logs(args: argparse.Namespace) -> "EvalData":
         filter=args.filter,
         pool_files=args.pool_files,
         adaptive=args.adaptive,
+        progress=show_progress,
     )

@@ -5,6 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from lidjax.cli.eval_options import add_files, add_shared_options, read_logs, whole_number
+from lidjax.cli.metric_options import (
+    add_metric_options,
+    check_metric_options,
+    fit_metrics,
+    metrics_for_figure,
+)
 from lidjax.cli.output_options import write_files
 
 
@@ -61,14 +67,22 @@ def register(commands: Any) -> None:
         metavar="FILE.html",
         help="write everything as one HTML file, with figures and tables to explore (needs the extra `report`)",
     )
+    parser.add_argument(
+        "--failure",
+        action="store_true",
+        help="draw the failure rate 1 - pass@k in the figure, where tails are seen",
+    )
+    add_metric_options(parser)
     add_shared_options(parser)
     parser.set_defaults(handler=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read, fit, draw and print; returns the exit code."""
+    check_metric_options(args)
     data = read_logs(args)
     from lidjax.cli.render.evals import fit_tables, print_fits
+    from lidjax.cli.render.metrics import metric_tables
     from lidjax.evals import fit_evals, group_by_training_size, write_counts
     from lidjax.runs import show_progress
 
@@ -91,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
         more=args.more,
         progress=show_progress,
     )
+    metrics = fit_metrics(args, fits)
     details = args.details or args.bootstrap is not None
     training = fits.training(args.training) if args.training else []
     figures: list[str] = []
@@ -98,7 +113,11 @@ def run(args: argparse.Namespace) -> int:
         from lidjax import save_figure
         from lidjax.figures import evaluation_figure, training_figure
 
-        figures = save_figure(evaluation_figure(fits), args.figure, "evaluations")
+        figures = save_figure(evaluation_figure(fits, failure=args.failure), args.figure, "evaluations")
+        if metrics:
+            from lidjax.figures import metrics_figure
+
+            figures += save_figure(metrics_figure(metrics_for_figure(args, fits)), args.figure, "metrics")
         if training:
             figures += save_figure(training_figure(training, args.training), args.figure, "training")
     if args.report:
@@ -109,6 +128,8 @@ def run(args: argparse.Namespace) -> int:
             fits, args.report, training=training, column=args.training or "", about=about_this_run(args.files)
         )
         figures.append(str(args.report))
-    print_fits(fits, training, column=args.training, figures=figures, details=details, as_json=args.json)
-    write_files(args, fit_tables(fits, training, args.training))
+    print_fits(
+        fits, training, metrics, column=args.training, figures=figures, details=details, as_json=args.json
+    )
+    write_files(args, [*fit_tables(fits, training, args.training), *metric_tables(metrics)])
     return 0

@@ -29,6 +29,7 @@ COMMAND_MODULES = (
     "plot",
     "allocate",
     "fit",
+    "compare",
     "backtest",
     "next",
     "report",

@@ -3,32 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int
 
 from lidjax.errors import InputError, check_choice
+from lidjax.evals.advice import make_advice
 from lidjax.evals.answer import Answer, make_answer
 from lidjax.evals.arguments import check_distinct, check_level
 from lidjax.evals.bootstrap import KINDS, BootstrapFits, bootstrap_family, is_mixed
 from lidjax.evals.checks import check_evals
 from lidjax.evals.compare import fit_models
-from lidjax.evals.curve import MANY_PROBLEMS, mean_pass_at_k
+from lidjax.evals.curve import mean_pass_at_k
 from lidjax.evals.finding import Finding
-from lidjax.evals.forecast import (
-    DRAWS,
-    PassAtKForecast,
-    forecast_from_posterior,
-    forecast_from_rates,
-    span_alternatives,
-)
+from lidjax.evals.forecast import PassAtKForecast, forecast_from_posterior
 from lidjax.evals.new_problems import new_problems_from_posterior
 from lidjax.evals.next_attempts import place_attempts
 from lidjax.evals.order import natural_order
-from lidjax.evals.problems import ProblemMeans, problem_means
-from lidjax.evals.rates.draws import draw_problem_rates
+from lidjax.evals.problems import problem_means
 from lidjax.evals.rates.pooling import sample_pooled
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
 from lidjax.evals.rates.predictive import predictive_p_value
@@ -39,7 +32,6 @@ from lidjax.evals.table import MOST_ATTEMPTS, EvalData, Group
 from lidjax.evals.tail_index import tail_indices
 from lidjax.progress import Progress, no_progress
 
-FEWER_DRAWS = 100  # posterior draws behind the means of many problems
 MISFIT = 2e-3  # heuristic level of the posterior predictive check, which is conservative
 LIKELIHOOD_ESTIMATORS = ("beta-binomial", "default")  # tail indices that stay right where c/n is biased
 
@@ -121,16 +113,19 @@ def fit_evals(
     pooled = pool and len(groups) > 1
     fits: list[GroupFit] = []
     with jax.enable_x64(True):
-        shared = pooled_posteriors(groups, seed, progress) if pooled else None
+        together = [rows_of(group) for group in groups] if pooled else []
+        posteriors = sample_pooled(together, seed=seed) if pooled else []
         for index in progress("groups", range(len(groups))):
             group = groups[index]
-            rows = count_rows(group.n, group.c, COARSE_GRID)
-            posterior = shared[index] if shared else sample_posterior(rows, seed=seed)
+            rows = rows_of(group)
+            posterior = posteriors[index] if pooled else sample_posterior(rows, seed=seed)
             own = [finding for finding in findings if finding.group == group.name]
             own += check_model(group, posterior, rows, seed)
             biased = needs_likelihood(own)
             k = np.array(sorted(set(targets)) if targets else default_targets(group), dtype=np.int64)
-            said = forecast_group(group, rows, posterior, k, level=level, biased=biased, seed=seed)
+            forecast, answer = forecast_group(
+                group, rows, posterior, k, level=level, biased=biased, seed=seed
+            )
             repeats = resample_group(group, bootstrap, replicates, seed, biased=biased)
             tails = tail_indices(group.n, group.c, posterior, repeats, level=level)
             if biased:
@@ -139,7 +134,7 @@ def fit_evals(
                 np.random.default_rng(seed),
                 posterior,
                 rows,
-                said.answer.k,
+                answer.k,
                 len(group.problems) * (more or max(1, int(np.median(group.n)))),
             )
             fit = GroupFit(
@@ -147,19 +142,50 @@ def fit_evals(
                 findings=own,
                 method="pooled" if pooled else "default",
                 posterior=posterior,
-                answer=said.answer,
-                forecast=said.forecast,
+                answer=answer,
+                forecast=forecast,
                 new_problems=new_problems_from_posterior(
                     np.random.default_rng(seed), posterior, k, problems=len(group.n), level=level
                 ),
-                problem_means=said.means,
+                problem_means=problem_means(np.random.default_rng(seed), posterior, rows, k),
                 unbiased=unbiased_pass_at_k(group, k, biased=biased),
                 models=fit_models(count_rows(group.n, group.c)) if models else [],
                 tail_indices=tails,
                 next_attempts=following,
+                advice=make_advice(answer, following),
             )
             fits.append(fit)
     return EvalFits(data, level, tuple(fits))
+
+
+def in_natural_order(data: EvalData) -> EvalData:
+    """The same data with its groups in the natural order of their names."""
+    order = natural_order([group.name for group in data.groups])
+    return replace(data, groups=tuple(data.groups[i] for i in order))
+
+
+def rows_of(group: Group) -> CountRows:
+    """The distinct counts of a group on the grid of the posterior."""
+    return count_rows(group.n, group.c, COARSE_GRID)
+
+
+def forecast_group(
+    group: Group,
+    rows: CountRows,
+    posterior: Posterior,
+    k: Int[np.ndarray, " k"],
+    *,
+    level: float,
+    biased: bool,
+    seed: int,
+) -> tuple[PassAtKForecast, Answer]:
+    """The forecast of these problems, and its answer."""
+    counts = (posterior, rows, group.n, group.c)
+    forecast = forecast_from_posterior(np.random.default_rng(seed), *counts, k, level=level, fresh=biased)
+    run = forecast
+    if biased:  # for new runs; the number of unsolved problems is that of the run that goes on
+        run = forecast_from_posterior(np.random.default_rng(seed), *counts, k[-1:], level=level)
+    return forecast, make_answer(group, forecast, run)
 
 
 def check_model(group: Group, posterior: Posterior, rows: CountRows, seed: int) -> list[Finding]:
@@ -172,53 +198,6 @@ def check_model(group: Group, posterior: Posterior, rows: CountRows, seed: int) 
         f"predictive p = {p_value:.1g}); forecasts far beyond the attempts made should not be relied on"
     )
     return [Finding("no_model_fits", group.name, message)]
-
-
-def in_natural_order(data: EvalData) -> EvalData:
-    """The same data with its groups in the natural order of their names."""
-    order = natural_order([group.name for group in data.groups])
-    return replace(data, groups=tuple(data.groups[i] for i in order))
-
-
-def pooled_posteriors(groups: Sequence[Group], seed: int, progress: Progress) -> list[Posterior]:
-    """Posteriors of each group, given all groups."""
-    rows = [
-        count_rows(groups[i].n, groups[i].c, COARSE_GRID) for i in progress("posteriors", range(len(groups)))
-    ]
-    return sample_pooled(rows, seed=seed)
-
-
-class GroupForecast(NamedTuple):
-    """What is said of the problems of one group."""
-
-    answer: Answer
-    forecast: PassAtKForecast
-    means: ProblemMeans
-
-
-def forecast_group(
-    group: Group,
-    rows: CountRows,
-    posterior: Posterior,
-    k: Int[np.ndarray, " k"],
-    *,
-    level: float,
-    biased: bool,
-    seed: int,
-) -> GroupForecast:
-    """The forecast of these problems, its answer, and the posterior means of each problem, from the same draws."""
-    rng = np.random.default_rng(seed)
-    n, c, last = group.n, group.c, k[-1:]
-    if len(n) > MANY_PROBLEMS:
-        forecast = forecast_from_posterior(rng, posterior, rows, n, c, k, level=level, fresh=biased)
-        run = forecast_from_posterior(rng, posterior, rows, n, c, last, level=level) if biased else forecast
-        rates = draw_problem_rates(rng, posterior, rows._replace(index=np.arange(len(rows.n))), FEWER_DRAWS)
-    else:
-        rates = draw_problem_rates(rng, posterior, rows, DRAWS)
-        forecast = forecast_from_rates(rng, rates, n, c, k, level=level, fresh=biased)
-        forecast = span_alternatives(rng, forecast, posterior, rows, n, c, k, fresh=biased)
-        run = forecast_from_rates(rng, rates, n, c, last, level=level) if biased else forecast
-    return GroupForecast(make_answer(group, forecast, run), forecast, problem_means(rates, rows, k))
 
 
 def needs_likelihood(findings: Sequence[Finding]) -> bool:

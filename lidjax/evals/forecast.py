@@ -292,13 +292,30 @@ def forecast_run(
     """
     targets = np.atleast_1d(np.asarray(k, dtype=np.int64))
     edges = [(1 - level) / 2, 0.5, (1 + level) / 2]
-    latent = np.stack([-np.expm1(size * np.log1p(-rates)).mean(axis=1) for size in targets])
-    run = np.empty_like(latent)
-    for j, size in enumerate(targets):
-        attempts = np.broadcast_to(np.maximum(n, size if total is None else total), np.shape(n))
-        found = c + rng.binomial(attempts - n, rates)
-        attempts = np.broadcast_to(attempts, found.shape)
-        run[j] = 1 - failure_from_counts(attempts, found, int(size)).mean(axis=1)
+    log_miss = np.log1p(-rates)
+    latent, run = np.empty((2, len(targets), len(rates)))
+    for j, size in enumerate(targets.tolist()):
+        latent[j] = -np.expm1(size * log_miss).mean(axis=1)
+        if total is None:
+            run[j] = reported_by_run(rng, log_miss, n, c, size)
+        else:
+            attempts = np.broadcast_to(np.maximum(n, total), np.shape(n))
+            found = c + rng.binomial(attempts - n, rates)
+            run[j] = 1 - failure_from_counts(np.broadcast_to(attempts, found.shape), found, size).mean(axis=1)
     low, middle, high = np.quantile(run, edges, axis=1)
     latent_low, latent_middle, latent_high = np.quantile(latent, edges, axis=1)
     return PassAtKForecast(targets, middle, low, high, latent_middle, latent_low, latent_high, level)
+
+
+def reported_by_run(
+    rng: np.random.Generator, log_miss: Float[np.ndarray, "s p"], n: Counts, c: Counts, k: int
+) -> Float[np.ndarray, " s"]:
+    """What a run of max(n, k) attempts at each problem reports as pass@k, for each draw of log(1 - rate).
+
+    Problems with k attempts or more get no further ones. Of the others, what counts is whether they are solved.
+    """
+    made = n >= k
+    known = float(np.sum(1 - failure_from_counts(n[made], c[made], k))) + np.sum(c[~made] > 0)
+    unsolved = ~made & (c == 0)
+    chance = -np.expm1((k - n[unsolved]) * log_miss[:, unsolved])
+    return (known + np.sum(rng.random(chance.shape) < chance, axis=1)) / len(n)

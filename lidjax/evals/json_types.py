@@ -86,16 +86,18 @@ class ModelJson(TypedDict):
 
 
 class NextAttemptsJson(TypedDict):
-    k: Annotated[int, Says("The k of the pass@k")]
+    k: Annotated[int, Says("The k of the pass@k: that of the answer")]
+    total: Annotated[int, Says("Number of further attempts, over all problems")]
+    lower: Annotated[float, Says("Lower end of the interval of pass@k now")]
+    upper: Annotated[float, Says("Upper end of the interval of pass@k now")]
+    uniform_lower: Annotated[float, Says("Lower end that is expected after as many attempts, spread evenly")]
+    uniform_upper: Annotated[float, Says("Upper end that is expected then")]
+    placed_lower: Annotated[float, Says("Lower end that is expected after they are placed as in `attempts`")]
+    placed_upper: Annotated[float, Says("Upper end that is expected then")]
+    worthwhile: Annotated[bool, Says("Whether one of the two narrows the interval by a tenth or more")]
     attempts: Annotated[
-        dict[str, int],
-        Says(
-            "Further attempts that tell most about it, by problem, most first; problems without any are left out"
-        ),
+        dict[str, int], Says("Number of attempts by problem, most first; problems that get none are left out")
     ]
-    sd: Annotated[float, Says("Standard deviation of the pass@k of these problems now")]
-    sd_placed: Annotated[float, Says("Expected standard deviation after these attempts")]
-    sd_uniform: Annotated[float, Says("Expected standard deviation after as many attempts, spread evenly")]
 
 
 class GroupJson(TypedDict):
@@ -114,6 +116,38 @@ class GroupJson(TypedDict):
     tail_index: Annotated[list[TailIndexJson], Says("The tail index by each estimator")]
     models: Annotated[list[ModelJson], Says("Maximum-likelihood models, best first; empty if not asked for")]
     next_attempts: Annotated[NextAttemptsJson, Says("What further attempts would tell")]
+
+
+class MetricValueJson(TypedDict):
+    metric: Annotated[
+        str,
+        Says(
+            '"pass^k", "G-pass@k(TAU)", "pass@k", "attempts", "tokens", "maj@k", "verified pass@k" or '
+            '"wrong answer accepted"'
+        ),
+    ]
+    k: Annotated[float, Says("Number of attempts", "for the limit of many attempts")]
+    unbiased: Annotated[float, Says("Unbiased estimate from the counts", "beyond the attempts made")]
+    value: Annotated[float, Says("Median of the posterior, or of the forecast of a run")]
+    lower: Annotated[float, Says("Lower end of its interval")]
+    upper: Annotated[float, Says("Upper end of its interval")]
+    interval_of: Annotated[str, Says('"these problems", or "a run" of k attempts at each of them')]
+
+
+class FirstSuccessJson(TypedDict):
+    share: Annotated[float, Says("Share of the problems")]
+    attempts: Annotated[float, Says("Expected attempts to the first success that they stay within")]
+    lower: Annotated[float, Says("Lower end of its interval")]
+    upper: Annotated[float, Says("Upper end of its interval")]
+
+
+class MetricsJson(TypedDict):
+    group: Annotated[str, Says("Name of the group")]
+    level: Annotated[float, Says("Probability that each interval should hold its value")]
+    curves: Annotated[list[MetricValueJson], Says("Every metric at every k")]
+    first_success: Annotated[
+        list[FirstSuccessJson], Says("Of half and of nine tenths of the problems; empty without attempts")
+    ]
 
 
 class LeftAsideJson(TypedDict):
@@ -148,6 +182,7 @@ class TrainingJson(TypedDict):
 class FitCommandJson(FitsJson):
     command: Annotated[str, Says('"fit"')]
     version: Annotated[str, Says("Version of lidjax")]
+    metrics: Annotated[list[MetricsJson], Says("Metrics beside pass@k, where `--metrics` asks for them")]
     training: Annotated[list[TrainingJson], Says("The training axis, where `--training` asks for it")]
     figures: Annotated[list[str], Says("Paths of the figures that were written")]
 

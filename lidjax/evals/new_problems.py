@@ -16,9 +16,9 @@ from jaxtyping import Float, Int
 from lidjax.errors import InputError
 from lidjax.evals.arguments import check_counts, check_level, check_targets
 from lidjax.evals.curve import MANY_PROBLEMS
-from lidjax.evals.rates.draws import draw_densities
+from lidjax.evals.rates.draws import draw_masses
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
-from lidjax.evals.rates.quadrature import COARSE_GRID, LogitGrid, count_rows, likelihood_rows
+from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows, likelihood_rows
 
 DRAWS = 400  # posterior draws of the population behind a forecast
 
@@ -103,56 +103,50 @@ def new_problems_from_posterior(
     *,
     problems: int,
     level: float,
-    grid: LogitGrid = COARSE_GRID,
 ) -> NewProblemsForecast:
-    """The forecast for `problems` new problems, from the posterior of the population."""
+    """The forecast for `problems` new problems, from the posterior of the population.
+
+    Where attempts are few, the intervals reach over those of every family that the counts do not refute.
+    """
     sample = means_of_many if problems > MANY_PROBLEMS else means_of_sample
     edges = [(1 - level) / 2, 0.5, (1 + level) / 2]
-    densities = [draw_densities(rng, posterior, DRAWS)]
-    densities += [masses / np.asarray(grid.weights) for masses in posterior.alternatives]
-    ends = np.array([np.quantile(sample(rng, each, k, problems, grid), edges, axis=0) for each in densities])
-    return NewProblemsForecast(k, ends[0, 1], ends[:, 0].min(axis=0), ends[:, 2].max(axis=0), problems, level)
+    each = [
+        np.quantile(sample(rng, masses, k, problems), edges, axis=0)
+        for masses in (draw_masses(rng, posterior, DRAWS), *posterior.alternatives)
+    ]
+    lower, upper = np.min([one[0] for one in each], axis=0), np.max([one[2] for one in each], axis=0)
+    return NewProblemsForecast(k, each[0][1], lower, upper, problems, level)
 
 
 def means_of_sample(
-    rng: np.random.Generator,
-    densities: Float[np.ndarray, "s g"],
-    k: Int[np.ndarray, " k"],
-    problems: int,
-    grid: LogitGrid,
+    rng: np.random.Generator, masses: Float[np.ndarray, "s g"], k: Int[np.ndarray, " k"], problems: int
 ) -> Float[np.ndarray, "s k"]:
-    """Mean pass@k of problems that are drawn from each density."""
-    rates = draw_logits(rng, densities, problems, grid)
-    log_miss = -np.logaddexp(0, rates)
+    """Mean pass@k of problems that are drawn from each population."""
+    log_miss = -np.logaddexp(0, draw_logits(rng, masses, problems))
     return np.stack([-np.expm1(size * log_miss).mean(axis=1) for size in k.tolist()], axis=1)
 
 
 def means_of_many(
-    rng: np.random.Generator,
-    densities: Float[np.ndarray, "s g"],
-    k: Int[np.ndarray, " k"],
-    problems: int,
-    grid: LogitGrid,
+    rng: np.random.Generator, masses: Float[np.ndarray, "s g"], k: Int[np.ndarray, " k"], problems: int
 ) -> Float[np.ndarray, "s k"]:
     """The same for so many problems that their mean is normal, without drawing each of them."""
-    failure = densities @ unsolved_rows(k, grid).T
-    square = densities @ unsolved_rows(2 * k, grid).T
+    failure, square = masses @ unsolved_share(k).T, masses @ unsolved_share(2 * k).T
     spread = np.sqrt(np.maximum(square - failure**2, 0.0) / problems)
     return np.clip(1 - failure + spread * rng.standard_normal(failure.shape), 0.0, 1.0)
 
 
-def unsolved_rows(k: Int[np.ndarray, " k"], grid: LogitGrid) -> Float[np.ndarray, "k g"]:
-    """Rows whose product with a density is the mean of (1-p)^k."""
-    rows, log_scale = likelihood_rows(k, np.zeros_like(k), grid)
-    return rows * np.exp(log_scale)[:, None]
+def unsolved_share(k: Int[np.ndarray, " k"]) -> Float[np.ndarray, "k g"]:
+    """Rows whose product with masses is the mean of (1-p)^k."""
+    rows, log_scale = likelihood_rows(k, np.zeros_like(k), COARSE_GRID)
+    return rows * np.exp(log_scale)[:, None] / np.asarray(COARSE_GRID.weights)
 
 
 def draw_logits(
-    rng: np.random.Generator, densities: Float[np.ndarray, "s g"], count: int, grid: LogitGrid
+    rng: np.random.Generator, masses: Float[np.ndarray, "s g"], count: int
 ) -> Float[np.ndarray, "s p"]:
-    """`count` values of logit p from each density: first a node, then a point of its hat function."""
-    nodes, weights = np.asarray(grid.nodes), np.asarray(grid.weights)
-    cumulative = np.cumsum(densities * weights, axis=1)
+    """`count` values of logit p from each population: first a node, then a point of its hat function."""
+    nodes = np.asarray(COARSE_GRID.nodes)
+    cumulative = np.cumsum(masses, axis=1)
     cumulative /= cumulative[:, -1:]
     node = np.stack([np.searchsorted(row, rng.random(count)) for row in cumulative]).clip(0, len(nodes) - 1)
     gaps = np.diff(nodes, prepend=nodes[0], append=nodes[-1])

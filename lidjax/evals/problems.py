@@ -5,7 +5,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from lidjax.evals.rates.quadrature import CountRows
+from lidjax.evals.rates.draws import BATCH, cumulative_nodes, draw_masses, points_near_nodes
+from lidjax.evals.rates.posterior import Posterior
+from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows
+
+DRAWS = 200  # posterior draws of the population
+ROWS_AT_ONCE = 64  # for memory
 
 
 class ProblemMeans(NamedTuple):
@@ -22,18 +27,22 @@ class ProblemMeans(NamedTuple):
 
 
 def problem_means(
-    rates: Float[np.ndarray, "s p"] | Float[np.ndarray, "s u"], rows: CountRows, k: Int[np.ndarray, " k"]
+    rng: np.random.Generator, posterior: Posterior, rows: CountRows, k: Int[np.ndarray, " k"]
 ) -> ProblemMeans:
-    """Means over draws of the rates: of all problems, or of one problem for each row.
-
-    Problems with equal counts are averaged too: their rates have one distribution.
-    """
-    log_miss = np.log1p(-rates)
-    solved = np.stack([-np.expm1(size * log_miss).mean(axis=0) for size in k.tolist()], axis=-1)
-    values = np.column_stack([rates.mean(axis=0), solved])
-    if len(values) != len(rows.n):
-        total = np.zeros((len(rows.n), values.shape[1]))
-        np.add.at(total, rows.index, values)
-        values = total / rows.multiplicity[:, None]
-    means = values[rows.index]
+    """Means of the distribution that `draw_problem_rates` draws from, computed for each distinct pair (n, c)."""
+    masses = draw_masses(rng, posterior, DRAWS)
+    means = np.empty((len(rows.n), 1 + len(k)))
+    for start in range(0, len(rows.n), ROWS_AT_ONCE):
+        chosen = slice(start, start + ROWS_AT_ONCE)
+        part = rows._replace(n=rows.n[chosen], c=rows.c[chosen], likelihood=rows.likelihood[chosen])
+        batches = [masses[batch : batch + BATCH] for batch in range(0, len(masses), BATCH)]
+        weight = sum(cumulative_nodes(batch, part).sum(axis=0) for batch in batches) / len(masses)
+        near, points = points_near_nodes(part, np.asarray(COARSE_GRID.nodes))
+        weight, near = np.diff(weight, axis=-1, prepend=0.0), np.diff(near, axis=-1, prepend=0.0)
+        log_miss = -np.logaddexp(0, points)
+        for j, size in enumerate([1, *k.tolist()]):
+            means[chosen, j] = np.einsum(
+                "ug,ugq,gq->u", weight, near, -np.expm1(size * log_miss), optimize=True
+            )
+    means = means[rows.index]
     return ProblemMeans(means[:, 0], means[:, 1:])

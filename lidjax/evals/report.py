@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import numpy as np
 from jaxtyping import Float
 
+from lidjax.evals.advice import Advice, advice_to_dict
 from lidjax.evals.answer import Answer
-from lidjax.evals.checks import Finding
 from lidjax.evals.compare import ModelFit
+from lidjax.evals.finding import Finding
 from lidjax.evals.forecast import PassAtKForecast
 from lidjax.evals.json_types import FitsJson, GroupJson
 from lidjax.evals.new_problems import NewProblemsForecast
@@ -51,10 +52,12 @@ class GroupFit(NamedTuple):
     """Tail index by each estimator; the last one is that of the default model."""
     next_attempts: NextAttempts
     """Which problems should get the next attempts."""
+    advice: Advice
+    """What the interval of the answer becomes with these attempts, and with as many that are spread evenly."""
 
     def to_dict(self) -> GroupJson:
         """Plain numbers and text, as `lidjax fit --json` prints them for a group."""
-        group, following, new = self.group, self.next_attempts, self.new_problems
+        group, new = self.group, self.new_problems
         return {
             "group": group.name,
             "fields": dict(group.fields),
@@ -98,17 +101,7 @@ class GroupFit(NamedTuple):
             ],
             "tail_index": [estimate.to_dict() for estimate in self.tail_indices],
             "models": [model.to_dict() for model in self.models],
-            "next_attempts": {
-                "k": following.k,
-                "attempts": {
-                    group.problems[i]: int(following.attempts[i])
-                    for i in following.order
-                    if following.attempts[i] > 0
-                },
-                "sd": following.sd,
-                "sd_placed": following.sd_placed,
-                "sd_uniform": following.sd_uniform,
-            },
+            "next_attempts": advice_to_dict(group, self.advice, self.next_attempts),
         }
 
 

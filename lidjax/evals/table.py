@@ -5,11 +5,19 @@ A group holds the problems of one model in one setting.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
 from jaxtyping import Int
 
 from lidjax.errors import InputError
+from lidjax.evals.attempt_details import (
+    NO_DETAILS,
+    AttemptDetail,
+    GroupDetails,
+    ProblemDetails,
+    collect_details,
+)
 
 MOST_ATTEMPTS = 1 << 53
 """Largest number of attempts at one problem: the fits compute with float64, which holds whole numbers up to here."""
@@ -44,6 +52,8 @@ class Group:
     """Where the log keeps the order of the attempts: for each problem one byte an attempt, 1 if correct, else 0."""
     placed_by: str = ""
     """What decided by the outcomes how many attempts each problem gets; empty where nothing is known of it."""
+    details: GroupDetails = NO_DETAILS
+    """Where the log has them: the counts of each answer, the tokens of the attempts, the verdicts of a verifier."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +137,9 @@ class Tally:
         default_factory=dict[GroupFields, dict[str, tuple[int, int]]]
     )
 
+    _details: dict[tuple[GroupFields, str], ProblemDetails] = field(
+        default_factory=dict[tuple[GroupFields, str], ProblemDetails]
+    )
     _left_aside: dict[tuple[GroupFields, str, str], int] = field(
         default_factory=dict[tuple[GroupFields, str, str], int]
     )
@@ -137,17 +150,20 @@ class Tally:
         problem: str,
         verdicts: Iterable[bool | None],
         reason: str = "no verdict",
+        details: Iterable[AttemptDetail] | None = None,
     ) -> None:
-        """Append attempts at one problem, in the order in which they were made.
+        """Append attempts at one problem, in the order in which they were made, with what else is known of each.
 
         Those without a verdict are left aside, and `reason` says why there is none.
         """
         key = tuple(fields.items())
-        for verdict in verdicts:
+        for verdict, detail in zip(verdicts, repeat(None) if details is None else details, strict=False):
             if verdict is None:
                 self.leave_aside(fields, problem, 1, reason)
-            else:
-                self._attempts.setdefault(key, {}).setdefault(problem, bytearray()).append(verdict)
+                continue
+            self._attempts.setdefault(key, {}).setdefault(problem, bytearray()).append(verdict)
+            if detail is not None:
+                self._details.setdefault((key, problem), ProblemDetails()).add(detail, right=verdict)
 
     def leave_aside(self, fields: Mapping[str, FieldValue], problem: str, count: int, reason: str) -> None:
         """Note attempts that do not count."""
@@ -173,9 +189,9 @@ class Tally:
             outcomes = tuple(bytes(attempts) for attempts in problems.values())
             n = np.array([len(attempts) for attempts in outcomes], dtype=np.int64)
             c = np.array([sum(attempts) for attempts in outcomes], dtype=np.int64)
-            groups.append(
-                Group(group_name(dict(key)), dict(key), tuple(problems), n, c, outcomes, self.placed_by)
-            )
+            details = collect_details([self._details.get((key, problem)) for problem in problems])
+            name = group_name(dict(key))
+            groups.append(Group(name, dict(key), tuple(problems), n, c, outcomes, self.placed_by, details))
         for key, counts in self._counts.items():
             n, c = np.array(list(counts.values()), dtype=np.int64).reshape(-1, 2).T
             groups.append(

@@ -93,9 +93,11 @@ def allocation_figure(
         ticks = MaxNLocator(7, integer=True)
         label = r"loss $\log_{10}\mathcal{L}_{\rm tot}$"
         figure.colorbar(drawn[0], ax=axes, label=label, pad=0.01, ticks=ticks)
-        attempt = float(np.median((surface.budget - surface.n * surface.cost_train) / surface.k))
+        stopped = surface.expected_attempts is not None
+        attempts = surface.k if surface.expected_attempts is None else surface.expected_attempts
+        attempt = float(np.median((surface.budget - surface.n * surface.cost_train) / attempts))
         facts = [f"budget $C={number(surface.budget)}$", f"$c_N={number(surface.cost_train)}$"]
-        facts += [f"$Q c_k={number(attempt)}$", surface.source]
+        facts += [f"$Q c_k={number(attempt)}$", surface.source, *(["stop at success"] if stopped else [])]
         set_title(figure, name or "allocation", facts)
         legends_below(axes, columns=2)
         readable_ticks(figure)
@@ -228,7 +230,7 @@ def phase_figure(
         axes.set_ylabel("weight $R$ (units of $y^{-2}$)")
         cmap = ListedColormap([KIND_COLOURS[name] for name in order])
         norm = BoundaryNorm(np.arange(len(order) + 1) - 0.5, cmap.N)
-        edges = _edges(budgets), _edges(weights)
+        edges = log_edges(budgets), log_edges(weights)
         axes.pcolormesh(*edges, codes.T, cmap=cmap, norm=norm, shading="flat", rasterized=True)
         inside = np.clip(np.asarray(share, float), 1e-9, 1 - 1e-9)
         odds = np.log(inside / (1 - inside))  # in which a contour near a share of 1 is as smooth as elsewhere
@@ -251,7 +253,7 @@ def phase_figure(
     return figure
 
 
-def _edges(centres: np.ndarray) -> np.ndarray:
+def log_edges(centres: np.ndarray) -> np.ndarray:
     """Edges of cells around `centres`, halfway between them on a logarithmic axis."""
     log = np.log(centres)
     middle = (log[1:] + log[:-1]) / 2

@@ -7,17 +7,16 @@ import jax
 import numpy as np
 from jaxtyping import Float
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.special import expit
 
 from lidjax.evals.backtest import BacktestForecast, summarise_backtest
-from lidjax.evals.curve import pass_at_k_curve, unbiased_curve_points
-from lidjax.evals.fit import needs_likelihood
-from lidjax.evals.forecast import PassAtKForecast, forecast_from_posterior
+from lidjax.evals.forecast_curve import ForecastCurve, forecast_curve
 from lidjax.evals.rates.draws import draw_densities
-from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
+from lidjax.evals.rates.quadrature import COARSE_GRID
 from lidjax.evals.report import GroupFit
 from lidjax.evals.training import SIGNIFICANT, TrainingSeries
 from lidjax.figures.fits import draw_saturation
@@ -36,21 +35,26 @@ from lidjax.figures.style import (
     shared_legend,
 )
 
-MOST_GROUPS = 6  # drawn in one panel
+Curve = Float[np.ndarray, " g"]
+
+MOST_GROUPS = 8  # drawn in one panel
 SIDEWAYS = 0.04  # relative shift of the outermost series of `training_figure`
-FORECAST_POINTS = 25  # of a line of forecasts
-DRAWS = 200  # posterior draws behind a band
+DRAWS = 200  # posterior draws behind the band of a density
+DOTS = 12  # of unbiased values of each group, at most
+SMALLEST = 1e-7  # lower end of the axis, where a value is 0
 
 
-def evaluation_figure(fits: Sequence[GroupFit]) -> Figure:
-    """pass@k with forecasts, and the density of success rates, of up to six groups.
+def evaluation_figure(fits: Sequence[GroupFit], *, failure: bool = False) -> Figure:
+    """pass@k with its forecast, and the density of success rates, of up to eight groups.
 
-    Of more groups six are drawn, evenly spaced in their order. Points are the unbiased pass@k, as far as every problem
-    has k attempts. Beyond them, lines are the forecast of a run of k attempts up to the largest target of `fit_evals`,
-    with its interval as a band. The forecast is drawn at its own, closely spaced k: the targets need not be many.
+    Of more groups eight are drawn, evenly spaced in their order, and the title says so. A line is the posterior median
+    of pass@k of these problems from k = 1 to the largest target of `fit_evals`, at its own, closely spaced k; the band
+    is its interval. Points are the unbiased pass@k, as far as every problem has k attempts. Of a single group a second,
+    lighter band is the interval of as many new problems of the same kind.
 
     Args:
         fits: Results of `fit_evals`.
+        failure: Whether to draw 1 - pass@k in place of pass@k, in which tails are straight lines.
 
     Returns:
         A figure with two panels, for `lidjax.save_figure`.
@@ -61,64 +65,74 @@ def evaluation_figure(fits: Sequence[GroupFit]) -> Figure:
         >>> from lidjax.figures import evaluation_figure
         >>> group = lidjax.evals.Group("small", {}, tuple("abcd"), np.full(4, 50), np.array([0, 2, 9, 50]))
         >>> data = lidjax.evals.EvalData((group,), "by hand")
-        >>> figure = evaluation_figure(lidjax.evals.fit_evals(data, models=False, bootstrap="none"))
+        >>> figure = evaluation_figure(lidjax.evals.fit_evals(data))
         >>> len(figure.axes)
         2
     """
     chosen = np.unique(np.linspace(0, len(fits) - 1, min(MOST_GROUPS, len(fits))).round().astype(int))
-    level = fits[0].forecast.level
+    level = f"{100 * fits[0].forecast.level:g} % interval"
     with paper_style():
         figure, (left, right) = new_figure(2, height=2.2)
         entries: list[Artist] = []
-        for position, index in enumerate(chosen.tolist()):
+        curves = [forecast_curve(fits[index]) for index in chosen.tolist()]
+        floor = failure_floor(curves)
+        for position, (index, curve) in enumerate(zip(chosen.tolist(), curves, strict=True)):
             fit = fits[index]
             colour, marker = series_style(position)
-            known, forecast = pass_at_k_pieces(fit)
-            k = unbiased_curve_points(fit.group.n)[::2]
-            k = k[k <= known]
-            if len(k):
-                left.plot(k, pass_at_k_curve(fit.group.n, fit.group.c, k), marker, ms=2.2, color=colour)
-            left.plot(forecast.k, forecast.prediction, color=colour)
-            left.fill_between(forecast.k, forecast.lower, forecast.upper, color=colour, alpha=0.2, lw=0)
+            draw_curve(left, curve, colour, marker, floor=floor, failure=failure, new=len(chosen) == 1)
             rate, low, middle, high = density_band(fit)
             right.plot(rate, middle, color=colour)
             right.fill_between(rate, low, high, color=colour, alpha=0.2, lw=0)
-            entries.append(Line2D([], [], color=colour, marker=marker, label=plain_text(fit.group.name)))
-        left.set(xscale="log", yscale="log", xlabel=K_LABEL, ylabel="success rate pass@$k$")
-        left.set_ylim(top=1.3)
+            name = plain_text(fit.group.name) + ("" if len(curve.known_k) else " (biased: no points)")
+            entries.append(Line2D([], [], color=colour, marker=marker, label=name))
+        what = "failure rate 1 - pass@$k$" if failure else "success rate pass@$k$"
+        left.set(xscale="log", xlabel=K_LABEL, ylabel=what)
+        if failure:
+            left.set(yscale="log", ylim=(floor, 1.3))
+        else:  # linear, so that the width of the intervals is seen
+            left.set_ylim(0, min(1.03, 1.1 * max(float(curve.upper.max()) for curve in curves) + 1e-9))
         right.set(xscale="log", xlabel="success rate $p$ of a problem", ylabel=r"density of $\log_{10}p$")
         right.set_ylim(bottom=0)
-        entries.append(
-            Line2D([], [], ls="", marker="o", color="0.4", label="unbiased, from the attempts made")
-        )
-        entries.append(Patch(color="0.4", alpha=0.3, lw=0, label=f"{100 * level:g} % interval"))
+        if any(len(curve.known_k) for curve in curves):
+            entries.append(
+                Line2D([], [], ls="", marker="o", color="0.4", label="unbiased, from the attempts made")
+            )
+        entries.append(Patch(color="0.4", alpha=0.35, lw=0, label=f"{level}: these problems"))
+        if len(chosen) == 1:
+            entries.append(Patch(color="0.4", alpha=0.12, lw=0, label=f"{level}: as many new problems"))
         shared_legend(figure, entries, columns=2)
-        facts = ["attempts made and forecast"]
+        facts = ["posterior median and interval"]
         if len(chosen) < len(fits):
-            facts.append(f"{len(chosen)} of {len(fits)} groups")
-        set_title(figure, "pass@k", facts)
+            facts.append(f"{len(chosen)} of {len(fits)} groups, evenly spaced in their order")
+        set_title(figure, "1 - pass@k" if failure else "pass@k", facts)
         readable_ticks(figure)
     return figure
 
 
-def pass_at_k_pieces(fit: GroupFit) -> tuple[int, PassAtKForecast]:
-    """The largest k with an unbiased pass@k that is shown (0 if there is none), and the forecast from there on.
-
-    The forecast ends at the largest target, and is the one that `fit_evals` makes of the same posterior.
-    """
-    n, c = fit.group.n, fit.group.c
-    last = int(np.max(fit.forecast.k))
-    known = 0 if needs_likelihood(fit.findings) else int(n.min())
-    start = max(known, 1)
-    k = np.unique(np.rint(np.geomspace(start, max(last, start), FORECAST_POINTS)).astype(np.int64))
-    with jax.enable_x64(True):
-        rows = count_rows(n, c, COARSE_GRID)
-        rng = np.random.default_rng(0)
-        forecast = forecast_from_posterior(rng, fit.posterior, rows, n, c, k, level=fit.forecast.level)
-    return known, forecast
+def failure_floor(curves: Sequence[ForecastCurve]) -> float:
+    """Lower end of the axis of failures: below every median and every point that is above 0."""
+    failures = 1 - np.concatenate([part for curve in curves for part in (curve.value, curve.unbiased)])
+    shown = failures[failures > SMALLEST]
+    return 0.5 * float(shown.min()) if len(shown) else SMALLEST
 
 
-Curve = Float[np.ndarray, " g"]
+def draw_curve(
+    axes: Axes, curve: ForecastCurve, colour: str, marker: str, *, floor: float, failure: bool, new: bool
+) -> None:
+    """The line, its band and its points; with `new` also the band of new problems."""
+
+    def shown(value: Curve) -> Curve:
+        return np.maximum(1 - value, 0.1 * floor) if failure else value
+
+    if new:
+        axes.fill_between(
+            curve.k, shown(curve.new_lower), shown(curve.new_upper), color=colour, alpha=0.12, lw=0
+        )
+    axes.fill_between(curve.k, shown(curve.lower), shown(curve.upper), color=colour, alpha=0.25, lw=0)
+    axes.plot(curve.k, shown(curve.value), color=colour)
+    last = len(curve.known_k) - 1
+    used = np.unique(np.linspace(0, last, DOTS).round().astype(int))[: last + 1]
+    axes.plot(curve.known_k[used], shown(curve.unbiased[used]), marker, ms=2.4, color=colour, ls="")
 
 
 def density_band(fit: GroupFit) -> tuple[Curve, Curve, Curve, Curve]:

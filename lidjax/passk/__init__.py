@@ -1,5 +1,6 @@
 """pass@k under the LID model: success of one trial, failure of k trials by quadrature or from instances, counts."""
 
+from lidjax.passk.attempts import expected_attempts as expected_attempts
 from lidjax.passk.counts import failure_from_counts as failure_from_counts
 from lidjax.passk.counts import pass_at_k_from_counts as pass_at_k_from_counts
 from lidjax.passk.counts import variance_from_counts as variance_from_counts

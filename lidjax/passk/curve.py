@@ -111,11 +111,11 @@ def build_curve(
     _check_grid(log_v_low, log_v_high, k)
     check_values("beta", beta, TAIL_INDEX)
     check_values("delta_over_sigma", delta_over_sigma, POSITIVE)
-    log_alpha, weight = _bias_nodes(
+    log_alpha, weight = nodes_in_bias(
         log_v_low, log_v_high, k[-1], beta, delta_over_sigma, difficulty, bias_nodes
     )
     free = jnp.exp(jax.vmap(lambda k: log_bias_free(k, beta, delta_over_sigma, difficulty, _RULE))(k))
-    y, dy = _precision_nodes(
+    y, dy = nodes_in_precision(
         log_v_low, log_v_high, k[-1], free[-1], beta, delta_over_sigma, difficulty, tau_nodes
     )
     log_tau, log_f = log_prior(y, beta, difficulty)
@@ -183,7 +183,7 @@ def eval_curve(curve: FailureCurve, v: Float[Array, ""]) -> Float[Array, " k"]:
     return jnp.where((v >= 0) & (v <= curve.v_high), curve.free + added, jnp.nan)
 
 
-def _bias_nodes(
+def nodes_in_bias(
     log_v_low: Array,
     log_v_high: Array,
     k: Array,
@@ -210,7 +210,7 @@ def _bias_nodes(
     return graded_nodes(position, start, log_v_high + math.log(_RIGHT), count)
 
 
-def _precision_nodes(
+def nodes_in_precision(
     log_v_low: Array,
     log_v_high: Array,
     k: Array,

@@ -164,7 +164,7 @@ def _wins_in_subset(own: int, others: tuple[int, ...], silent: int, k: int) -> f
 
 def _new_attempts(chance: Float[np.ndarray, " a"], right: Bool[np.ndarray, " a"], k: float) -> float:
     """Probability that a right answer wins among k new attempts."""
-    from scipy import stats
+    from scipy import stats  # here, because scipy.stats takes half a second to import
 
     if np.isinf(k):
         best = chance == chance.max()
@@ -199,7 +199,7 @@ def _wins(
     of this answer, of each other one, and of the attempts without an answer; an answer of `others` has `most` votes at
     most. Those that cannot have t votes never tie or win, so they need no convolution.
     """
-    from scipy import signal
+    from scipy import signal  # here, because scipy.signal takes half a second to import
 
     mine = votes(own)
     all_votes = [votes(size) for size in others]

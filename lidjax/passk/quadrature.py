@@ -157,9 +157,13 @@ def bias_range(log_k: Array, h: Array, c: Array, depth: float) -> tuple[Array, A
     return low, jnp.minimum(by_rate, by_bias)
 
 
-def graded_legendre(count: int) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Nodes u and weights on [0, 1]: Gauss-Legendre in t, u = sinh(gt)/sinh(g), which is denser near 0."""
+def graded_legendre(
+    count: int, grading: float = _GRADING
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Nodes u and weights on [0, 1]: Gauss-Legendre in t, u = sinh(gt)/sinh(g), which is denser near 0 for g > 0."""
     t, w = np.polynomial.legendre.leggauss(count)
     t = (1 + t) / 2
-    nodes = np.sinh(_GRADING * t) / np.sinh(_GRADING)
-    return nodes, w / 2 * _GRADING * np.cosh(_GRADING * t) / np.sinh(_GRADING)
+    if grading == 0:
+        return t, w / 2
+    nodes = np.sinh(grading * t) / np.sinh(grading)
+    return nodes, w / 2 * grading * np.cosh(grading * t) / np.sinh(grading)

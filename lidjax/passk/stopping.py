@@ -4,9 +4,10 @@ With a perfect verifier, the expected number of attempts at a problem with succe
 
     A(k) = Σ_{j<k} (1-p)^j = (1 - (1-p)^k)/p,
 
-of which pass@k are successes and A(k) - pass@k failures (`lidjax.first_accepted` computes it from p). From c correct
-among n samples, in random order, the average over all orders is unbiased: Σ_{j<k} C(n-c, j)/C(n, j) =
-(k + (n-k+1) pass@k)/(c+1), a sum without cancellation.
+of which pass@k are successes and A(k) - pass@k failures; `lidjax.first_accepted` computes it from p. From c correct
+among n samples in random order, the average over all orders is unbiased:
+
+    Σ_{j<k} C(n-c, j)/C(n, j) = (k + (n-k+1) pass@k)/(c+1), a sum without cancellation.
 """
 
 from typing import overload

@@ -4,26 +4,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
-from lidjax.evals import EvalFits, GroupFit, TrainingSeries
-from lidjax.evals.curve import pass_at_k_curve, unbiased_curve_points
-from lidjax.evals.fit import needs_likelihood
-from lidjax.evals.forecast import forecast_from_posterior
-from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
+from lidjax.evals import EvalFits, TrainingSeries, forecast_curve
 from lidjax.report.charts import MOST_SHOWN, Axes, Series, line_chart
 from lidjax.report.page import Chart, Page, ReportTable, check_installed, write_page
 from lidjax.report.provenance import describe_process
 
-MOST_SENTENCES = 8
+MOST_SENTENCES = 12
 """Groups whose answers are sentences; those of more groups are in a table."""
 
 MOST_POINTS = 3000
 """Problems that are drawn, over all groups."""
-
-CURVE_POINTS = 25
-"""Values of k along a forecast."""
 
 Records = list[dict[str, Any]]
 
@@ -80,6 +72,8 @@ def fit_page(
     sentences = [f"{group['group']}: {group['answer']['sentence']}" for group in groups]
     if len(groups) == 1:
         sentences = [str(groups[0]["answer"]["sentence"])]
+        if fits[0].advice.worthwhile:
+            sentences.append(fits[0].advice.sentence)
     if len(groups) > MOST_SENTENCES:
         sentences = [f"{len(groups)} groups; the table of answers has one row for each."]
     charts = [pass_at_k_chart(fits), problems_chart(groups)]
@@ -109,8 +103,8 @@ def pass_at_k_chart(fits: EvalFits) -> Chart:
     """pass@k of the problems at hand against k."""
     series: list[Series] = []
     for fit in fits:
-        points, curve = pass_at_k_curves(fit)
-        values = (curve.k, curve.latent, curve.latent_lower, curve.latent_upper, *points)
+        curve = forecast_curve(fit)
+        values = (curve.k, curve.value, curve.lower, curve.upper, curve.known_k, curve.unbiased)
         series.append(Series(fit.group.name, *(value.tolist() for value in values)))
     axes = Axes(
         "attempts k",
@@ -127,20 +121,6 @@ def pass_at_k_chart(fits: EvalFits) -> Chart:
     if len(fits) > MOST_SHOWN:
         caption += f" {MOST_SHOWN} of {len(fits)} groups are shown at first; a click on a name shows or hides a group."
     return Chart("pass@k against attempts", line_chart(series, axes), caption)
-
-
-def pass_at_k_curves(fit: GroupFit) -> tuple[tuple[np.ndarray, np.ndarray], Any]:
-    """The unbiased points (k, pass@k), as far as they are right, and the forecast at closely spaced k."""
-    n, c = fit.group.n, fit.group.c
-    k = unbiased_curve_points(n)[::2]
-    if needs_likelihood(fit.findings):
-        k = k[:0]
-    points = (k, pass_at_k_curve(n, c, k) if len(k) else np.empty(0))
-    grid = np.unique(np.rint(np.geomspace(1, fit.forecast.k.max(), CURVE_POINTS)).astype(np.int64))
-    with jax.enable_x64(True):
-        rows = count_rows(n, c, COARSE_GRID)
-        rng = np.random.default_rng(0)
-        return points, forecast_from_posterior(rng, fit.posterior, rows, n, c, grid, level=fit.forecast.level)
 
 
 def problems_chart(groups: Sequence[Mapping[str, Any]]) -> Chart:
@@ -283,12 +263,16 @@ def fit_tables(
             {
                 "group": "group",
                 "k": "k",
-                "sd": "sd now",
-                "sd_uniform": "spread evenly",
-                "sd_placed": "where they tell most",
+                "lower": "pass@k now from",
+                "upper": "to",
+                "total": "further attempts",
+                "uniform_lower": "spread evenly from",
+                "uniform_upper": "to ",
+                "placed_lower": "where they tell most from",
+                "placed_upper": " to",
             },
             following,
-            "Standard deviation of pass@k of these problems now, and as expected after further attempts.",
+            "The interval of pass@k of these problems now, and as expected after further attempts.",
         ),
         ReportTable(
             "Tail index by estimator",

@@ -102,8 +102,8 @@ def write_page(page: Page, path: Path | str) -> Path:
 def render(page: Page) -> str:
     """The page as HTML, with everything that it needs inside."""
     check_installed()
-    import jinja2
-    from markupsafe import Markup
+    import jinja2  # pyright: ignore[reportMissingImports]
+    from markupsafe import Markup  # pyright: ignore[reportMissingImports]
     from plotly.offline import get_plotlyjs  # pyright: ignore[reportMissingImports]
 
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)

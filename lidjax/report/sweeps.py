@@ -24,6 +24,9 @@ MOST_SENTENCES = 4
 DECADES = 20.0
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
 
+SYMBOLS = {"lgen": "L_gen", "beta_eff": "β_eff"}
+"""Symbols of variables, by the beginning of their names."""
+
 Interval = tuple[str, str, str]
 """Names of the lower end, the upper end (or of the standard error, twice), and what the interval is."""
 
@@ -137,19 +140,27 @@ def quantity_charts(cells: Sequence[SummaryTable], summary: "xr.Dataset", along:
         if not values:
             continue
         title = str(summary[name].attrs.get("long_name", "")) if name in summary else ""
-        title = title or name.replace("_", " ")
+        title = title or readable(name)
         axes = Axes(
             along,
             title,
             log_x=spans_decades([x for one in series for x in one.x]),
             log_y=spans_decades(values),
-            symbols={"x": along, "y": name.replace("_", " ")},
+            symbols={"x": along, "y": readable(name)},
         )
         caption = f"Bands are {interval[2]}."
         if len(series) > MOST_SHOWN:
             caption += f" {MOST_SHOWN} of {len(series)} cells are shown at first; a click on a name shows or hides one."
-        charts.append(Chart(title[:1].upper() + title[1:], line_chart(series, axes), caption))
+        charts.append(Chart(f"{title} against {along}", line_chart(series, axes), caption))
     return charts
+
+
+def readable(name: str) -> str:
+    """The name of a variable for people: the symbols of L_gen and β_eff, and spaces."""
+    for variable, symbol in SYMBOLS.items():
+        if name.startswith(variable):
+            return f"{symbol} {name.removeprefix(variable).replace('_', ' ').strip()}".strip()
+    return name.replace("_", " ")
 
 
 def interval_of(name: str, row: Mapping[str, Any]) -> Interval | None:
@@ -242,4 +253,4 @@ def sweep_tables(cells: Sequence[SummaryTable], overview: SummaryTable | None) -
 def headed(records: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], list[dict[str, Any]]]:
     """Headings of all fields that hold numbers or text, and the records."""
     names = dict.fromkeys(name for record in records for name in record)
-    return {name: name.replace("_", " ") for name in names}, [dict(record) for record in records]
+    return {name: readable(name) for name in names}, [dict(record) for record in records]

@@ -29,12 +29,14 @@ from lidjax.progress import Steps
 from lidjax.progress import no_progress as no_progress
 from lidjax.runs.compiling import watch_programs
 
-LOG_SECONDS = 10.0  # between two lines where there is no terminal
+FIRST_SECONDS, LOG_SECONDS = 1.0, 10.0  # to the first line, and between two, where there is no terminal
 T = TypeVar("T")
 
 
 def show_progress(stage: str, steps: Steps[T], *, done: int = 0) -> Iterable[T]:
-    """Show progress on standard error: a bar on a terminal or in a notebook, elsewhere a line every ten seconds.
+    """Show progress on standard error: a bar on a terminal or in a notebook, elsewhere lines.
+
+    The first line comes after a second, the others every ten seconds.
 
     Args:
         stage: What the steps are, such as "tiles".
@@ -94,7 +96,7 @@ class ConsoleProgress:
             text = f"{stage}: {done + count:,} of {total:,}{more}" + (f", {compiling}" if compiling else "")
             self.console.print(text, highlight=False, soft_wrap=True)
 
-        with _every(LOG_SECONDS, say):
+        with _every(min(FIRST_SECONDS, LOG_SECONDS), LOG_SECONDS, say):
             for step in steps:
                 yield step
                 count += 1
@@ -115,13 +117,15 @@ class _CompilingColumn(ProgressColumn):
 
 
 @contextmanager
-def _every(seconds: float, say: Callable[[], None]) -> Generator[None]:
-    """Call `say` every so many seconds, from a thread of its own."""
+def _every(first: float, seconds: float, say: Callable[[], None]) -> Generator[None]:
+    """Call `say` after `first` seconds and then every so many, from a thread of its own."""
     stop = threading.Event()
 
     def loop() -> None:
-        while not stop.wait(seconds):
+        wait = first
+        while not stop.wait(wait):
             say()
+            wait = seconds
 
     thread = threading.Thread(target=loop, daemon=True)
     thread.start()

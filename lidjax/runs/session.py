@@ -1,6 +1,7 @@
 """A store opened for one run: locked, created or extended as the job asks, and checked for damage."""
 
 import logging
+import math
 import shlex
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -96,8 +97,20 @@ class Session(Generic[Grid]):
 
     @cached_property
     def pending(self) -> np.ndarray:
-        """Boolean over the cells: not computed when the session began."""
-        return self.store.pending()
+        """Boolean over the cells: of this shard, and not computed when the session began."""
+        if self.own.all():
+            return self.store.pending()
+        return self.store.pending(TileList(self.grid, np.flatnonzero(self.own)))
+
+    @cached_property
+    def own_cells(self) -> int:
+        """Number of cells of this shard."""
+        if self.own.all():
+            return self.grid.num_cells
+        return sum(
+            math.prod(part.stop - part.start for part in tile.values())
+            for tile in TileList(self.grid, np.flatnonzero(self.own))
+        )
 
     def pending_tiles(self) -> TileList:
         """The tiles of this shard with a cell that is not computed yet."""

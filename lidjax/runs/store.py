@@ -7,7 +7,7 @@ complete chunks and nothing else.
 
 import itertools
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -43,6 +43,7 @@ class Store:
 
     def __init__(self, group: zarr.Group, schema: Schema):
         self.group, self.schema = group, schema
+        self._arrays: dict[str, zarr.Array[Any]] = {}  # opening one costs two requests of an object store
 
     @classmethod
     def create(cls, location: Any, schema: Schema, contents: Contents) -> "Store":
@@ -106,6 +107,7 @@ class Store:
 
     def lay_out(self) -> None:
         """Make every array as the manifest says. What exists already stays as it is."""
+        self._arrays.clear()
         manifest = self.manifest
         axes, dims = _axes(manifest), _dims(manifest)
         changed = [
@@ -163,6 +165,7 @@ class Store:
             attributes=self.schema.label(name),
             overwrite=True,
         )
+        self._arrays.pop(name, None)
         array[:] = values
         return True
 
@@ -190,7 +193,7 @@ class Store:
         if name in self.group:
             if self._array(name).shape == shape:
                 return False
-            self._array(name).resize(shape)
+            self._arrays.pop(name).resize(shape)
             return True
         self.group.create_array(
             name,
@@ -205,9 +208,11 @@ class Store:
         return True
 
     def _array(self, name: str) -> zarr.Array[Any]:
-        array = self.group[name]
-        assert isinstance(array, zarr.Array)
-        return array
+        if name not in self._arrays:
+            array = self.group[name]
+            assert isinstance(array, zarr.Array)
+            self._arrays[name] = array
+        return self._arrays[name]
 
     def write_table(self, name: str, dims: tuple[str, ...], values: np.ndarray, long_name: str) -> None:
         """Write an array that does not belong to cells, such as the answers to the questions of an experiment."""
@@ -223,9 +228,20 @@ class Store:
         )
         array[...] = values
 
-    def pending(self) -> np.ndarray:
-        """Boolean array over the cell axes: not computed yet. One byte a cell."""
-        return np.asarray(self._array("status")[...]) == PENDING
+    def pending(self, tiles: Iterable[Tile] | None = None) -> np.ndarray:
+        """Boolean array over the cell axes: not computed yet. One byte a cell.
+
+        With `tiles` only theirs are read, and all other cells are taken for computed: to read the status of a million
+        tiles is as many requests of an object store.
+        """
+        status = self._array("status")
+        if tiles is None:
+            return np.asarray(status[...]) == PENDING
+        found = np.zeros(status.shape, bool)
+        for tile in tiles:
+            part = tuple(tile.values())
+            found[part] = np.asarray(status[part]) == PENDING
+        return found
 
     def write(self, tile: Tile, values: CellValues, pending: np.ndarray | None = None) -> None:
         """Write cells of a tile, chunk by chunk, status last.

@@ -89,13 +89,13 @@ def sgd_stability_edge(
     that of rare runs. For B → ∞ and μ = 0 it is 2/λ_max, that of gradient descent.
 
     Args:
-        eigenvalues: Variances of the features λ ≥ 0, not all 0, finite, (..., d). The result has their dtype.
+        eigenvalues: Variances of the features λ ≥ 0, finite, (..., d). The result has their dtype.
         batch: Instances a step B ≥ 1, real.
         momentum: Momentum μ of `optax.sgd`, at least 0, below 1.
 
     Returns:
-        The edge, over the shape that the scalars and the leading axes of `eigenvalues` broadcast to; NaN where a
-        traced argument is out of range.
+        The edge, over the shape that the scalars and the leading axes of `eigenvalues` broadcast to; +inf where all
+        eigenvalues are 0, and NaN where a traced argument is out of range.
 
     Raises:
         InputError: If a shape does not fit, or a value is known and out of its range.
@@ -130,7 +130,7 @@ def _edge(eigenvalues: Array, batch: Array, momentum: Array) -> Array:
         return jnp.where(stable, middle, low), jnp.where(stable, high, middle)
 
     low, _ = jax.lax.fori_loop(0, BISECTIONS, halve, (jnp.zeros_like(high), high))
-    return jnp.where(jnp.isnan(high), jnp.nan, low)
+    return jnp.where(jnp.isfinite(high), low, high)  # infinite without any variance, NaN for a NaN
 
 
 def noise_share(

@@ -207,11 +207,9 @@ def run_sweep(
             compute = TileComputer(source, session.grid)
             tiles = session.pending_tiles()
             done = int(session.own.sum()) - len(tiles)
-            cells = int((~session.pending).sum())
+            cells = session.own_cells - int(session.pending.sum())
             if cells:
-                logger.info(
-                    "%s of %s cells are in the store already", f"{cells:,}", f"{session.pending.size:,}"
-                )
+                logger.info("%s of %s cells are in the store already", f"{cells:,}", f"{session.own_cells:,}")
             if location is not None and len(tiles):
                 remove_figures(location)
             for tile in progress("tiles", tiles, done=done):

@@ -25,7 +25,7 @@ def allocate_all(settings: list[Setting]):
         if mine:
             eigenvalues, theta = settings[mine[0]].modes
             columns = {
-                name: np.array([getattr(settings[i], name) for i in mine]) for name in Setting._fields[1:]
+                name: np.array([getattr(settings[i], name) for i in mine]) for name in Setting._fields[1:-1]
             }
             found = allocate(**columns, eigenvalues=eigenvalues, theta=theta, rules=())
             out[mine] = np.stack([found.loss, found.n, found.k], axis=1)

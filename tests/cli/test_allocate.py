@@ -115,6 +115,31 @@ def test_json_for_programs_with_the_exact_optimum_beside(store, capsys):
         assert all(split["regret"] >= 0 for split in row["rules"].values())
 
 
+def test_attempts_that_stop_at_the_first_success(store, tmp_path, capsys):
+    call = [
+        "allocate",
+        store,
+        *COSTS,
+        "--budget",
+        "300",
+        "--weight",
+        "1",
+        "--at",
+        "beta=2.5",
+        "--stop-at-success",
+    ]
+    assert main([*call, "--exact", "--bootstrap", "0", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "E[k]" in printed
+    assert "stop at the first success" in printed
+    assert main([*call, "--bootstrap", "0", "--no-plot", "--json"]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["stop_at_success"] is True
+    (row,) = table["results"]
+    assert row["expected_attempts"] < row["k"]
+    assert row["n"] * 2 + row["expected_attempts"] * 0.5 <= 300 * (1 + 1e-6)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -125,6 +150,7 @@ def test_json_for_programs_with_the_exact_optimum_beside(store, capsys):
         (["--at", "beta=4", "--budget", "1"], "budget=1 does not pay for one training instance"),
         (["--at", "beta=4", "--budget", "1e9"], "the store holds k = 1 to 100000"),
         (["--at", "beta=4", "--cost-infer", "0"], "cost_infer=0 must be greater than 0"),
+        (["--at", "beta=4", "--queries", "0.5"], "queries=0.5 must be at least 1"),
         (["--at", "beta=4", "--weight", "-1"], "weight=-1 must be at least 0"),
         (["--at", "beta=4", "--budget", "lots"], "--budget 'lots' is not a number"),
     ],

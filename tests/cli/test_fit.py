@@ -53,7 +53,8 @@ def test_fit_answers_with_intervals_and_figures(table, tmp_path, capsys):
         assert beyond["unbiased"] is None  # beyond n there is no estimate without a model
         assert beyond["lower"] <= beyond["prediction"] <= beyond["upper"]
         assert group["method"] == "default"
-        assert group["next_attempts"]["sd_placed"] < group["next_attempts"]["sd"]
+        advice = group["next_attempts"]
+        assert advice["lower"] <= advice["placed_lower"] <= advice["placed_upper"] <= advice["upper"]
     (series,) = found["training"]
     assert len(series["sizes"]) == 4
     assert "too few sizes for Eq. 20" in series["verdict"]
@@ -72,7 +73,7 @@ def test_fit_prints_a_report_for_people(table, tmp_path, capsys):
         "pass@k of these 30 problems, and of 30 new problems of the same kind",
         "beyond n",
         "pass@10,000 of these 30 problems is 0.",
-        "next: with 60,000 more attempts",
+        "60,000 more attempts",
         "slope-log-failure",
         "bootstrap over problems",
     )

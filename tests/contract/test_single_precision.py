@@ -33,6 +33,9 @@ CASES = {
     "power_law_spectrum": lambda: lidjax.power_law_spectrum(5, 1),
     "power_law_teacher": lambda: lidjax.power_law_teacher(5, 1),
     "mean_inverse_precision": lambda: lidjax.mean_inverse_precision(np.array([3, 3 * 10**9])),
+    "correlated_lgen_factor": lambda: lidjax.correlated_lgen_factor(
+        0, beta=4, dim=10**9, dependence="direction"
+    ),
     "deterministic_lgen": lambda: lidjax.deterministic_lgen(
         LARGE, eigenvalues=np.array([4.0, 2.0, 1.0]), theta=np.ones(3), noise_variance=1, ridge=0
     ),
@@ -70,6 +73,7 @@ CASES = {
     "best_of_k_error": lambda: lidjax.best_of_k_error(LARGE, bias=1, scale=3 * 10**9, log=True),
     "judged_amplitude": lambda: lidjax.judged_amplitude(1, scale=LARGE),
     "judged_exponent": lambda: lidjax.judged_exponent(LARGE, scale=10**5),
+    "penalised_attempts": lambda: lidjax.penalised_attempts(LARGE, false_accept=1e-9, cost=3 * 10**9),
     "judged_turns": lambda: lidjax.judged_turns(LARGE, scale=10**6, reward_variance=1).astype(float),
     "asymptotic_failure": on_model(lidjax.asymptotic_failure, LARGE, 1, log=True),
     "finite_n_failure": on_model(lidjax.finite_n_failure, LARGE, 1, log=True),
@@ -116,26 +120,24 @@ LOOSER = {
 
 ELSEWHERE = {
     "draws, which differ in float32 and float64": """
-        sample_features sample_training_set sample_label_noise sample_precision lgen_cell
-        sample_lgen sgd_against_ridge sgd_lgen sgd_width_lgen draw_failure
-        realised_gap sample_instances sample_success""",
+        sample_features sample_training_set sample_label_noise sample_precision lgen_cell sample_lgen
+        sgd_against_ridge sgd_lgen sgd_width_lgen draw_failure realised_gap sample_instances sample_success""",
     "expensive to compile, and converted as window_exponent and pass_at_k_failure are": """
-        build_curve eval_curve success_distribution tail_index_from_window
-        best_of_k_lid_loss best_of_k_loss softmax_error softmax_loss""",
+        build_curve eval_curve success_distribution tail_index_from_window best_of_k_lid_loss best_of_k_loss
+        softmax_error softmax_loss verified_pass_at_k expected_attempts""",
     "fits that read a curve as fit_power_law does; tests/fitting has their float32": """
         compare_laws fit_saturation fit_stretched_two_tail fit_two_tail fit_two_tail_shared preferred_law""",
     "computed in float64 whatever the session's setting": """
-        allocate allocate_sweep phase_map surface_exact surface_sweep sweep_model backtest check_evals compare_models
-        estimate_tail_indices fit_evals forecast_new_problems forecast_pass_at_k next_attempts read_evals
-        summarise_backtest""",
+        allocate allocate_sweep phase_map surface_exact surface_sweep sweep_model backtest check_evals
+        compare_models estimate_tail_indices fit_evals forecast_new_problems forecast_pass_at_k next_attempts
+        read_evals summarise_backtest three_way_map compare_groups forecast_metrics""",
     "no numbers to convert": """
         best_attempts resolve_method describe_status cell_failures check_fit comparison_figure complete_part
-        load_spec measure_sweep
-        open_results plan_sweep run_sweep select_cells spec_from_dict split_cells summarise summary_overview
-        fit_schema summary_tables write_fit_report write_sweep_report sweep_figures write_counts diagnostics_report
-        feature_split
-        make_cifar10h_features read_features distill_spec_from_dict load_distill_spec open_distillation
-        run_distillation summarise_distillation run_status show_progress stop_on_signals save_figure""",
+        load_spec measure_sweep open_results plan_sweep run_sweep select_cells spec_from_dict split_cells
+        summarise summary_overview fit_schema summary_tables write_fit_report write_sweep_report sweep_figures
+        write_counts diagnostics_report feature_split make_cifar10h_features read_features
+        distill_spec_from_dict load_distill_spec open_distillation run_distillation summarise_distillation
+        run_status show_progress stop_on_signals save_figure""",
 }
 
 

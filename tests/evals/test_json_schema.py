@@ -23,7 +23,8 @@ def printed(tmp_path_factory):
     out = folder / "out.json"
     with pytest.MonkeyPatch.context() as patch, out.open("w") as stream:
         patch.setattr("sys.stdout", stream)
-        assert main(["fit", table, "--training", "tokens", "--target", "10", "1e5", "--json"]) == 0
+        command = ["fit", table, "--training", "tokens", "--target", "10", "1e5", "--json"]
+        assert main([*command, "--metrics", "g-pass", "attempts"]) == 0
     return json.loads(out.read_text())
 
 

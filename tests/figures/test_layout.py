@@ -54,7 +54,19 @@ FIGURES = {
         lambda: figures.regret_figure(*made.regrets(), dim=100),
         ["Eq. 24", "quasi-static", "Eq. 25", "1 %", "hollow", "N=d"],
     ),
+    "three ways": (
+        lambda: figures.three_way_figure(made.three_ways(), name="a model"),
+        ["more width", "more data", "more attempts", "$Q=", "Chinchilla"],
+    ),
     "phase": (phase_figure, ["sample", "both", "train", "$50$ %"]),
+    "metrics": (
+        lambda: figures.metrics_figure(made.group_metrics()),
+        ["unbiased", "limit", "90 % interval", "a_model"],
+    ),
+    "two models": (
+        lambda: figures.paired_figure(made.two_models()),
+        ["these problems", "new problems", "unbiased", "a_model"],
+    ),
     "plane": (lambda: figures.plane_figure(sweeps()), ["k_c(N)", "contours"]),
     "success": (
         lambda: figures.success_figure(sweeps()[:1], curves=3),
@@ -68,7 +80,11 @@ FIGURES = {
     ),
     "evaluations": (
         lambda: figures.evaluation_figure(made.evaluation_fits()),
-        ["a-model-0B", "a-model-6B", "unbiased", "90 % interval"],
+        ["a-model-0B", "a-model-8B", "unbiased", "90 % interval: these problems"],
+    ),
+    "evaluations, failure of one group": (
+        lambda: figures.evaluation_figure(made.evaluation_fits(1), failure=True),
+        ["a-model-0B", "unbiased", "as many new problems"],
     ),
     "training": (
         lambda: figures.training_figure(made.training_series(), "tokens"),
@@ -99,8 +115,10 @@ def test_every_figure_is_looked_at():
         "save_figure",
         "frontier_figure",
         "sgd_figure",
+        "width_figure",
+        "compute_plane_figure",
     }  # sweeps that are slow to compile: their own tests look at them
-    drawn = {name for name in vars(figures) if name.endswith("_figure")} - elsewhere
+    drawn = {name for name in figures.__all__ if name.endswith("_figure")} - elsewhere
     used = {name for make, _ in FIGURES.values() for name in make.__code__.co_names}
     assert drawn - used == set()
 

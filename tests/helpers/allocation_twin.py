@@ -16,6 +16,7 @@ SPECTRA = ((6, 0.5), (30, 1.5), (100, 1.0))
 MOST = 192  # attempts in a table of all of them
 GRID = 512  # attempts in a table over many decades
 BLOCK = 1024
+WHOLE = 64  # attempts that are summed one by one
 
 
 class Setting(NamedTuple):
@@ -31,6 +32,7 @@ class Setting(NamedTuple):
     sigma_eta: float
     delta: float
     ridge: float
+    width: float | None = None
 
     @property
     def modes(self):
@@ -95,6 +97,7 @@ def lgens(setting: Setting, sizes: np.ndarray) -> np.ndarray:
             theta=theta,
             noise_variance=noise,
             ridge=setting.ridge,
+            width=setting.width,
         )
         for block in padded.reshape(-1, BLOCK)
     ]
@@ -152,6 +155,47 @@ def whole_line(setting: Setting):
     loss = along(setting, n, k)
     best = int(np.argmin(loss))
     return float(loss[best]), int(n[best]), int(k[best])
+
+
+def summed_attempts(setting: Setting, n: np.ndarray, paid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(L_tot, k) where `paid` expected attempts are made at each N: A is the sum of L_inf over whole k up to WHOLE, and
+    from there the integral of a cubic spline of k L_inf in log k (the midpoint rule of the sum, 1e-6 of its rest off).
+    """
+    lgen = lgens(setting, n)
+    grid = np.concatenate([np.arange(1.0, WHOLE), np.geomspace(WHOLE, 1e18, 140)])
+    failure = failures(setting, lgen, grid)
+    sums = np.concatenate(
+        [np.ones((len(n), 1)), 1 + np.cumsum(failure[:, : WHOLE - 1], axis=1)], axis=1
+    )  # A(1..)
+    last = slice(WHOLE - 4, None)
+    dense = np.linspace(np.log(WHOLE), np.log(grid[-1]), 4000)
+    integral = CubicSpline(np.log(grid[last]), failure[:, last] * grid[last], axis=1).antiderivative()
+    start = integral(np.log(WHOLE - 0.5))[:, None]
+    attempts = sums[:, -1:] + integral(np.log(np.exp(dense) - 0.5)) - start
+    log_failure = CubicSpline(np.log(grid[last]), np.log(np.maximum(failure[:, last], 1e-300)), axis=1)(dense)
+    fits = np.sum(sums <= paid[:, None] * (1 + 1e-9), axis=1)
+    k, found = fits.astype(float), failure[np.arange(len(n)), np.minimum(fits, WHOLE - 1) - 1]
+    for i in np.flatnonzero(fits == WHOLE):
+        log_k = np.interp(paid[i], np.maximum.accumulate(attempts[i]), dense)
+        k[i] = np.floor(np.exp(log_k)) if np.exp(log_k) < 1e9 else np.exp(log_k)
+        found[i] = np.exp(np.interp(np.log(k[i]), dense, log_failure[i]))
+    return setting.weight * lgen + found, k
+
+
+def stopped_line(setting: Setting, most: int = 600):
+    """The least L_tot over every whole N where attempts stop at the first success, and where; at most `most` of N."""
+    total, train, infer = (Fraction(str(x)) for x in setting[1:4])
+    infer *= setting.queries
+    largest = int((total - infer) // train)
+    n = (
+        np.arange(1, largest + 1)
+        if largest <= most
+        else np.unique(np.geomspace(1, largest, most).astype(int))
+    )
+    paid = np.array([float((total - int(i) * train) / infer) for i in n])
+    loss, k = summed_attempts(setting, n, paid)
+    best = int(np.argmin(loss))
+    return float(loss[best]), int(n[best]), float(k[best])
 
 
 def fine_grid(setting: Setting, points: int = 2 * BLOCK):

@@ -5,8 +5,19 @@ import dataclasses
 import numpy as np
 import xarray as xr
 
-from lidjax.allocation import AllocationSurface, PhaseMap, SurfacePanel
-from lidjax.evals import BacktestForecast, EvalData, Group, GroupFit, TrainingSeries, fit_evals
+from lidjax.allocation import AllocationSurface, PhaseMap, SurfacePanel, ThreeWayMap
+from lidjax.evals import (
+    BacktestForecast,
+    EvalData,
+    Group,
+    GroupFit,
+    GroupMetrics,
+    MetricCurve,
+    PairedComparison,
+    TrainingSeries,
+    compare_groups,
+    fit_evals,
+)
 from lidjax.features import HumanLabels
 from lidjax.fitting import fit_saturation
 
@@ -116,6 +127,19 @@ def phase() -> PhaseMap:
     return PhaseMap(budgets, weights, kind, share)
 
 
+def three_ways() -> ThreeWayMap:
+    """Plans over 8 budgets and 6 numbers of queries, with the kinds of answer that a map may have."""
+    budget, queries = np.geomspace(1e3, 1e9, 8), np.geomspace(1, 1e5, 6)
+    width = 4 * (budget[:, None] / 1e3) ** 0.25 / queries[None, :] ** 0.05
+    share = 0.98 * (1 - queries[None, :] / 2e5) * budget[:, None] ** 0.1 / 8
+    n = share * budget[:, None] / width
+    buys = np.where(share > 0.6, "data", np.where(width > 30, "model", "attempts"))
+    ratio = queries[None, :] ** 0.1
+    return ThreeWayMap(
+        budget, queries, width, n, n, n, 1 / n, share, buys, n / np.sqrt(ratio), width * np.sqrt(ratio)
+    )
+
+
 def regrets() -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Budgets, and what five rules lose at each."""
     budgets = np.geomspace(10, 1e5, 6)
@@ -123,12 +147,12 @@ def regrets() -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return budgets, {rule: np.array([1, 0.3, 0.1, 0.0, 0.01, 0.02]) * 5.0**i for i, rule in enumerate(rules)}
 
 
-def evaluation_fits(groups: int = 7) -> list[GroupFit]:
+def evaluation_fits(groups: int = 9) -> list[GroupFit]:
     """The fit of one group under several long names, one more than a figure shows."""
     rng = np.random.default_rng(0)
     group = Group("one", {}, tuple("abcdefghij"), np.full(10, 50), rng.binomial(50, rng.beta(0.4, 3, 10)))
     data = EvalData((group,), "by hand")
-    (fit,) = fit_evals(data, targets=[10_000], models=False, bootstrap="none")
+    (fit,) = fit_evals(data, targets=[10_000])
     names = [f"a-model-{i}B_checkpoint params=1.4e+0{i} tokens=2e+11" for i in range(groups)]
     return [fit._replace(group=dataclasses.replace(group, name=name)) for name in names]
 
@@ -155,3 +179,46 @@ def backtest_forecasts() -> list[BacktestForecast]:
         for seed in range(2)
         for guess in [truth + bias + 0.05 * seed]
     ]  # fmt: skip
+
+
+def two_models() -> PairedComparison:
+    """Two models on 30 problems; the second is better at small k."""
+    names, n = tuple(f"q{i}" for i in range(30)), np.full(30, 40)
+    counts = np.full(30, 4), np.where(np.arange(30) < 14, 30, 0)
+    groups = [
+        Group(name, {}, names, n, c) for name, c in zip(("a_model", "another_model"), counts, strict=True)
+    ]
+    return compare_groups(*groups, targets=[1000], draws=100, replicates=100)
+
+
+def group_metrics() -> list[GroupMetrics]:
+    """All metrics of two groups, with limits, unbiased values at small k, and tokens."""
+    k = np.array([1.0, 10.0, 100.0])
+
+    def curve(metric: str, start: float, slope: float, limit: float | None = None) -> MetricCurve:
+        value = start * k**slope
+        known = np.where(k < 50, value, np.nan)
+        at = k
+        if limit is not None:
+            at, value, known = (
+                np.append(part, end) for part, end in ((k, np.inf), (value, limit), (known, np.nan))
+            )
+        return MetricCurve(metric, at, known, value, 0.9 * value, 1.1 * value, "these problems")
+
+    return [
+        GroupMetrics(
+            name,
+            0.9,
+            [
+                curve("pass^k", start, -0.2),
+                curve("G-pass@k(0.5)", start, -0.1, start / 2),
+                curve("pass@k", start, 0.15),
+                curve("attempts", 1.0, 0.5),
+                curve("tokens", 300.0, 0.5),
+                curve("maj@k", start, 0.1, 0.8),
+                curve("verified pass@k", start, 0.1, 0.7),
+            ],
+            [],
+        )
+        for name, start in (("a_model", 0.3), ("another_model", 0.4))
+    ]

@@ -162,14 +162,14 @@ def test_tables_sort(opened):
 
 
 def test_figures_show_values_under_the_pointer(opened):
-    """The pointer is put on a drawn value; what is shown is that value."""
+    """The pointer is put on a forecast beyond the attempts made; what is shown is that value."""
     page = opened.page
     chart = page.locator("#chart-0")
     chart.scroll_into_view_if_needed()
     place = chart.evaluate(
         """one => {
             const at = one.data.findIndex(trace => trace.name === 'large'), shown = one.data[at];
-            const i = Math.floor(shown.x.length / 2), axes = one._fullLayout;
+            const i = shown.x.length - 2, axes = one._fullLayout;
             return [axes._size.l + axes.xaxis.d2p(shown.x[i]), axes._size.t + axes.yaxis.d2p(shown.y[i]), shown.y[i]];
         }"""
     )

@@ -48,6 +48,7 @@ def test_limits_of_the_edge_and_the_floor():
     # gradient descent with momentum: 2 (1 + μ)/λ_max
     with_momentum = sgd_stability_edge(eigenvalues=SPECTRUM, batch=1e15, momentum=0.5)
     np.testing.assert_allclose(with_momentum, 3.0, rtol=1e-12)
+    assert np.isposinf(sgd_stability_edge(eigenvalues=np.zeros(3), batch=1))
     law = {"eigenvalues": SPECTRUM, "batch": 1}
     assert np.isposinf(sgd_noise_floor(noise_variance=0.0, learning_rate=2.0, **law))
     assert sgd_noise_floor(noise_variance=0.0, learning_rate=0.1, **law) == 0

@@ -29,12 +29,19 @@ FIELDS = (
     "n_upper",
     "limited",
     "few_instances",
+    "expected_attempts",
+)
+STOPPED = (
+    "Attempts at a question stop at the first success, and after k of them at the latest. E[k] is the number that is "
+    "made and paid for in expectation. The rules choose N as if all k were paid, and the rest pays for attempts that "
+    "stop."
 )
 NO_INTERVAL = (
     "No interval for N: it needs several training sets, and for the mean β > 4, where L_gen has a finite variance. "
     "Without --mean the median is used, which has an interval for every β."
 )
-EXACT_FIELDS = ("n", "k", "loss", "kind", "n_low", "n_high")
+RULE_FIELDS = ("n", "k", "loss", "regret")
+EXACT_FIELDS = ("n", "k", "loss", "kind", "n_low", "n_high", "expected_attempts")
 
 
 def allocation_rows(
@@ -55,7 +62,7 @@ def allocation_rows(
             row: dict[str, Any] = {"budget": float(budget), "weight": float(weight)}
             row |= {name: at(getattr(found, name)) for name in FIELDS}
             row["rules"] = {
-                rule: {name: at(getattr(split, name)) for name in split._fields}
+                rule: {name: at(getattr(split, name)) for name in RULE_FIELDS}
                 for rule, split in found.rules.items()
             }
             if exact is not None:
@@ -64,7 +71,9 @@ def allocation_rows(
     return rows
 
 
-def allocation_tables(rows: list[dict[str, Any]], statistic: str) -> list[Table]:
+def allocation_tables(
+    rows: list[dict[str, Any]], statistic: str, *, stop_at_success: bool = False
+) -> list[Table]:
     """The optima, and what the rules lose."""
     exact = "exact" in rows[0]
     optima: list[tuple[str, ...]] = []
@@ -79,6 +88,7 @@ def allocation_tables(rows: list[dict[str, Any]], statistic: str) -> list[Table]
                 "-" if no_interval else f"{row['n_lower']:,.0f} to {row['n_upper']:,.0f}",
                 *([f"{row['exact']['n']:,}"] if exact else []),
                 f"{row['k']:,}",
+                *([f"{row['expected_attempts']:.3g}"] if stop_at_success else []),
                 f"{row['loss']:.2e}",
                 row["kind"] + (" *" if row["limited"] else ""),
             )
@@ -104,10 +114,12 @@ def allocation_tables(rows: list[dict[str, Any]], statistic: str) -> list[Table]
         )
     if statistic == "mean" and all(math.isnan(row["n_lower"]) for row in rows):
         notes.append(NO_INTERVAL)
+    columns = [*(["N, exact mean"] if exact else []), "k", *(["E[k]"] if stop_at_success else [])]
+    notes += [STOPPED] if stop_at_success else []
     return [
         Table(
             "optima",
-            ("C", "R", "N", "95 %", *(["N, exact mean"] if exact else []), "k", "L_tot", "kind"),
+            ("C", "R", "N", "95 %", *columns, "L_tot", "kind"),
             optima,
             rows,
             f"L_tot = R L_gen + L_inf, {statistic} over training sets",
@@ -130,8 +142,10 @@ def allocation_tables(rows: list[dict[str, Any]], statistic: str) -> list[Table]
     ]
 
 
-def print_allocation(rows: list[dict[str, Any]], figures: list[str], statistic: str) -> None:
+def print_allocation(
+    rows: list[dict[str, Any]], figures: list[str], statistic: str, *, stop_at_success: bool = False
+) -> None:
     """Print the optima, what the rules lose, notes on optima at an edge of the store, and the figures' paths."""
-    for table in allocation_tables(rows, statistic):
+    for table in allocation_tables(rows, statistic, stop_at_success=stop_at_success):
         print_table(table)
     print_paths(figures)

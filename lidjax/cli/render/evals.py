@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from lidjax.cli.render.metrics import print_metrics
 from lidjax.cli.render.output import (
     Table,
     print_json,
@@ -17,13 +18,12 @@ from lidjax.evals import (
     BacktestResult,
     EvalFits,
     GroupFit,
+    GroupMetrics,
     TrainingSeries,
     format_interval,
     summarise_backtest,
 )
 
-MOST_NAMED = 10  # problems named for the next attempts
-MOST_KEPT = 0.9  # of the standard deviation after further attempts: advice that gains less is not printed
 FEW_GROUPS = 4  # more groups get one line each, unless details are asked for
 SYMBOLS = {"beta": "β", "delta": "Δ", "c": "c", "nu": "ν"}  # of Eq. 20
 
@@ -31,6 +31,7 @@ SYMBOLS = {"beta": "β", "delta": "Δ", "c": "c", "nu": "ν"}  # of Eq. 20
 def print_fits(
     fits: EvalFits,
     training: Sequence[TrainingSeries],
+    metrics: Sequence[GroupMetrics],
     *,
     column: str,
     figures: list[str],
@@ -40,7 +41,8 @@ def print_fits(
     """Print the results of `lidjax fit`. `column` is the column of training size."""
     if as_json:
         series = [one.to_dict() for one in training]
-        print_json("fit", {**fits.to_dict(), "training": series, "figures": figures})
+        more = [one.to_dict() for one in metrics]
+        print_json("fit", {**fits.to_dict(), "metrics": more, "training": series, "figures": figures})
         return
     print_lines(fits.data.notes)
     if len(fits) <= FEW_GROUPS or details:
@@ -52,6 +54,7 @@ def print_fits(
             for finding in fit.findings:
                 print_warning(f"{finding.group}: {finding.message}")
         print_lines([f"{fit.group.name}: {fit.answer.sentence}" for fit in fits])
+    print_metrics(metrics)
     for one in training:
         print_table(training_table(one, column))
     print_paths(figures)
@@ -100,7 +103,9 @@ def print_group(fit: GroupFit, level: float, *, details: bool) -> None:
     print_table(forecast_table(fit, level))
     if not fit.posterior.converged:
         print_warning("the effective sample size of the posterior is too small to trust it")
-    print_lines([fit.answer.sentence, *advice(fit, level)])
+    print_lines([fit.answer.sentence])
+    if fit.advice.worthwhile:
+        print_lines([fit.advice.sentence])
     if details:
         print_table(tail_table(fit, level))
     if fit.models:
@@ -179,29 +184,6 @@ def model_table(fit: GroupFit) -> Table:
         "models by maximum likelihood",
         left=("model", "parameters", "status"),
     )
-
-
-def advice(fit: GroupFit, level: float) -> list[str]:
-    """What further attempts are worth, and which problems should get most of them; nothing if the gain is small."""
-    following, problems = fit.next_attempts, fit.group.problems
-    if following.sd_placed > MOST_KEPT * following.sd:
-        return []
-    widths = [
-        f"{half_width(sd, level):.2g}" for sd in (following.sd, following.sd_uniform, following.sd_placed)
-    ]
-    order = [int(i) for i in following.order[:MOST_NAMED] if following.attempts[i] > 0]
-    names = ", ".join(f"{problems[i]} ({following.attempts[i]:,})" for i in order)
-    return [
-        f"next: with {following.total:,} more attempts the {level:.0%} interval of pass@{following.k:,} is expected to "
-        f"go from ±{widths[0]} to ±{widths[1]} if they are spread evenly, to ±{widths[2]} where they tell most: {names}"
-    ]
-
-
-def half_width(sd: float, level: float) -> float:
-    """Half the width of the interval of a normal variable."""
-    from scipy.special import ndtri
-
-    return sd * float(ndtri((1 + level) / 2))
 
 
 def overview_table(fits: EvalFits) -> Table:

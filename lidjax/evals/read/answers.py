@@ -73,8 +73,7 @@ def pattern_extractor(pattern: str) -> Extractor:
     return extract
 
 
-def is_correct(extract: Extractor, answer: str, target: str) -> bool:
-    """Whether the extracted answer equals the target: as extracted from it, as it is, or after #### or boxed in it."""
-    given = extract(answer)
+def is_correct(extract: Extractor, given: str | None, target: str) -> bool:
+    """Whether an extracted answer equals the target: as extracted from it, as it is, or after #### or boxed in it."""
     accepted = (extract(target), tidy(target.strip()), strict_number(target), boxed(target))
     return given is not None and given in accepted

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lidjax.errors import check_choice, unknown_name
+from lidjax.errors import InputError, check_choice, unknown_name
+from lidjax.evals.read.details import CHOSEN, DetailKeys, find_keys
 from lidjax.evals.read.reader import ReadOptions
 from lidjax.evals.read.text import UnknownFormat
 from lidjax.evals.read.verdicts import ANSWER_KEYS, LONGEST_NAME, PROBLEM_KEYS, VERDICT_KEYS
@@ -46,6 +47,8 @@ C_COLUMNS = (
 )
 ACCURACY_COLUMNS = ("accuracy", "acc", "success_rate", "pass_rate", "solve_rate", "pass@1", "mean_accuracy")
 ATTEMPT_COLUMNS = ("attempt", "attempt_id", "attempt_idx", "run", "trial", "epoch", "repeat", "sample_idx")
+CHOICES = ("problem", "n", "c", "accuracy", "correct", "attempt", *CHOSEN)
+"""What --columns can name a column for."""
 LEFT_ASIDE_COLUMNS = ("left_aside", "left_aside_reason")  # of `write_counts`
 GROUP_COLUMNS = (
     "benchmark",
@@ -115,6 +118,8 @@ class Columns(NamedTuple):
     """Column that numbers the attempts."""
     answer: str | None
     """Column of the text of the answer."""
+    details: DetailKeys
+    """Columns of the extracted answer, of the tokens, and of a verifier's verdict, where each attempt has a row."""
     group: dict[str, str]
     """Columns that define groups, by the name of the field."""
     wide: dict[str, int]
@@ -133,7 +138,7 @@ def assign_columns(row: Mapping[str, Any], path: Path, options: ReadOptions, tal
     for wanted, name in chosen.items():
         if name not in header:
             raise unknown_name(f"{path}: column", name, header)
-        check_choice("--columns", wanted, ("problem", "n", "c", "accuracy", "correct", "attempt"))
+        check_choice("--columns", wanted, CHOICES)
 
     def find(wanted: str, usual: Iterable[str]) -> str | None:
         if wanted in chosen:
@@ -176,8 +181,14 @@ def assign_columns(row: Mapping[str, Any], path: Path, options: ReadOptions, tal
     if options.scorer or "correct" in chosen:
         others = ()
     attempt = find("attempt", ATTEMPT_COLUMNS) if len(verdicts) == 1 else None
-    answer = find("answer", ANSWER_KEYS) if len(verdicts) == 1 else None
-    used = {problem, n, c, accuracy, attempt, answer, *verdicts, *others}
+    one_each = len(verdicts) == 1  # a row is one attempt
+    answer = next((lower[name] for name in ANSWER_KEYS if name in lower), None) if one_each else None
+    details = find_keys(row, chosen) if one_each else DetailKeys()
+    lost = [name for name in CHOSEN if name in chosen and not one_each]
+    if lost:
+        raise InputError(f"{path}: --columns {lost[0]}= is for tables with a row for each attempt")
+    others = tuple(name for name in others if name != details.verifier)
+    used = {problem, n, c, accuracy, attempt, answer, *details, *verdicts, *others}
     group = find_groups(row, path, options.group, {name for name in used if name})
     wide = {
         name: int(match[1])
@@ -191,7 +202,7 @@ def assign_columns(row: Mapping[str, Any], path: Path, options: ReadOptions, tal
     skipped = [name for name in header if name and name not in used]
     if skipped:
         tally.notes.append(f"{path.name}: columns left aside: {', '.join(skipped)} (--group uses them)")
-    return Columns(problem, n, c, accuracy, verdicts, others, attempt, answer, group, wide, long, k)
+    return Columns(problem, n, c, accuracy, verdicts, others, attempt, answer, details, group, wide, long, k)
 
 
 def problem_column(row: Mapping[str, Any], lower: Mapping[str, str]) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lidjax.errors import InputError, check_choice
+from lidjax.evals.attempt_details import AttemptDetail
 from lidjax.evals.read.reader import FileStart, Reader, ReadOptions
 from lidjax.evals.read.stream import open_json
 from lidjax.evals.read.text import plain_name
@@ -50,7 +51,9 @@ def read(start: FileStart, options: ReadOptions) -> EvalData:
                 for base, plus in statuses(stream.value(), where):
                     tallies["base"].add_attempts({}, problem, [verdict(base)], "no status of the base tests")
                     both = None if plus is None else verdict(base) and verdict(plus)
-                    tallies["plus"].add_attempts({}, problem, [both], "no status of the plus tests")
+                    # the base tests are a verifier that accepts some of the solutions that the plus tests refuse
+                    detail = AttemptDetail(accepted=verdict(base))
+                    tallies["plus"].add_attempts({}, problem, [both], "no status of the plus tests", [detail])
                     has_plus = has_plus or plus is not None
     if not problems:
         raise InputError(f"{path}: no problems under 'eval'")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lidjax.errors import InputError
+from lidjax.evals.attempt_details import add_details
 from lidjax.evals.read import (
     bigcode,
     evalplus,
@@ -28,6 +29,7 @@ from lidjax.evals.read.reader import FileStart, Reader, ReadOptions, look_at, un
 from lidjax.evals.read.text import COMPRESSED, UnknownFormat, plain_name
 from lidjax.evals.read.verdicts import ANSWER_KEYS, VERDICT_KEYS
 from lidjax.evals.table import MOST_ATTEMPTS, EvalData, FieldValue, Group, GroupFields, LeftAside, group_name
+from lidjax.progress import Progress, ended_after, no_progress
 
 READERS: tuple[Reader, ...] = (
     harness.READER,
@@ -63,6 +65,7 @@ def read_evals(
     filter: str | None = None,
     pool_files: bool = False,
     adaptive: bool = False,
+    progress: Progress = no_progress,
 ) -> EvalData:
     """Counts of attempts and correct answers, problem by problem, from evaluation logs of one format.
 
@@ -95,6 +98,7 @@ def read_evals(
         pool_files: Whether files with the same problems are attempts of one run, whose numbers add up.
         adaptive: Whether the number of attempts at a problem depended on their outcomes, as after `next_attempts`. Only
             methods that stay right then are used. Inspect logs say it themselves.
+        progress: Reports progress over the files.
 
     Returns:
         The groups, with notes on what was assumed and skipped.
@@ -119,8 +123,9 @@ def read_evals(
     raw: list[str] = []
     unknown: UnknownFormat | None = None
     seen: set[Path] = set()
-    for path in map(Path, paths):
-        for file in log_files(path):
+    files = [(path, file) for path in map(Path, paths) for file in log_files(path)]
+    with ended_after(progress("files", files)) as steps:
+        for path, file in steps:
             if file.resolve() in seen:
                 continue
             seen.add(file.resolve())
@@ -379,7 +384,7 @@ def left_aside_notes(left_aside: Sequence[LeftAside], groups: Sequence[Group]) -
 def add_problems(fields: Mapping[str, FieldValue], groups: Sequence[Group]) -> Group:
     """Several groups as one: the attempts at a problem that is in several of them add up.
 
-    The outcomes are kept only where all groups have them.
+    The outcomes and other details are kept only where all groups have them.
     """
     n: dict[str, int] = {}
     c: dict[str, int] = {}
@@ -400,5 +405,6 @@ def add_problems(fields: Mapping[str, FieldValue], groups: Sequence[Group]) -> G
         n=np.array(list(n.values()), dtype=np.int64),
         c=np.array(list(c.values()), dtype=np.int64),
         outcomes=tuple(outcomes[problem] for problem in n) if complete else None,
+        details=add_details([(group.problems, group.details) for group in groups], n),
         placed_by=next((group.placed_by for group in groups if group.placed_by), ""),
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lidjax.errors import InputError, check_choice, unknown_name
+from lidjax.evals.attempt_details import AttemptDetail, short_answer
 from lidjax.evals.read.answers import EXTRACTORS, Extractor, is_correct, pattern_extractor
 from lidjax.evals.read.reader import FileStart, Reader, ReadOptions
 from lidjax.evals.read.tabular import TableRow, object_rows
@@ -70,6 +71,10 @@ class Marked:
 
     answers: dict[str, dict[str, list[bool]]] = field(default_factory=dict[str, dict[str, list[bool]]])
     """By marking and document, the verdicts on its answers."""
+    texts: dict[str, dict[str, list[str | None]]] = field(
+        default_factory=dict[str, dict[str, list[str | None]]]
+    )
+    """By marking and document, its answers as extracted; None where there is none."""
     metrics: dict[str, dict[str, float | None]] = field(default_factory=dict[str, dict[str, float | None]])
     """By filter and document, the metric of the log."""
     agreement: dict[str, Agreement] = field(default_factory=dict[str, Agreement])
@@ -123,7 +128,8 @@ def read(start: FileStart, options: ReadOptions) -> EvalData:
         return tally.finish()
     best = choose_marking(found, found.agreement[used], used, list(markings), path, asked=asked)
     for problem in metrics:
-        tally.add_attempts(fields, problem, found.answers[best][problem])
+        details = [AttemptDetail(text) for text in found.texts[best][problem]]
+        tally.add_attempts(fields, problem, found.answers[best][problem], details=details)
     agreement = found.agreement[used]
     share = (
         f", which agrees with the log's own metric on {agreement.agreed[best]} of {agreement.checked} first answers"
@@ -136,7 +142,7 @@ def read(start: FileStart, options: ReadOptions) -> EvalData:
 
 def read_documents(rows: Iterable[TableRow], path: Path, markings: dict[str, Extractor]) -> Marked:
     """All answers under all markings, and the metric of each filter."""
-    found = Marked({name: {} for name in markings})
+    found = Marked({name: {} for name in markings}, {name: {} for name in markings})
     first_answers: dict[str, dict[str, bool]] = {}
     for where, record in rows:
         responses = raw_answers(record, where)
@@ -148,7 +154,9 @@ def read_documents(rows: Iterable[TableRow], path: Path, markings: dict[str, Ext
             raise InputError(f"{where}: document {problem} appears twice under filter {used!r}")
         if problem not in first_answers:
             for name, extract in markings.items():
-                found.answers[name][problem] = [is_correct(extract, text, str(target)) for text in responses]
+                given = [extract(text) for text in responses]
+                found.texts[name][problem] = [None if text is None else short_answer(text) for text in given]
+                found.answers[name][problem] = [is_correct(extract, text, str(target)) for text in given]
             first_answers[problem] = {name: found.answers[name][problem][0] for name in markings}
         metric, is_share = metric_of(record)
         found.shares = found.shares or is_share

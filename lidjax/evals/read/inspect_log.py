@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lidjax.errors import InputError, unknown_name
+from lidjax.evals.attempt_details import AttemptDetail
 from lidjax.evals.read.reader import FileStart, Reader, ReadOptions
 from lidjax.evals.read.stream import open_json
 from lidjax.evals.read.text import open_seekable, parse_json, read_head
@@ -43,7 +44,8 @@ def read(start: FileStart, options: ReadOptions) -> EvalData:
     """Counts from one Inspect log, grouped by task and model.
 
     `options.scorer` names the score to count where a log has several: a scorer, the key of a scorer's dictionary, or
-    "scorer.key". A score between 0 and 1 needs `options.threshold`: correct means at least that.
+    "scorer.key". A score between 0 and 1 needs `options.threshold`: correct means at least that. The column "verifier"
+    names the score of a verifier.
     """
     path = start.path
     if not read_head(path, 4).startswith(b"PK"):
@@ -125,9 +127,10 @@ def tally_samples(
 ) -> EvalData:
     """Counts from the samples of a log and its header, which is complete when the samples have been read."""
     tally = Tally(READER.name)
-    attempts: dict[str, dict[int, bool]] = {}
+    attempts: dict[str, dict[int, tuple[bool, AttemptDetail]]] = {}
     unscored: list[tuple[str, str]] = []
     total = partial = 0
+    verifier = (options.columns or {}).get("verifier")
     for sample in samples:
         total += 1
         if not isinstance(sample, Mapping):
@@ -137,7 +140,12 @@ def tally_samples(
         if sample.get("error"):
             unscored.append((problem, "ended in an error"))
             continue
-        value = choose_score(scores_of(sample), options.scorer, where)
+        scores = scores_of(sample)
+        if verifier is not None and options.scorer is None and len(scores) > 1:
+            truth = {name: value for name, value in scores.items() if not is_named(name, verifier)}
+        else:
+            truth = scores
+        value = choose_score(truth, options.scorer, where)
         verdict = None if value is None else score_verdict(value, options.threshold, where)
         if verdict is None:
             unscored.append((problem, "no score"))
@@ -146,7 +154,11 @@ def tally_samples(
         epochs = attempts.setdefault(problem, {})
         if epoch in epochs:
             raise InputError(f"{where}: appears twice in the log")
-        epochs[epoch] = verdict
+        accepted = None
+        if verifier is not None:
+            judged = choose_score(scores, verifier, where)
+            accepted = None if judged is None else score_verdict(judged, options.threshold, where)
+        epochs[epoch] = verdict, AttemptDetail(answer_of(sample, options.scorer), tokens_of(sample), accepted)
     if "eval" not in header:
         raise InputError(f"{path}: JSON, but no Inspect log (no key 'eval')")
     if not total:
@@ -162,7 +174,10 @@ def tally_samples(
     }
     tally.placed_by = early_stopping_manager(header)
     for problem, epochs in attempts.items():
-        tally.add_attempts(fields, problem, (epochs[epoch] for epoch in sorted(epochs)))
+        made = [epochs[epoch] for epoch in sorted(epochs)]
+        tally.add_attempts(
+            fields, problem, (verdict for verdict, _ in made), details=[detail for _, detail in made]
+        )
     for problem, reason in unscored:
         tally.leave_aside(fields, problem, 1, reason)
     if partial:
@@ -171,6 +186,39 @@ def tally_samples(
     if status != "success":
         tally.notes.append(f"{path.name}: the status of the log is {status!r}; it may not be complete")
     return tally.finish()
+
+
+def is_named(name: str, wanted: str) -> bool:
+    """Whether `wanted` names a score, in full, by its scorer or by its key."""
+    return wanted in (name, name.partition(".")[0], name.partition(".")[2])
+
+
+def answer_of(sample: Mapping[str, Any], scorer: str | None) -> str | None:
+    """The answer that the scorer extracted; None where it says none, or scorers extracted different ones."""
+    scores = sample.get("scores")
+    if not isinstance(scores, Mapping):
+        scores = {"score": sample.get("score")}
+    named = [score for name, score in scores.items() if scorer is None or is_named(str(name), scorer)]
+    found = {
+        score["answer"].strip()
+        for score in named or scores.values()
+        if isinstance(score, Mapping) and isinstance(score.get("answer"), str) and score["answer"].strip()
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def tokens_of(sample: Mapping[str, Any]) -> float | None:
+    """The output tokens of all models that a sample used; None where the log does not say."""
+    usage = sample.get("model_usage")
+    if not isinstance(usage, Mapping) or not usage:
+        output = sample.get("output")
+        usage = {"": output.get("usage")} if isinstance(output, Mapping) else {}
+    found = [
+        float(each["output_tokens"])
+        for each in usage.values()
+        if isinstance(each, Mapping) and isinstance(each.get("output_tokens"), int | float)
+    ]
+    return sum(found) if found else None
 
 
 def early_stopping_manager(header: Mapping[str, Any]) -> str:
@@ -213,7 +261,7 @@ def choose_score(scores: Mapping[str, Any], scorer: str | None, where: str) -> o
         return next(iter(scores.values()))
     if scorer in scores:
         return scores[scorer]
-    keys = [name for name in scores if name.partition(".")[2] == scorer or name.partition(".")[0] == scorer]
+    keys = [name for name in scores if is_named(name, scorer)]
     if len(keys) == 1:
         return scores[keys[0]]
     if keys:

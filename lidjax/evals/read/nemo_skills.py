@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from lidjax.errors import InputError, check_choice
+from lidjax.evals.read.details import detail_of, find_keys
 from lidjax.evals.read.reader import FileStart, Reader, ReadOptions
 from lidjax.evals.read.text import json_lines, plain_name
 from lidjax.evals.read.verdicts import as_verdict
@@ -49,7 +50,8 @@ def read(start: FileStart, options: ReadOptions) -> EvalData:
         seen.add(name)
         verdicts = [verdict(record.get(key), key, where) for key in found]
         disagree += len({value for value in verdicts if value is not None}) > 1
-        tally.add_attempts({}, name, [verdicts[0]], f"no {found[0]}")
+        detail = detail_of(record, find_keys(record, options.columns or {}), where)
+        tally.add_attempts({}, name, [verdicts[0]], f"no {found[0]}", [detail])
     if disagree:
         raise InputError(
             f"{path}: {' and '.join(found)} contradict each other on {disagree} problems; choose one with --scorer"

@@ -17,6 +17,7 @@ from typing import Any
 
 from lidjax.errors import InputError
 from lidjax.evals.read.columns import Columns, assign_columns
+from lidjax.evals.read.details import detail_of
 from lidjax.evals.read.parquet import parquet_rows
 from lidjax.evals.read.reader import FileStart, Reader, ReadOptions
 from lidjax.evals.read.stream import array_records
@@ -168,7 +169,8 @@ class RowsOfAttempts:
             entry = hash((tuple(fields.items()), problem, str(row.get(columns.answer))))
             self.repeated += entry in self.answers
             self.answers.add(entry)
-        self.tally.add_attempts(fields, problem, verdicts, f"no {columns.verdicts[0]}")
+        details = [detail_of(row, columns.details, where, self.threshold)] if any(columns.details) else None
+        self.tally.add_attempts(fields, problem, verdicts, f"no {columns.verdicts[0]}", details)
 
     def compare(self, other: str, row: Mapping[str, Any], verdict: bool | None, where: str) -> None:
         """Raise InputError if another column contradicts the verdict."""
@@ -194,6 +196,7 @@ class RowsOfAttempts:
                 f"{path.name}: a row is one attempt at the problem in {columns.problem}, and {first} says whether it "
                 "is correct"
             )
+        notes += [f"{path.name}: {note}" for note in columns.details.notes()]
         if self.repeated:
             notes.append(
                 f"{path.name}: {self.repeated:,} of {self.rows:,} rows have the problem and the text of an earlier "

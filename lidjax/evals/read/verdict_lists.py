@@ -11,6 +11,7 @@ from typing import Any
 
 from lidjax.errors import InputError, unknown_name
 from lidjax.evals.read.columns import GROUP_COLUMNS, MODEL_COLUMNS
+from lidjax.evals.read.details import listed_details
 from lidjax.evals.read.parquet import parquet_rows
 from lidjax.evals.read.reader import FileStart, Reader, ReadOptions
 from lidjax.evals.read.stream import array_records, open_json
@@ -155,7 +156,8 @@ def read(start: FileStart, options: ReadOptions) -> EvalData:
             raise InputError(f"{where}: problem {problem!r} appears twice")
         seen.add((str(fields), problem))
         verdicts = [verdict_of(item, options, where) for item in marks]
-        tally.add_attempts(fields, problem, verdicts, f"no verdict in {chosen}")
+        details = listed_details(record, marks, options.columns or {}, where)
+        tally.add_attempts(fields, problem, verdicts, f"no verdict in {chosen}", details)
     if not seen:
         raise InputError(f"{path}: no records")
     return tally.finish()

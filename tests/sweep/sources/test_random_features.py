@@ -145,20 +145,20 @@ def test_the_optimum_of_a_known_surface():
     n, width = np.geomspace(4, 4096, 21), np.geomspace(4, 4096, 21)
     curves = compute_plane.isoflops(n, width)
     found = compute_plane.optimum(curves, surface(n, width), None)
-    assert found.exponent == pytest.approx(0.4 / 1.1, rel=0.01)  # 0.4 % off: a parabola is not the curve
+    assert found.exponent == pytest.approx(0.4 / 1.1, rel=0.01)  # 0.8 % off: a parabola is not the curve
     share = 2.0 * 0.7 / (3.0 * 0.4)
     exact = (share * (curves.compute / 6) ** 0.4) ** (1 / 1.1)
     inside = np.isfinite(found.width)
     assert inside.sum() == len(exact) - 1  # at the largest C the least loss is at an end of the curve
-    np.testing.assert_allclose(found.width[inside], exact[inside], rtol=0.03)
+    np.testing.assert_allclose(found.width[inside], exact[inside], rtol=0.05)
     assert np.isnan(compute_plane.optimum(curves, surface(n, width, a=0.0), None).exponent)
     assert compute_plane.isoflops(n[:4], width) is None
 
 
 def test_intervals_cover_the_optimum():
-    """95 % intervals of P* and of its exponent from 24 seeds with errors of 5 %, in 200 repeats: 90 to 99 % cover.
+    """95 % intervals of P* and of its exponent from 24 seeds with errors of 5 %, in 200 repeats: 90 and 94 % cover.
 
-    A right interval leaves these bounds in fewer than 1 of 1000 tests; one of half the width covers two thirds.
+    The bounds are 4 standard errors or more from 94 % (false alarm 1e-3); half the width would cover two thirds.
     """
     n = width = np.geomspace(4, 1024, 9)
     curves = compute_plane.isoflops(n, width)
@@ -187,7 +187,7 @@ def test_weighted_median_is_the_median_of_repeated_values():
 
 def test_tables_and_figures(data, summary):
     tables = lidjax.summary_tables(summary)
-    assert [len(table.rows) for table in tables] == [5, 5, 8]
+    assert [len(table.rows) for table in tables] == [5, 5, 7]
     assert "1e" not in tables[0].columns[0]
     assert tables[2].record["rows"][1]["against_lgen"][0] in (1.0, pytest.approx(np.nan, nan_ok=True))
     names = [name for name, _ in lidjax.sweep_figures(data, summary)]
@@ -201,21 +201,33 @@ def test_plan_run_extend_and_show(tmp_path, capsys, monkeypatch):
     """Overrides on the command line, results that are resumed, and more widths and seeds beside the old cells."""
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "plane.toml"
-    grid = "\n".join(f"{name} = {value}" for name, value in small()["grid"].items())
+    grid = "\n".join(f"{name} = {value}" for name, value in small(width=[3, 5])["grid"].items())
     path.write_text(f"[random_features]\nteacher_decay = 1.0\n[grid]\n{grid}\n[fit]\nwindow = [5, 500]\n")
     assert main(["plan", str(path), "--json", "--grid.width", "3"]) == 0
     assert json.loads(capsys.readouterr().out)["cells"] == 4
     assert main(["run", str(path), "--out", "out", "--no-plot", "--json"]) == 0
     capsys.readouterr()
     before = lidjax.open_results("out")["lgen"].load()
-    more = ["--grid.width", "3", "5", "12", "--grid.seed", "0", "1", "2"]
+    more = ["--grid.width", "3", "5", "6", "--grid.seed", "0", "1", "2"]
     assert main(["run", str(path), "--out", "out", "--no-plot", "--json", *more]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert [row["width"] for row in record["results"][0]["rows"]] == [3, 5, 12]
+    assert [row["width"] for row in record["results"][0]["rows"]] == [3, 5, 6]
     after = lidjax.open_results("out")["lgen"].load()
     np.testing.assert_array_equal(after.sel(width=before["width"], seed=before["seed"]), before)
     assert main(["show", "out"]) == 0
     assert "median L_gen" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_training_sets_side_by_side_have_the_numbers_of_one_after_the_other(monkeypatch):
+    """On accelerators `vmap` stands in place of the loops."""
+    one = lidjax.run_sweep(small())["lgen"].values
+    programs.lgen_program.cache_clear()
+    monkeypatch.setattr(programs, "_loop", jax.vmap)
+    together = lidjax.run_sweep(small())["lgen"].values
+    programs.lgen_program.cache_clear()
+    assert len(set(one.ravel())) == one.size
+    np.testing.assert_allclose(together, one, rtol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from lidjax.cli import main
 from lidjax.errors import InputError
 from lidjax.figures import sgd_figure
 from lidjax.status import OK
-from lidjax.sweep.sources.sgd.source import TRACES
+from lidjax.sweep.run import open_source
+from lidjax.sweep.sources.sgd.source import STEP, TRACES
 
 GRID = {
     "steps": [5, 20, 200],
@@ -29,8 +30,15 @@ SPEC = {"name": "small", "sgd": {}, "grid": GRID, "fit": {"window": [10, 10_000]
 
 
 @pytest.fixture(scope="module")
-def data():
-    return lidjax.run_sweep(SPEC)
+def store(tmp_path_factory):
+    out = tmp_path_factory.mktemp("sgd") / "small"
+    lidjax.run_sweep(SPEC, out=out)
+    return str(out)
+
+
+@pytest.fixture(scope="module")
+def data(store):
+    return lidjax.open_results(store).load()
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +92,14 @@ def test_divergence_is_a_status_and_the_plan_warns_of_it(data, summary):
     assert not lidjax.plan_sweep(SPEC | {"grid": GRID | {"learning_rate": 0.05}}).warnings
 
 
+def test_the_plan_counts_that_every_tile_takes_all_the_steps():
+    spec = lidjax.spec_from_dict(SPEC)
+    source = open_source(spec)
+    whole = {name: len(values) for name, values in source.axes.items()}
+    one, four = (source.run_cost(whole | {"seed": seeds}).evaluations for seeds in (24, 6))
+    np.testing.assert_allclose(four - one, 3 * 200 * STEP)
+
+
 def test_the_summary_has_the_exact_mean_the_floor_and_its_cap(summary):
     """Two learning rates and batches at three times, |t| < 5 with 23 degrees of freedom: false alarms under 12 x 5e-5
     < 1e-3. β = 12, whose moments exist."""
@@ -118,27 +134,20 @@ def test_the_figure_shows_the_results(summary):
         sgd_figure(summary)
 
 
-def test_the_commands_take_it(tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_commands_take_it(store, tmp_path, capsys):
     spec = tmp_path / "mine.toml"
-    spec.write_text(
-        "[sgd]\n"
-        "[grid]\nsteps = [5, 20, 200]\nk = { logspace = [1, 1e4, 9] }\n"
-        "learning_rate = [0.05, 0.2, 4.0]\nbatch = [1, 9]\n"
-        "beta = [2.5, 12.0]\ndim = 6\nsigma_eta = 0.3\ndelta = [0.1, 0.15]\nseed = { range = [0, 24] }\n"
-        "[fit]\nwindow = [10, 10_000]\n"
-    )
-    assert main(["plan", str(spec), "--quick", "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)["warnings"]) == 2
-    assert main(["run", str(spec), "--no-plot"]) == 0
-    assert "cells: training diverged" in capsys.readouterr().err
-    assert main(["show", "runs/mine", "--json", "--at", "learning_rate=4.0", "beta=2.5", "delta=0.1"]) == 0
+    spec.write_text("[sgd]\n[grid]\nsteps = 5\nk = [1, 10, 100]\ndim = 6\n[fit]\nwindow = [1, 100]\n")
+    overrides = ["--grid.learning-rate", "0.1", "4.0", "--sgd.decay-steps", "10"]
+    assert main(["plan", str(spec), *overrides, "--quick", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["warnings"]) == 1
+    assert main(["show", store, "--json", "--at", "learning_rate=4.0", "beta=2.5", "delta=0.1"]) == 0
     last = json.loads(capsys.readouterr().out)["results"][0]["rows"][-1]
     assert last["steps"] == 200
     assert last["diverged"] == 24
-    assert main(["plot", "runs/mine", "--at", "beta=2.5", "delta=0.1"]) == 0
-    assert (tmp_path / "runs" / "mine" / "figures" / "training.png").exists()
-    assert main(["show", "runs/mine", "--from-n", "5"]) == 2
+    where = ["--at", "beta=2.5", "delta=0.1", "batch=1"]
+    assert main(["plot", store, *where, "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "training.png").exists()
+    assert main(["show", store, "--from-n", "5"]) == 2
     assert "from_n" in capsys.readouterr().err
 
 

@@ -1,7 +1,7 @@
 """The plane of N and P at equal compute C = 6 N P: isoFLOP curves, their minima, and how these grow with C.
 
 At one C a loss is a curve over P, with N = C/(6P). Its minimum is that of a parabola in log P through the lowest point
-and two neighbours on each side. The exponent of P*(C) is the slope of a line through the minima in log-log
+and up to three neighbours on each side. The exponent of P*(C) is the slope of a line through the minima in log-log
 coordinates, and that of N*(C) is one minus it. Intervals come from a bootstrap over seeds, which share F and the
 training sets along the curves. An interval holds the error of sampling, not that of a parabola or a power law.
 """
@@ -17,6 +17,8 @@ LEVELS = 9
 """Most values of C."""
 FEWEST = 5
 """Points of an isoFLOP curve, and of a parabola."""
+REACH = 3
+"""Points of a parabola on each side of the lowest one. With two, minima of noisy curves scatter more; heuristic."""
 RESAMPLES = 400
 """Bootstrap samples of the seeds."""
 
@@ -72,14 +74,14 @@ def log_minimum(
     flat = log_loss.reshape(-1, log_loss.shape[-1])
     known = np.isfinite(flat)
     lowest = np.argmin(np.where(known, flat, np.inf), axis=1)
-    index = lowest[:, None] + np.arange(-2, 3)[None, :]
+    index = lowest[:, None] + np.arange(-REACH, REACH + 1)[None, :]
     bounded = np.clip(index, 0, flat.shape[1] - 1)
     used = (index == bounded) & np.take_along_axis(known, bounded, axis=1)
     x = log_width[bounded] - log_width[lowest][:, None]
     y = np.where(used, np.take_along_axis(np.where(known, flat, 0.0), bounded, axis=1), 0.0)
     powers = np.where(used[..., None], x[..., None] ** np.arange(3), 0.0)
     matrix = np.einsum("bij,bik->bjk", powers, powers)
-    inner = used[:, 1] & used[:, 2] & used[:, 3] & (used.sum(axis=1) >= 4)
+    inner = used[:, REACH - 1] & used[:, REACH + 1] & (used.sum(axis=1) >= FEWEST)
     matrix = np.where(inner[:, None, None], matrix, np.eye(3))
     _, slope, curvature = np.linalg.solve(matrix, np.einsum("bij,bi->bj", powers, y)[..., None])[..., 0].T
     vertex = -slope / (2 * np.where(curvature > 0, curvature, 1.0))
@@ -131,6 +133,14 @@ def optimum(
     low, high = (np.exp(end) for end in interval(draws))
     slope_low, slope_high = (float(end) for end in interval(exponent(curves.compute, draws)))
     return Optimum(values, np.exp(best), low, high, slope, slope_low, slope_high, draws)
+
+
+def mean_of_known(values: Float[np.ndarray, "*b c"]) -> Float[np.ndarray, "*b"]:
+    """Mean over C of the values that are known; NaN where none is."""
+    known = np.isfinite(values)
+    count = known.sum(axis=-1)
+    mean = np.where(known, values, 0.0).sum(axis=-1) / np.maximum(count, 1)
+    return np.where(count > 0, mean, np.nan)
 
 
 def interval(draws: Float[np.ndarray, "r *s"]) -> Float[np.ndarray, "2 *s"]:
