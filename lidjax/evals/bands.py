@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import rankdata
 
 SAME = 1e-12  # a standard error below it is rounding
 
@@ -33,6 +32,8 @@ def band_from_draws(draws: Float[np.ndarray, "s k"], level: float) -> Band:
     The band is made of order statistics of the draws at each k, the same ones at every k, and so narrow that just the
     share `level` of the draws lies inside everywhere (Besag et al. 1995, Sec. 6.3). So it needs no symmetry.
     """
+    from scipy.stats import rankdata  # here, because scipy.stats takes half a second to import
+
     count = len(draws)
     below = rankdata(draws, method="max", axis=0)  # equal draws are no more extreme than each other
     above = count + 1 - rankdata(draws, method="min", axis=0)
