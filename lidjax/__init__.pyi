@@ -9,6 +9,7 @@ from .model import sample_training_set as sample_training_set
 from .difficulty import mean_inverse_precision as mean_inverse_precision
 from .difficulty import sample_label_noise as sample_label_noise
 from .difficulty import sample_precision as sample_precision
+from .correlated import correlated_lgen_factor as correlated_lgen_factor
 from .generalization import deterministic_lgen as deterministic_lgen
 from .generalization import lgen_cell as lgen_cell
 from .generalization import resolve_method as resolve_method
@@ -115,6 +116,7 @@ from .sweep import FrontierSpec as FrontierSpec
 from .sweep import SgdSpec as SgdSpec
 from .sweep import RandomFeaturesSpec as RandomFeaturesSpec
 from .sweep import SyntheticSpec as SyntheticSpec
+from .sweep import VerifierSpec as VerifierSpec
 from .sweep import cell_failures as cell_failures
 from .sweep import check_fit as check_fit
 from .sweep import comparison_figure as comparison_figure

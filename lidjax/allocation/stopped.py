@@ -22,7 +22,7 @@ from lidjax.allocation.losses import (
     as_lists,
     in_chunks,
 )
-from lidjax.allocation.stopped_table import LOG_MOST, StoppedRows, StoppedTable
+from lidjax.allocation.stopped_table import StoppedRows, StoppedTable
 from lidjax.difficulty import Difficulty
 from lidjax.passk.attempts import log_expected_attempts
 
@@ -86,10 +86,7 @@ class StoppedLosses:
         failure, slope = np.empty_like(log_v), np.empty_like(log_v)
         for mine, rows in self._rows(log_v, parameters):
             real = rows.affordable(log_b[mine])
-            _, by_k, by_v, failure[mine], failure_by_k, failure_by_v = rows.curves(real)
-            real_dot = (b_dot[mine] - by_v * v_dot[mine]) / by_k
-            real_dot = np.where(real < LOG_MOST, real_dot, 0.0)
-            slope[mine] = failure_by_k * real_dot + failure_by_v * v_dot[mine]
+            failure[mine], slope[mine] = rows.along(real, v_dot[mine], b_dot[mine])
         return LossValues(log_lgen, failure, lgen_slope, slope)
 
     def log_k(self, log_n: ArrayLike, log_b: ArrayLike, parameters: LossParameters) -> np.ndarray:
@@ -112,7 +109,7 @@ class StoppedLosses:
         log_v, log_k = as_lists(self.log_v(self.lgen(log_n, parameters)[0], parameters), log_k)
         out = np.empty_like(log_v)
         for mine, rows in self._rows(log_v, parameters):
-            out[mine] = rows.curves(log_k[mine])[0]
+            out[mine] = rows.attempts_at(log_k[mine])
         return out
 
     def at_whole_k(
@@ -125,7 +122,7 @@ class StoppedLosses:
         for mine, rows in self._rows(log_v, parameters):
             real = np.exp(rows.affordable(log_b[mine]))
             log_k[mine] = np.log(np.where(real < 1e12, np.floor(real * (1 + 1e-9)), real))
-            failure[mine] = rows.curves(log_k[mine])[3]
+            failure[mine] = rows.failure_at(log_k[mine])
         nothing = np.full_like(log_v, np.nan)
         return log_k, LossValues(log_lgen, failure, nothing, nothing)
 

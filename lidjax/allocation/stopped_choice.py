@@ -18,11 +18,15 @@ from lidjax.allocation.choice import Choice
 from lidjax.allocation.losses import LossValues, stack_parameters, total_loss
 from lidjax.allocation.search import FEW, Case, Cell, Counts, Minima, Scan, real_nodes, split_each
 from lidjax.allocation.stopped import StoppedLosses
+from lidjax.allocation.stopped_table import LOG_MOST
 
 NEAR_N = 8  # training sizes on either side of a minimum
 NEAR_K = 4  # whole k on either side of a minimum
 SMALL_K = 8  # every k up to here has its largest N tried
-FINALISTS = 4  # sizes that are compared by the full quadrature
+ROUNDS, PIECES = 3, 6  # of the refinement of the nodes where k falls steeply
+LARGE_K = (100, 1000, 10**4, 10**6, 10**9, 10**12, 10**18, MOST_ATTEMPTS)
+"""k whose largest N is tried: where more data no longer help, every N that pays for sampling to saturate is as good."""
+FINALISTS = 6  # sizes that are compared by the full quadrature
 STEPS = 16  # of the bracketed secant for the largest N of a k
 
 
@@ -39,7 +43,7 @@ def scan_stopped(cases: list[Case], losses: StoppedLosses) -> list[Scan]:
     for case in cases:
         budget, line, parameters = case
         if budget.max_n > FEW:
-            split = line.at(real_nodes(line, case.peak(losses.dim)))
+            split = line.at(_steep_nodes(real_nodes(line, case.peak(losses.dim)), case, losses))
             values = losses.values(
                 split.log_n, split.log_k, parameters, split.sampling_share, -split.training_share
             )
@@ -52,6 +56,22 @@ def scan_stopped(cases: list[Case], losses: StoppedLosses) -> list[Scan]:
         counts: list[Counts] = [(n, round(math.exp(k))) for n, k in zip(sizes, log_k, strict=True)]
         out.append(Scan(BudgetSplit(np.zeros_like(log_n), log_n, log_b), values, counts))
     return out
+
+
+def _steep_nodes(s: np.ndarray, case: Case, losses: StoppedLosses) -> np.ndarray:
+    """The nodes with more of them where k falls by more than a factor e from one to the next.
+
+    Where b comes down to the A at which sampling saturates, k falls by tens of decades within a thousandth of s, and
+    the loss turns from falling to a steep rise.
+    """
+    for _ in range(ROUNDS):
+        split = case.line.at(s)
+        log_k = losses.log_k(split.log_n, split.log_k, case.parameters)
+        steep = np.flatnonzero(np.abs(np.diff(log_k)) > 1)
+        share = np.arange(1, PIECES) / PIECES
+        more = s[steep][:, None] + np.diff(s)[steep][:, None] * share
+        s = np.unique(np.concatenate([s, more.ravel()]))
+    return s
 
 
 def choose_stopped(
@@ -113,8 +133,8 @@ def _largest_sizes(
         s = np.atleast_1d(split.s)
         at = np.interp(minima.s[minima.cell == index], s, node_k[case])
         near = {math.floor(math.exp(x)) + i for x in at if x < 12 for i in range(1 - NEAR_K, NEAR_K + 1)}
-        for k in sorted(near | set(range(1, SMALL_K + 1))):
-            fits = np.flatnonzero(node_k[case] >= math.log(max(k, 1)))
+        for k in sorted(near | set(range(1, SMALL_K + 1)) | set(LARGE_K)):
+            fits = np.flatnonzero(node_k[case] >= min(math.log(max(k, 1)), LOG_MOST))
             if k < 1 or not len(fits) or fits[-1] == len(s) - 1:
                 continue
             owner.append(index)

@@ -6,7 +6,7 @@ they are within 1e-6 up to k = 1e12; what a search finds with them is evaluated 
 """
 
 import math
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -78,46 +78,84 @@ def _build(
     return BiasTable(jnp.exp(log_alpha), weight, log_free, free_attempts, rises[:, 0], rises[:, 1])
 
 
-class StoppedRows(NamedTuple):
-    """Both curves for m values of v, over the q nodes of log k; slopes are derivatives in log v."""
+class StoppedRows:
+    """Both curves for m values of v, over the q nodes of log k, as splines that are made when they are first used.
 
-    log_attempts: np.ndarray
-    log_failure: np.ndarray
-    attempts_slope: np.ndarray
-    failure_slope: np.ndarray
+    Args:
+        log_attempts: log A, (m, q).
+        log_failure: log L_inf, (m, q).
+        attempts_slope: Derivative of log A in log v, (m, q).
+        failure_slope: Derivative of log L_inf in log v, (m, q).
+    """
+
+    def __init__(
+        self,
+        log_attempts: np.ndarray,
+        log_failure: np.ndarray,
+        attempts_slope: np.ndarray,
+        failure_slope: np.ndarray,
+    ):
+        self.log_attempts = log_attempts
+        self._values = (log_attempts, log_failure, attempts_slope, failure_slope)
+
+    @cached_property
+    def _attempts(self) -> "PiecewisePolynomials":
+        return _spline(self._values[0])
+
+    @cached_property
+    def _failure(self) -> "PiecewisePolynomials":
+        return _spline(self._values[1])
+
+    @cached_property
+    def _slopes(self) -> "tuple[PiecewisePolynomials, PiecewisePolynomials]":
+        return _spline(self._values[2]), _spline(self._values[3])
+
+    def between(self, left: np.ndarray, share: np.ndarray) -> "StoppedRows":
+        """New rows, each at a share of the way from row `left` to the next one."""
+        return StoppedRows(
+            *(x[left] * (1 - share[:, None]) + x[left + 1] * share[:, None] for x in self._values)
+        )
 
     def affordable(self, log_b: np.ndarray) -> np.ndarray:
         """log of the largest real k with A(k) ≤ b, (m,), from 0 to that of `MOST_ATTEMPTS`."""
-        spline = self._spline(self.log_attempts)
         piece = np.sum(self.log_attempts[:, 1:-1] <= log_b[:, None], axis=1)
         low, high = LOG_K[piece], LOG_K[piece + 1]
         for _ in range(50):
             middle = (low + high) / 2
-            fits = spline.at(middle)[0] <= log_b
+            fits = self._attempts.at(middle)[0] <= log_b
             low, high = np.where(fits, middle, low), np.where(fits, high, middle)
         low = np.where(self.log_attempts[:, -1] <= log_b, LOG_MOST, low)
         return np.where(log_b <= 0, 0.0, low)
 
-    def curves(self, log_k: np.ndarray) -> tuple[np.ndarray, ...]:
-        """At log k (m,): log A, its slopes in log k and log v, log L_inf and its slopes in log k and log v."""
-        log_a, by_k = self._spline(self.log_attempts).at(log_k)
-        log_failure, failure_by_k = self._spline(self.log_failure).at(log_k)
-        by_v = self._spline(self.attempts_slope).at(log_k)[0]
-        failure_by_v = self._spline(self.failure_slope).at(log_k)[0]
+    def attempts_at(self, log_k: np.ndarray) -> np.ndarray:
+        """log A at log k, (m,)."""
+        return self._attempts.at(log_k)[0]
+
+    def failure_at(self, log_k: np.ndarray) -> np.ndarray:
+        """log L_inf at log k, (m,)."""
+        return self._failure.at(log_k)[0]
+
+    def along(self, log_k: np.ndarray, v_dot: np.ndarray, b_dot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """log L_inf at log k (m,), and its derivative where log v and the log of the paid attempts move."""
+        log_a, by_k = self._attempts.at(log_k)
+        log_failure, failure_by_k = self._failure.at(log_k)
+        by_v, failure_by_v = (spline.at(log_k)[0] for spline in self._slopes)
         # k L_inf ≤ dA/dlog k, which the spline cannot resolve where A no longer grows
         by_k = np.maximum(by_k, np.exp(log_k + log_failure - log_a))
-        return log_a, by_k, by_v, log_failure, failure_by_k, failure_by_v
+        k_dot = np.where(log_k < LOG_MOST, (b_dot - by_v * v_dot) / by_k, 0.0)
+        return log_failure, failure_by_k * k_dot + failure_by_v * v_dot
 
-    @staticmethod
-    def _spline(values: np.ndarray) -> "PiecewisePolynomials":
-        from scipy.interpolate import make_interp_spline  # slow to import
 
-        spline: Any = make_interp_spline(LOG_K, values.T, k=_DEGREE)
-        breaks = spline.t[_DEGREE:-_DEGREE]
-        orders = range(_DEGREE, -1, -1)
-        return PiecewisePolynomials(
-            breaks, np.stack([spline(breaks[:-1], nu=m) / math.factorial(m) for m in orders])
-        )
+def _spline(values: np.ndarray) -> "PiecewisePolynomials":
+    """Splines through rows of values at the nodes of log k."""
+    from scipy.interpolate import make_interp_spline  # slow to import
+
+    spline: Any = make_interp_spline(LOG_K, values.T, k=_DEGREE)
+    breaks = spline.t[_DEGREE:-_DEGREE]
+    orders = range(_DEGREE, -1, -1)
+    return PiecewisePolynomials(
+        breaks, np.stack([spline(breaks[:-1], nu=m) / math.factorial(m) for m in orders])
+    )
 
 
 class PiecewisePolynomials(NamedTuple):

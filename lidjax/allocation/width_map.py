@@ -1,8 +1,9 @@
 """The three-way map: width, data and attempts of the best plan over budgets and numbers of queries.
 
-L_gen(N; P) is computed once on a grid of N and P, and L_inf and A on a table of that L_gen (see `stopped_table`). Every
-budget and number of queries is then the least L_tot over all pairs (N, P) of the grid that can be paid, with all the
-attempts that are left, and a parabola between neighbours.
+L_gen(N; P) is computed once on a grid of N and P, and L_inf and A at these L_gen (see `stopped_table`). At every budget
+and number of queries each width has a scan along its budget line, in the log of the money for training over the rest,
+and two finer ones around the best; between the N of the grid all is interpolated in log N. A parabola through the best
+width and its neighbours is the last step.
 """
 
 from typing import NamedTuple
@@ -16,12 +17,13 @@ from lidjax.allocation.cases import check_ranges, label_noise_variance
 from lidjax.allocation.exact import check_modes
 from lidjax.allocation.losses import ExactLosses, LossParameters
 from lidjax.allocation.stopped import StoppedLosses
-from lidjax.allocation.stopped_table import StoppedTable
+from lidjax.allocation.stopped_table import StoppedRows, StoppedTable
 from lidjax.allocation.three_ways import check_widths
 from lidjax.difficulty import Difficulty, check_difficulty
 from lidjax.errors import InputError
 
 PER_UNIT = 12  # training sizes per unit of log N
+NODES, ZOOMS = 48, 2  # of a budget line: a step of 1 % in the money that is left, over 30 units of its log
 BUYS = ("model", "data", "attempts")
 """What a larger budget buys most of, as in `ThreeWayMap.next_buy`."""
 
@@ -74,8 +76,8 @@ def three_way_map(
     """Width, data and attempts of the best plan, and what to buy next, over budgets and numbers of queries.
 
     The budget is C = c_N N P + Q c_k P E[attempts], as in `allocate` with `width`, which searches whole counts at one
-    budget; the map is made of real-valued ones. `lidjax.figures.three_way_figure` draws it. 20 budgets, 20 numbers of
-    queries and 40 widths take about a minute.
+    budget; the map is made of real-valued ones. `lidjax.figures.three_way_figure` draws it. 25 budgets, 19 numbers of
+    queries and 40 widths take about two minutes.
 
     Args:
         budget: Budgets C, increasing, at least 2, (b,).
@@ -147,19 +149,9 @@ def three_way_map(
         log_lgen, _ = exact.lgen(all_n, parameters)
         log_v = StoppedLosses.log_v(log_lgen, parameters)
         rows = StoppedTable(log_v, beta, delta / sigma_eta, difficulty).at(log_v)
-    shape = (len(widths), len(log_n))
-    lgen = np.exp(log_lgen).reshape(shape)
-    training = train * widths[:, None] * np.exp(log_n)[None, :]
-    cells: list[tuple[float, ...]] = []
-    for total in budgets.tolist():
-        for q in many.tolist():
-            paid = (total - training) / (q * infer * widths[:, None])
-            log_b = np.log(np.maximum(paid, 1.0)).ravel()
-            log_k = rows.affordable(log_b) if stop_at_success else log_b
-            failure = np.exp(rows.curves(log_k)[3]).reshape(shape)
-            with np.errstate(divide="ignore"):
-                loss = np.where(paid >= 1, np.log(weight * lgen + failure), np.inf)
-            cells.append(_best(loss, widths, log_n, log_k.reshape(shape), total, q, train, infer, lgen))
+    curves = _Curves(widths, log_n, log_lgen.reshape(len(widths), -1), rows)
+    prices = _Prices(train, infer, weight, stop_at_success)
+    cells = [_best(curves, prices, total, q) for total in budgets.tolist() for q in many.tolist()]
     columns = np.array(cells).reshape(len(budgets), len(many), 8)
     p, n, k, attempts, least, share, free_n, free_p = np.moveaxis(columns, -1, 0)
     return ThreeWayMap(
@@ -167,42 +159,90 @@ def three_way_map(
     )
 
 
-def _best(
-    loss: np.ndarray,
-    widths: np.ndarray,
-    log_n: np.ndarray,
-    log_k: np.ndarray,
-    total: float,
-    q: float,
-    train: float,
-    infer: float,
-    lgen: np.ndarray,
-) -> tuple[float, ...]:
+class _Prices(NamedTuple):
+    """What is paid, and what counts."""
+
+    train: float
+    infer: float
+    weight: float
+    stop: bool
+
+
+class _Curves(NamedTuple):
+    """Losses on the grid of widths (w,) and sizes (m,)."""
+
+    widths: np.ndarray
+    log_n: np.ndarray
+    log_lgen: np.ndarray
+    """log L_gen, (w, m)."""
+    rows: StoppedRows
+    """L_inf and A there, (w m,) rows."""
+
+    def at(self, which: np.ndarray, log_n: np.ndarray) -> tuple[np.ndarray, StoppedRows]:
+        """log L_gen, and L_inf and A, at log N (p,) of the widths with index `which` (p,), interpolated in log N."""
+        piece = np.clip(np.searchsorted(self.log_n, log_n, side="right") - 1, 0, len(self.log_n) - 2)
+        share = (log_n - self.log_n[piece]) / (self.log_n[1] - self.log_n[0])
+        left = which * len(self.log_n) + piece
+        lgen = self.log_lgen.ravel()
+        return lgen[left] * (1 - share) + lgen[left + 1] * share, self.rows.between(left, share)
+
+
+def _losses(
+    curves: _Curves, prices: _Prices, total: float, q: float, which: np.ndarray, s: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """log L_tot and log k at s, the log of the money for training over the rest, of widths `which`."""
+    p = curves.widths[which]
+    log_n = np.maximum(np.log(total / (1 + np.exp(-s)) / (prices.train * p)), 0.0)
+    log_b = np.maximum(np.log(total / (1 + np.exp(s)) / (q * prices.infer * p)), 0.0)
+    log_lgen, rows = curves.at(which, log_n)
+    log_k = rows.affordable(log_b) if prices.stop else log_b
+    with np.errstate(divide="ignore"):
+        return np.logaddexp(np.log(prices.weight) + log_lgen, rows.failure_at(log_k)), log_k
+
+
+def _best(curves: _Curves, prices: _Prices, total: float, q: float) -> tuple[float, ...]:
     """P, N, k, attempts, loss and training share of the best plan, and N and P of the least L_gen at its compute."""
-    if not np.isfinite(loss).any():
+    least_train, least_rest = prices.train * curves.widths, q * prices.infer * curves.widths
+    which = np.flatnonzero(least_train + least_rest < total)
+    if not len(which):
         return (np.nan,) * 8
-    at = np.argmin(loss, axis=1)
-    of_width = np.array(
-        [_vertex(log_n, row, int(i)) for row, i in zip(loss, at, strict=True)]
-    )  # (w, 2): log N, value
-    i = int(np.argmin(of_width[:, 1]))
-    log_p, _ = _vertex(np.log(widths), of_width[:, 1], i)
-    best_n = float(np.interp(log_p, np.log(widths), of_width[:, 0]))
-    p, n = float(np.exp(log_p)), float(np.exp(best_n))
-    money = min(train * n * p, total - q * infer * p)
-    n = money / (train * p)
-    compute = np.log(money / train)
-    sizes = compute - np.log(widths)
-    free = np.array([np.interp(s, log_n, np.log(row)) for s, row in zip(sizes, lgen, strict=True)])
-    free = np.where(sizes >= 0, free, np.inf)
-    log_free, _ = _vertex(np.log(widths), free, int(np.argmin(free)))
+    low = np.log(least_train[which] / (total - least_train[which]))
+    high = np.log((total - least_rest[which]) / least_rest[which])
+    every = np.arange(len(which))
+
+    def scan(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """s, the index of the best, log L_tot and log k of every width on nodes from `low` to `high`."""
+        s = np.linspace(low, high, NODES, axis=1)  # (w, nodes)
+        loss, log_k = _losses(curves, prices, total, q, np.repeat(which, NODES), s.ravel())
+        loss, log_k = loss.reshape(s.shape), log_k.reshape(s.shape)
+        at = np.argmin(loss, axis=1)
+        return s, at, loss[every, at], log_k[every, at]
+
+    s, at, least, log_k = scan(low, high)
+    for _ in range(ZOOMS):
+        s, at, least, log_k = scan(s[every, np.maximum(at - 1, 0)], s[every, np.minimum(at + 1, NODES - 1)])
+    s = s[every, at]
+    log_p = np.log(curves.widths[which])
+    i = int(np.argmin(least))
+    best_p, _ = _vertex(log_p, least, i)
+    best_s = float(np.interp(best_p, log_p, s))
+    share, rest = (float(1 / (1 + np.exp(x))) for x in (-best_s, best_s))
+    p = float(np.exp(best_p))
+    compute = np.log(share * total / prices.train)
+    free = np.array(
+        [
+            np.interp(compute - np.log(width), curves.log_n, row) if width <= np.exp(compute) else np.inf
+            for width, row in zip(curves.widths, curves.log_lgen, strict=True)
+        ]
+    )
+    log_free, _ = _vertex(np.log(curves.widths), free, int(np.argmin(free)))
     return (
         p,
-        n,
-        float(np.exp(np.interp(best_n, log_n, log_k[i]))),
-        (total - money) / (q * infer * p),
-        float(np.exp(loss.min())),
-        money / total,
+        share * total / (prices.train * p),
+        float(np.exp(np.interp(best_p, log_p, log_k))),
+        rest * total / (q * prices.infer * p),
+        float(np.exp(least[i])),
+        share,
         float(np.exp(compute - log_free)),
         float(np.exp(log_free)),
     )

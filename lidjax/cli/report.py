@@ -13,6 +13,7 @@ from lidjax.cli.render.output import print_json, print_paths
 from lidjax.cli.selection import add_at, select_at
 from lidjax.cli.show import add_summary_options
 from lidjax.cli.stores import read_results
+from lidjax.errors import InputError
 
 
 def register(commands: Any) -> None:
@@ -37,7 +38,11 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Summarise, write and print the path; returns the exit code."""
     from lidjax import summarise, write_sweep_report
+    from lidjax.report import check_installed
 
+    check_installed()
+    if args.out is None and "://" in args.store:
+        raise InputError(f"report of {args.store}: name a local file with --out FILE.html")
     data = select_at(read_results(args.store, strict=args.strict), args.at)
     window = tuple(args.window) if args.window else None
     summary = summarise(data, window=window, from_n=args.from_n)

@@ -148,7 +148,9 @@ def compare_groups(
     """Compare two models on the problems that both were tried on: which is better at which k, and where they cross.
 
     Problems are matched by name. The computation is in float64, whatever the session's setting. The two posteriors are
-    independent: that one model solved a problem says nothing of the other.
+    independent: that one model solved a problem says nothing of the other. So where both find the same problems hard
+    and attempts are few, their bands are wider than they need be, and the bootstrap, which does use the pairing, can
+    decide where they do not.
 
     Args:
         first: Counts of the first model, such as `read_evals(path).groups[0]`.

@@ -22,4 +22,5 @@ from .tails import plane_figure as plane_figure
 from .tails import protocols_figure as protocols_figure
 from .tails import success_figure as success_figure
 from .three_ways import three_way_figure as three_way_figure
+from .verifiers import verifiers_figure as verifiers_figure
 from .width import width_figure as width_figure

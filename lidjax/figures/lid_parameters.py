@@ -16,8 +16,8 @@ class LidParameters(TypedDict):
     difficulty: Difficulty
 
 
-def lid_parameters(data: xr.Dataset) -> LidParameters:
-    """The parameters of results or a summary with a single value of each."""
+def lid_parameters(data: xr.Dataset, table: str = "model") -> LidParameters:
+    """The parameters of results or a summary with a single value of each; `table` of the spec has the prior."""
     beta, delta, sigma_eta = (float(data[name].item()) for name in ("beta", "delta", "sigma_eta"))
-    difficulty: Difficulty = data.attrs["spec"]["model"]["difficulty"]
+    difficulty: Difficulty = data.attrs["spec"][table]["difficulty"]
     return {"beta": beta, "delta": delta, "sigma_eta": sigma_eta, "difficulty": difficulty}

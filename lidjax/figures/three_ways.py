@@ -66,7 +66,8 @@ def three_way_figure(found: "ThreeWayMap", *, name: str = "") -> Figure:
         figure, (left, right) = new_figure(2, height=2.6)
         entries = _draw_buys(left, found)
         _draw_ratio(right, found)
-        facts = [f"$Q$ from {number(float(found.queries[0]))} to {number(float(found.queries[-1]))}"]
+        first, last = (number(float(found.queries[i])) for i in (0, -1))
+        facts = [f"$Q$ from ${first}$ to ${last}$"]
         set_title(figure, name or "width, data and attempts", facts)
         legends_below([left, right], columns=2, handles={left: entries})
         readable_ticks(figure)

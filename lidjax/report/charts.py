@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000")
 """Colours of Okabe and Ito, which people with any kind of colour vision can tell apart; as in the printed figures."""
 DASHES = ("solid", "dash", "dot", "dashdot")
-"""Line styles: the next one for every round through the palette."""
+MARKERS = ("circle", "square", "diamond", "x")
+"""Styles of lines and points: the next one for every round through the palette."""
 MOST_ROWS = 10
 """Rows of the legend; longer legends scroll."""
 MOST_SHOWN = 8
 """Series that are visible at first; a click in the legend shows the others."""
 LONGEST_NAME = 38
 """Characters of a name in the legend; the pointer shows all of it."""
-PLOT_HEIGHT, LEGEND_ROW = 380, 22
+PLOT_HEIGHT, LEGEND_ROW = 380, 24
 """Pixels: of a figure without its legend, and of a row of the legend, which on a telephone holds one name."""
 BAND = 0.15
 """Opacity of bands."""
@@ -73,7 +74,7 @@ def line_chart(series: Sequence[Series], axes: Axes) -> "Figure":
     x_name, y_name = axes.symbols.get("x", axes.x), axes.symbols.get("y", axes.y)
     for position, one in enumerate(series):
         colour = PALETTE[position % len(PALETTE)]
-        dash = DASHES[(position // len(PALETTE)) % len(DASHES)]
+        style = (position // len(PALETTE)) % len(DASHES)
         name = escape(one.name, quote=False)
         shared: dict[str, Any] = {
             "legendgroup": str(position),
@@ -97,8 +98,8 @@ def line_chart(series: Sequence[Series], axes: Axes) -> "Figure":
                 y=list(one.y),
                 name=escape(shortened(one.name), quote=False),
                 mode="lines" if one.lines else "markers",
-                line={"color": colour, "dash": dash, "width": 2},
-                marker={"color": colour, "size": 6, "opacity": 0.8},
+                line={"color": colour, "dash": DASHES[style], "width": 2},
+                marker={"color": colour, "size": 6, "opacity": 0.8, "symbol": MARKERS[style]},
                 text=[escape(label, quote=False) for label in one.labels] or None,
                 customdata=np.column_stack([one.lower, one.upper]).tolist() if len(one.lower) else None,
                 hovertemplate=hover + "<extra></extra>",
@@ -113,7 +114,7 @@ def line_chart(series: Sequence[Series], axes: Axes) -> "Figure":
                     x=list(one.point_x),
                     y=list(one.point_y),
                     mode="markers",
-                    marker={"color": colour, "size": 6},
+                    marker={"color": colour, "size": 6, "symbol": MARKERS[style]},
                     showlegend=False,
                     hovertemplate=f"<b>{name}</b><br>{x_name} = %{{x:,.6~g}}<br>{points} = %{{y:.4~g}}<extra></extra>",
                     **shared,
@@ -135,7 +136,7 @@ def line_chart(series: Sequence[Series], axes: Axes) -> "Figure":
             "y": 0,
             "x": 0,
             "font": {"size": 12},
-            "maxheight": 0.45,
+            "maxheight": 0.55,
         },
         xaxis=axis(axes.x, log=axes.log_x),
         yaxis=axis(axes.y, log=axes.log_y, limits=axes.y_range),

@@ -11,7 +11,7 @@ from lidjax.report.charts import MOST_SHOWN, Axes, Series, line_chart
 from lidjax.report.page import Chart, Page, ReportTable, check_installed, write_page
 from lidjax.report.provenance import describe_process
 
-MOST_SENTENCES = 8
+MOST_SENTENCES = 12
 """Groups whose answers are sentences; those of more groups are in a table."""
 
 MOST_POINTS = 3000

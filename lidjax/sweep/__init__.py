@@ -40,6 +40,8 @@ from lidjax.sweep.sources.sgd.spec import SgdSpec as SgdSpec
 from lidjax.sweep.sources.synthetic.spec import Model as Model
 from lidjax.sweep.sources.synthetic.spec import SyntheticGrid as SyntheticGrid
 from lidjax.sweep.sources.synthetic.spec import SyntheticSpec as SyntheticSpec
+from lidjax.sweep.sources.verifiers.spec import Verifier as Verifier
+from lidjax.sweep.sources.verifiers.spec import VerifierSpec as VerifierSpec
 from lidjax.sweep.spec import Fit as Fit
 from lidjax.sweep.spec import Run as Run
 from lidjax.sweep.spec import Spec as Spec

@@ -81,29 +81,33 @@ def check_window_on_grid(window: Sequence[float], values: Sequence[float] | np.n
         )
 
 
-def check_axis(grid: Any, name: str, allowed: Callable[[Any], bool], words: str) -> None:
+def check_axis(
+    grid: Any, name: str, allowed: Callable[[Any], bool], words: str, *, table: str = "grid"
+) -> None:
     """Raise InputError unless `grid.name` has finite, different values that are all `allowed`.
 
     One number stands for an axis of one value, and a list or a NumPy array for a tuple: `grid.name` becomes a tuple.
+    `table` is what the TOML table is called.
     """
+    key = f"{table}.{name}"
     given = getattr(grid, name)
     values: tuple[Any, ...] = (
         given if isinstance(given, tuple) else tuple(np.atleast_1d(given).ravel().tolist())
     )
     object.__setattr__(grid, name, values)  # the dataclass is frozen
     if not values:
-        raise InputError(f"grid.{name} is empty: an axis needs at least one value")
+        raise InputError(f"{key} is empty: an axis needs at least one value")
     for value in values:
-        require(math.isfinite(value) and allowed(value), f"grid.{name}", value, words)
+        require(math.isfinite(value) and allowed(value), key, value, words)
         squares = value == 0 or 1e-100 <= abs(value) <= 1e100
         require(
             squares,
-            f"grid.{name}",
+            key,
             value,
             "between 1e-100 and 1e100 in size, so that its square is a finite number",
         )
     if len(set(values)) != len(values):
-        raise InputError(f"grid.{name} = {list(values)}: contains a value twice")
+        raise InputError(f"{key} = {list(values)}: contains a value twice")
 
 
 def check_choices(item: Any, prefix: str) -> None:

@@ -5,7 +5,8 @@ A right answer is worth 1, a wrong one that is accepted costs c. One more attemp
     E[(S a - c (1 - S) f) (1 - q)^k],      1 - q = (1 - f) (1 - S (a - f)/(1 - f)).
 
 The factor (1 - f)^k is common to all instances. What is left weighs them like K = k (a - f)/(1 - f) attempts with a
-perfect verifier, under which E[S (1-S)^K] = L_inf(K) β_K/K, with β_K the local exponent of L_inf at K. The gain is gone at
+perfect verifier, under which E[S (1-S)^K] = L_inf(K) β_K/K, with β_K the local exponent of L_inf at K. The gain is
+gone at
 
     K = a β_K/(c f),      k = a (1 - f) β_K/((a - f) c f).
 
@@ -27,8 +28,8 @@ def penalised_attempts(
     """The best number of attempts where an accepted wrong answer costs as much as `cost` right ones are worth.
 
     It is a (1 - f) β/((a - f) c f), to leading order in c f. For β_eff take the local exponent at that k; the limit of
-    much training is the tail index β of the difficulty. Measured against the best k of `verified_pass_at_k` at β = 2.5,
-    δ = σ/2, a = 0.9, f = 0.02: 1 % off at c = 0.1 and 12 % at c = 1.
+    much training is the tail index β of the difficulty. At β = 2.5, δ = σ/2, a = 0.9, f = 0.02 the best k of
+    `verified_pass_at_k`, among values that lie 12 % apart, is within 8 % of it for c from 0.5 to 3, L_gen/σ² up to 10.
 
     Args:
         exponent: local exponent β_eff > 0 of L_inf(k). NaN gives NaN.

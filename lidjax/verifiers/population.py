@@ -1,10 +1,10 @@
 """The first accepted attempt over the population of test instances, by quadrature over bias and precision.
 
-With B ~ N(0, V) and τ from the prior, every field of `Acceptance` is the mean of its value at S = s(B, τ). The nodes are
-those of S, whatever the verifier: a trapezoid rule in y(τ) (see `passk.quadrature`), and at each τ a Gauss-Legendre rule
-in a = |B|√τ/σ. There log S falls like -(a - h)²/2 on the right of h = δ√τ/σ, and log(1 - S) on its left; so the rule is
-even in a coordinate t with a - h = t (1 + t²/4)^(-1/4), which is ±√(2|t|) for large t. Left of the grid of y, and of and
-beyond the grid of a, the fields are constant or a power, and what is there is summed in closed form.
+With B ~ N(0, V) and τ from the prior, every field of `Acceptance` is the mean of its value at S = s(B, τ). The nodes
+are those of S, whatever the verifier: a trapezoid rule in y(τ) (see `passk.quadrature`), and at each τ a Gauss-Legendre
+rule in a = |B|√τ/σ. There log S falls like -(a - h)²/2 on the right of h = δ√τ/σ, and log(1 - S) on its left; so the
+rule is even in a coordinate t with a - h = t (1 + t²/4)^(-1/4), which is ±√(2|t|) for large t. Left of the grid of y,
+and before and beyond the grid of a, the fields are constant or a power, and what is there is summed in closed form.
 """
 
 import functools
@@ -56,7 +56,7 @@ def success_nodes(
 ) -> SuccessNodes:
     """Nodes that serve every verifier and every number of attempts up to k; v = L_gen/σ², eps = δ/σ."""
     v = jnp.maximum(v, _SMALLEST_V)
-    fixed_k, fixed_v, fixed_beta, fixed_eps = jax.lax.stop_gradient((k, v, beta, eps))
+    fixed_k, fixed_beta, fixed_eps = jax.lax.stop_gradient((k, beta, eps))
     budget = _DEPTH - log_bias_free(fixed_k, fixed_beta, fixed_eps, difficulty)
     low = -2 * (jnp.maximum(jnp.log(fixed_k * fixed_eps), 0) + _LEFT)
     if difficulty == "gamma":
@@ -147,9 +147,9 @@ def verified_pass_at_k(
     """What the first accepted of at most k attempts is worth over test instances, with a verifier that errs.
 
     With sensitivity 1 and false acceptance 0 its failure is `pass_at_k_failure`. In float64 the relative error of every
-    field is below 1e-9 for δ/σ_η up to 1 and 1e-6 up to 3, at β from 0.5 to 6, L_gen/σ_η² up to 30 and k up to 1e12. The
-    nodes of one set of parameters serve every k: 10 ms of one core a value. It may be called under `jit` and `vmap`, and
-    its first derivatives in every argument but an infinite k are exact.
+    field is below 1e-9 for δ/σ_η up to 1 and 1e-6 up to 3, at β from 0.5 to 6, L_gen/σ_η² up to 30 and k up to 1e12.
+    The nodes of one set of parameters serve every k: 10 ms of one core a value. It may be called under `jit` and
+    `vmap`, and its first derivatives in every argument but an infinite k are exact.
 
     Args:
         k: most attempts (k,), or one number; real, at least 1. Infinity is the limit, the ceiling of the population.
@@ -163,7 +163,7 @@ def verified_pass_at_k(
         log: return the logarithm of every field.
 
     Returns:
-        `Acceptance` with fields of the broadcast shape of all but k, with an axis of k behind it unless k is one number.
+        `Acceptance` with fields of the broadcast shape of all but k, and an axis of k behind unless k is one number.
 
     Raises:
         InputError: if an argument is out of its range, if shapes do not broadcast, or if `difficulty` is not known. A
@@ -179,7 +179,7 @@ def verified_pass_at_k(
         >>> model = {"beta": 2.5, "delta": 0.5, "sigma_eta": 1.0}
         >>> found = lidjax.verified_pass_at_k([1, 100], 0.1, **model, sensitivity=0.9, false_accept=0.02)
         >>> [round(float(x), 4) for x in found.failure]
-        [0.6804, 0.0661]
+        [0.6804, 0.0522]
     """
     check_difficulty(difficulty)
     lgen, beta, delta, sigma_eta, sensitivity, false_accept = checked_floats(

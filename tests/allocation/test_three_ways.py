@@ -47,7 +47,7 @@ def settings(seed: int, count: int) -> list[Setting]:
     return out
 
 
-@pytest.mark.parametrize("stop", [False, True])
+@pytest.mark.parametrize("stop", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_against_every_whole_plan(stop):
     twin = stopped_line if stop else all_whole_splits
     for setting in settings(3, 1):

@@ -33,6 +33,9 @@ CASES = {
     "power_law_spectrum": lambda: lidjax.power_law_spectrum(5, 1),
     "power_law_teacher": lambda: lidjax.power_law_teacher(5, 1),
     "mean_inverse_precision": lambda: lidjax.mean_inverse_precision(np.array([3, 3 * 10**9])),
+    "correlated_lgen_factor": lambda: lidjax.correlated_lgen_factor(
+        0, beta=4, dim=10**9, dependence="direction"
+    ),
     "deterministic_lgen": lambda: lidjax.deterministic_lgen(
         LARGE, eigenvalues=np.array([4.0, 2.0, 1.0]), theta=np.ones(3), noise_variance=1, ridge=0
     ),

@@ -51,7 +51,7 @@ def published_form(n, width, eigenvalues, theta, noise, ridge):
         return kappa, lgen
 
 
-@pytest.mark.parametrize("alpha", [0.5, 3.0])
+@pytest.mark.parametrize("alpha", [pytest.param(0.5, marks=pytest.mark.slow), 3.0])
 def test_kappa_and_value_against_mpmath(alpha):
     """Worst relative error seen: 1e-15 in κ, 2e-15 in L_gen; without noise and with it, teacher not isotropic."""
     eigenvalues, theta = power_law_spectrum(DIM, alpha), power_law_teacher(DIM, 0.7)
@@ -125,7 +125,13 @@ def test_kappa_and_bias_are_symmetric_in_instances_and_width():
 
 
 @pytest.mark.parametrize(
-    ("n", "width", "ridge"), [(5.0, 5.0, 1e-3), (5.0, 9.0, 1e-3), (9.0, 5.0, 0.0), (5.0, 9.0, 0.0)]
+    ("n", "width", "ridge"),
+    [
+        (5.0, 5.0, 1e-3),
+        (5.0, 9.0, 0.0),
+        pytest.param(5.0, 9.0, 1e-3, marks=pytest.mark.slow),
+        pytest.param(9.0, 5.0, 0.0, marks=pytest.mark.slow),
+    ],
 )
 def test_derivatives_against_differences_of_60_digits(n, width, ridge):
     """In N, P, the ridge, an eigenvalue and a coefficient of the teacher, N = P among them; one second derivative."""

@@ -38,8 +38,7 @@ def test_the_amplitude_with_a_reward_error():
     assert np.all(np.abs(excess / law - 1)[:2] < 0.05)
 
 
-@pytest.mark.parametrize("difficulty", ["gamma", "power"])
-@pytest.mark.parametrize(("beta", "v"), [(2.5, 0.1), (4.0, 1.0)])
+@pytest.mark.parametrize(("difficulty", "beta", "v"), [("gamma", 2.5, 0.1), ("power", 4.0, 1.0)])
 def test_the_lid_loss_is_an_integral_of_the_failure_over_tolerances(difficulty, beta, v):
     k = np.array([1.0, 10.0, 1e6])
     found = np.asarray(lidjax.best_of_k_lid_loss(k, v, beta=beta, sigma_eta=1.0, difficulty=difficulty))
@@ -49,6 +48,7 @@ def test_the_lid_loss_is_an_integral_of_the_failure_over_tolerances(difficulty, 
     np.testing.assert_allclose(found[1:], twin, rtol=1e-8)  # 1e-11 measured
 
 
+@pytest.mark.slow
 def test_exponents_of_the_lid_loss():
     """Bounded prior: min{2, σ²/V}. Gamma prior: 2 as long as log k < σ²/V, and then less than every power."""
     k = np.array([1e4, 1e6, 1e10, 1e12])

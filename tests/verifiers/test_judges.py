@@ -136,7 +136,7 @@ def loss(k, v, s, w):
 @pytest.mark.parametrize(
     ("function", "at"),
     [
-        (nearest, (30.0, 0.3, 0.7, -0.2)),
+        pytest.param(nearest, (30.0, 0.3, 0.7, -0.2), marks=pytest.mark.slow),
         pytest.param(loss, (30.0, 0.1, 0.7, 0.2), marks=pytest.mark.slow),
         pytest.param(error, (0.3, 0.7, -0.2, 0.5), marks=pytest.mark.slow),
     ],

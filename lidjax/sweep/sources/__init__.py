@@ -5,5 +5,6 @@ from lidjax.sweep.sources.frontier import KIND as FRONTIER
 from lidjax.sweep.sources.random_features import KIND as RANDOM_FEATURES
 from lidjax.sweep.sources.sgd import KIND as SGD
 from lidjax.sweep.sources.synthetic import KIND as SYNTHETIC
+from lidjax.sweep.sources.verifiers import KIND as VERIFIERS
 
-SHIPPED = (SYNTHETIC, FEATURES, FRONTIER, RANDOM_FEATURES, SGD)
+SHIPPED = (SYNTHETIC, FEATURES, FRONTIER, RANDOM_FEATURES, SGD, VERIFIERS)

@@ -201,21 +201,33 @@ def test_plan_run_extend_and_show(tmp_path, capsys, monkeypatch):
     """Overrides on the command line, results that are resumed, and more widths and seeds beside the old cells."""
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "plane.toml"
-    grid = "\n".join(f"{name} = {value}" for name, value in small()["grid"].items())
+    grid = "\n".join(f"{name} = {value}" for name, value in small(width=[3, 5])["grid"].items())
     path.write_text(f"[random_features]\nteacher_decay = 1.0\n[grid]\n{grid}\n[fit]\nwindow = [5, 500]\n")
     assert main(["plan", str(path), "--json", "--grid.width", "3"]) == 0
     assert json.loads(capsys.readouterr().out)["cells"] == 4
     assert main(["run", str(path), "--out", "out", "--no-plot", "--json"]) == 0
     capsys.readouterr()
     before = lidjax.open_results("out")["lgen"].load()
-    more = ["--grid.width", "3", "5", "12", "--grid.seed", "0", "1", "2"]
+    more = ["--grid.width", "3", "5", "6", "--grid.seed", "0", "1", "2"]
     assert main(["run", str(path), "--out", "out", "--no-plot", "--json", *more]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert [row["width"] for row in record["results"][0]["rows"]] == [3, 5, 12]
+    assert [row["width"] for row in record["results"][0]["rows"]] == [3, 5, 6]
     after = lidjax.open_results("out")["lgen"].load()
     np.testing.assert_array_equal(after.sel(width=before["width"], seed=before["seed"]), before)
     assert main(["show", "out"]) == 0
     assert "median L_gen" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_training_sets_side_by_side_have_the_numbers_of_one_after_the_other(monkeypatch):
+    """On accelerators `vmap` stands in place of the loops."""
+    one = lidjax.run_sweep(small())["lgen"].values
+    programs.lgen_program.cache_clear()
+    monkeypatch.setattr(programs, "_loop", jax.vmap)
+    together = lidjax.run_sweep(small())["lgen"].values
+    programs.lgen_program.cache_clear()
+    assert len(set(one.ravel())) == one.size
+    np.testing.assert_allclose(together, one, rtol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,14 @@ def optimum(
     return Optimum(values, np.exp(best), low, high, slope, slope_low, slope_high, draws)
 
 
+def mean_of_known(values: Float[np.ndarray, "*b c"]) -> Float[np.ndarray, "*b"]:
+    """Mean over C of the values that are known; NaN where none is."""
+    known = np.isfinite(values)
+    count = known.sum(axis=-1)
+    mean = np.where(known, values, 0.0).sum(axis=-1) / np.maximum(count, 1)
+    return np.where(count > 0, mean, np.nan)
+
+
 def interval(draws: Float[np.ndarray, "r *s"]) -> Float[np.ndarray, "2 *s"]:
     """The middle 95 % of bootstrap draws; NaN where a tenth or more of them have no value."""
     missing = np.isnan(draws).mean(axis=0) >= 0.1

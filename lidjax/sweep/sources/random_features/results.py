@@ -82,7 +82,7 @@ def _widths(part: "xr.Dataset", where: Mapping[str, int]) -> SummaryTable:
 
 
 def _plane(part: "xr.Dataset", where: Mapping[str, int]) -> SummaryTable:
-    names = ("exponent_width", "exponent_n")
+    names = ("exponent_width", "exponent_n", "against_lgen_overall")
     records: list[dict[str, Any]] = []
     for loss in part["loss"].values.tolist():
         one = part.sel(loss=loss)
@@ -97,7 +97,9 @@ def _plane(part: "xr.Dataset", where: Mapping[str, int]) -> SummaryTable:
         records.append(record)
     compute = part["compute"].values
     inside = [
-        i for i, width in enumerate(part["optimal_width"].sel(loss="mean L_gen").values) if width == width
+        i
+        for i, width in enumerate(part["optimal_width"].sel(loss="mean L_gen").values)
+        if math.isfinite(width)
     ]
     last = inside[-1] if inside else len(compute) - 1
 
@@ -107,7 +109,7 @@ def _plane(part: "xr.Dataset", where: Mapping[str, int]) -> SummaryTable:
             _between(row, "exponent_n", ".3f"),
             _between(row, "exponent_width", ".3f"),
             _between(row, "optimal_width", ".3g", last),
-            _between(row, "against_lgen", ".3f", last),
+            _between(row, "against_lgen_overall", ".3f"),
         )
         for row in records
     ]
@@ -117,7 +119,7 @@ def _plane(part: "xr.Dataset", where: Mapping[str, int]) -> SummaryTable:
         f"{compute[-1]:.3g}",
         columns=(
             *("loss", "exponent of N*(C) (95 %)", "of P*(C)"),
-            *(f"P* at C = {compute[last]:.3g}", "over that of mean L_gen"),
+            *(f"P* at C = {compute[last]:.3g}", "P* over that of mean L_gen"),
         ),
         rows=rows,
         notes=[f"  at {cell_label(at)}; each loss at its best ridge"] if at else [],

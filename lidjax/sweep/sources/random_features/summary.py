@@ -17,6 +17,7 @@ from lidjax.sweep.sources.random_features.compute_plane import (
     bootstrap_counts,
     interval,
     isoflops,
+    mean_of_known,
     optimum,
 )
 from lidjax.sweep.spec import check_window_on_grid
@@ -40,7 +41,8 @@ def summarise_random_features(
     Where N and P have enough values there is the plane of compute C = 6 N P, over `loss` and `compute`, each loss with
     its best ridge at each (N, P): `isoflop`, log loss along each curve over `width` (NaN outside of the grid); its
     minimum `optimal_width` and `optimal_n`, with `optimal_width_low` and `_high`; `exponent_width` and `exponent_n`,
-    those of P*(C) and N*(C), with their ends; and `against_lgen`, P* over that of the mean of L_gen. Losses are the
+    those of P*(C) and N*(C), with their ends; and `against_lgen`, P* over that of the mean of L_gen,
+    with its geometric mean over C `against_lgen_overall`. Losses are the
     median and the mean of L_gen over seeds, the equivalent, and the mean of L_inf at some k. A median of L_inf has the
     minimum of the median of L_gen at every k, because L_inf grows with L_gen.
 
@@ -138,7 +140,7 @@ def _with_plane(out: xr.Dataset, lgen: xr.DataArray, failure: xr.DataArray, curv
     theory = out["lgen_equivalent"].transpose(*order).values
     k = out["k"].values
     at_k = np.unique(np.linspace(0, len(k) - 1, NUM_ATTEMPTS).round().astype(int))
-    losses = ["median L_gen", MEAN, "equivalent", *(f"mean L_inf({_count(k[i])})" for i in at_k)]
+    losses = ["median L_gen", MEAN, "equivalent", *(f"mean L_inf({_count(float(k[i]))})" for i in at_k)]
     shape = own.shape[: len(PLANE_AXES)]
     counts = bootstrap_counts(own.shape[-1]) if own.shape[-1] > 1 else None
     models = [_losses(own[i], theory[i], failing[i][..., at_k], curves, counts) for i in np.ndindex(shape)]
@@ -159,15 +161,16 @@ def _with_plane(out: xr.Dataset, lgen: xr.DataArray, failure: xr.DataArray, curv
     for end, other in (("", ""), ("_low", "_high"), ("_high", "_low")):
         out[f"exponent_n{end}"] = 1 - out[f"exponent_width{other}"]
     reference = losses.index(MEAN)
-    ratios = [[np.exp(interval(o.draws - m[reference].draws)) for o in m] for m in models]
-    put(
-        "against_lgen",
-        [[o.width / m[reference].width for o in m] for m in models],
-        ("compute",),
-        "P* over P* of L_gen",
-    )
+    words = "P* over P* of the mean of L_gen"
+    with np.errstate(invalid="ignore"):
+        logs = [[np.log(o.width / m[reference].width) for o in m] for m in models]
+    put("against_lgen", [[np.exp(own) for own in m] for m in logs], ("compute",), words)
+    put("against_lgen_overall", [[np.exp(mean_of_known(own)) for own in m] for m in logs], (), words)
+    draws = [[o.draws - m[reference].draws for o in m] for m in models]
     for i, end in enumerate(("_low", "_high")):
-        put(f"against_lgen{end}", [[r[i] for r in m] for m in ratios], ("compute",), "P* over P* of L_gen")
+        put(f"against_lgen{end}", [[np.exp(interval(d)[i]) for d in m] for m in draws], ("compute",), words)
+        ends = [[np.exp(interval(mean_of_known(d))[i]) for d in m] for m in draws]
+        put(f"against_lgen_overall{end}", ends, (), words)
     return out
 
 

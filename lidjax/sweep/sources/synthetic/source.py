@@ -135,8 +135,18 @@ class SyntheticSource:
             name: np.expand_dims(values, AXES.index("dim")) for name, values in found.items()
         }
 
+    def lgen(self, coords: Mapping[str, np.ndarray], sharding: TileSharding | None = None) -> np.ndarray:
+        """L_gen of a tile alone, over (beta, alpha, ridge, sigma_eta, n, seed)."""
+        root = jax.random.key(self.spec.run.root_key, impl="threefry2x32")
+        return self._lgen(coords, root, sharding, with_failure=False)
+
     def _lgen(
-        self, coords: Mapping[str, np.ndarray], root: jax.Array, sharding: TileSharding | None
+        self,
+        coords: Mapping[str, np.ndarray],
+        root: jax.Array,
+        sharding: TileSharding | None,
+        *,
+        with_failure: bool = True,
     ) -> np.ndarray:
         """L_gen over (beta, alpha, ridge, sigma_eta, n, seed).
 
@@ -167,7 +177,7 @@ class SyntheticSource:
             calls.append(
                 (lgen_program(dim, method, self.spec.model, lengths, sharding, self.effort), (axes, root))
             )
-        self._compile(calls, coords, picked, root, sharding)
+        self._compile(calls, coords, picked, root, sharding, with_failure)
         for (method, served), (program, arguments) in zip(served_by.items(), calls, strict=True):
             result = np.asarray(program(*arguments))[..., : served.sum(), :]
             chosen = (wanted == method)[..., served, None]
@@ -181,9 +191,10 @@ class SyntheticSource:
         lgen: np.ndarray,
         root: jax.Array,
         sharding: TileSharding | None,
+        with_failure: bool,
     ) -> None:
         """Compile the programs of a tile side by side, where one of them is met for the first time."""
-        sampled = self.spec.model.failure != "quadrature"
+        sampled = with_failure and self.spec.model.failure != "quadrature"
         if sampled:
             calls = [*calls, self._sampled_failure(coords, lgen, root, sharding)]
         programs = {program for program, _ in calls}
@@ -191,7 +202,7 @@ class SyntheticSource:
             return
         self._compiled |= programs
         lowered = [program.lower(*arguments) for program, arguments in calls]
-        builder = None if sampled else self.curves.lowered_builder()
+        builder = self.curves.lowered_builder() if with_failure and not sampled else None
         compile_together([*lowered, *([] if builder is None else [builder])])
 
     def _sampled_failure(
