@@ -34,7 +34,7 @@ from lidjax.evals.table import MOST_ATTEMPTS
 DRAWS = 400  # posterior draws of the rates
 POINTS = 100  # rates that stand for the posterior of one problem
 POPULATIONS = 200  # posterior draws of the population
-MOST_WEIGHTS = 1 << 22  # of populations x rows x points; with more rows there are fewer populations
+MOST_WEIGHTS = 1 << 20  # of populations x rows x points; with more rows there are fewer populations
 FEWEST_POPULATIONS = 16
 SINGLE_COUNTS = (
     8  # heuristic: future counts below it are summed one by one, above it in blocks that grow by a quarter

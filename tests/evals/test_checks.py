@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 from helpers.eval_logs import make_group
+from scipy import stats
 
 from lidjax.evals import EvalData, Group, PublishedPassAtK, batch_dispersion, check_evals
-from lidjax.evals.checks import chance_that_all_are_solved
+from lidjax.evals.checks import chance_that_all_are_solved, rank_correlation
 
 BATCH = 8
 
@@ -105,3 +106,12 @@ def test_published_values_are_compared_with_the_counts():
     assert finding(10, 5, 2, 0.75) == ["published_biased"]  # 1 - (1 - c/n)^k
     assert finding(10, 5, 20, 0.99) == ["published_beyond_n"]
     assert finding(10, 0, 20, 1.0) == ["published_bug"]
+
+
+def test_rank_correlation_is_that_of_scipy():
+    rng = np.random.default_rng(0)
+    for size in (5, 40, 300):
+        x, y = rng.integers(0, 6, size), rng.integers(0, 9, size) / 7
+        expected = stats.spearmanr(x, x + y)
+        assert rank_correlation(x, x + y) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-10)
+    assert rank_correlation(np.array([1, 2, 3]), np.array([5, 5, 5])) == (0.0, 1.0)

@@ -125,6 +125,19 @@ def test_progress_sees_every_group_once(data):
     assert seen == [("groups", 2, 0)]
 
 
+def test_progress_sees_every_file(tmp_path):
+    seen = []
+
+    def progress(stage, steps, *, done=0):
+        seen.append((stage, len(steps)))
+        return steps
+
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("problem,n,c\np,10,3\nq,10,0\n")
+    read_evals(tmp_path, progress=progress)
+    assert seen == [("files", 2)]
+
+
 BAD = {
     "level": ({"level": 90}, "level 90: must be at least 0.5"),
     "targets": ({"targets": [0]}, "each at least 1"),

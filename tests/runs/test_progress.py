@@ -6,6 +6,7 @@ import threading
 import pytest
 from rich.console import Console
 
+from lidjax.progress import ended_after
 from lidjax.runs import progress as progress_module
 from lidjax.runs.compiling import COMPILED, LOWERED, Programs
 from lidjax.runs.progress import ConsoleProgress
@@ -63,3 +64,32 @@ def test_a_stage_that_fails_ends_its_lines(monkeypatch):
     written = lines.getvalue()
     threading.Event().wait(0.05)
     assert lines.getvalue() == written
+
+
+def test_the_first_line_does_not_wait_as_long_as_the_others(monkeypatch):
+    monkeypatch.setattr(progress_module, "FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(progress_module, "LOG_SECONDS", 1000.0)
+    lines = Lines()
+    for _ in ConsoleProgress(Console(file=lines))("groups", [1]):
+        lines.wait_for("groups: 0 of 1, 0 s so far")
+
+
+def test_a_display_ends_before_the_error_that_ends_it_is_printed():
+    seen = []
+
+    def progress():
+        try:
+            yield from (1, 2)
+        finally:
+            seen.append("ended")
+
+    def read():
+        with ended_after(progress()) as steps:
+            for _ in steps:
+                raise RuntimeError("a file is damaged")
+
+    with pytest.raises(RuntimeError, match="a file"):
+        read()
+    assert seen == ["ended"]
+    with ended_after([1, 2]) as steps:  # a list has nothing to end
+        assert list(steps) == [1, 2]

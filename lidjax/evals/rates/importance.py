@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import special
 
+from lidjax.evals.rates.sobol import sobol_points
+
 FEWEST_EFFECTIVE = 60.0  # heuristic: weights are tempered until their effective sample size is this large
 
 Location = Float[np.ndarray, " d"]
@@ -17,10 +19,7 @@ def standard_points(
     count: int, dim: int, seed: int
 ) -> tuple[Float[np.ndarray, "m d"], Float[np.ndarray, " m"]]:
     """`count` quasi-random points: standard normal ones, and a uniform number for each. The same in every call."""
-    from scipy.stats import qmc  # here, because scipy.stats takes half a second to import
-
-    sobol = qmc.Sobol(dim + 1, seed=seed)  # pyright: ignore[reportCallIssue]  # renamed in newer SciPy
-    uniform = np.clip(sobol.random(count), 1e-12, 1 - 1e-12)
+    uniform = np.clip(sobol_points(count, dim + 1, seed), 1e-12, 1 - 1e-12)
     return special.ndtri(uniform[:, :-1]), uniform[:, -1]
 
 
