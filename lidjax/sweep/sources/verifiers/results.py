@@ -89,7 +89,8 @@ def _table(part: "xr.Dataset", where: Mapping[str, int]) -> SummaryTable:
         columns=("N", "median L_gen", f"failure at k = {most:,g}", "failure, k = ∞", "best k", "its value"),
         rows=shown,
         notes=[
-            f"  best k of the grid: a right answer is worth 1, a wrong one that is accepted costs {cost:g}"
+            f"  best k of the grid: a right answer is worth 1, a wrong one that is accepted costs {cost:g};",
+            "  ≥ where more attempts change the value by less than a part in 10⁹",
         ],
         record={"at": at, "cost": cost, "rows": rows},
     )
