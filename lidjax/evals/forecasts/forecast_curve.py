@@ -8,8 +8,8 @@ from jaxtyping import Float, Int
 
 from lidjax.evals.curve import pass_at_k_curve, unbiased_curve_points
 from lidjax.evals.fit import needs_likelihood
-from lidjax.evals.forecast import forecast_from_posterior
-from lidjax.evals.new_problems import new_problems_from_posterior
+from lidjax.evals.forecasts.forecast import forecast_from_posterior
+from lidjax.evals.forecasts.new_problems import new_problems_from_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 from lidjax.evals.report import GroupFit
 
@@ -53,7 +53,7 @@ def forecast_curve(fit: GroupFit, *, seed: int = 0) -> ForecastCurve:
         >>> import lidjax.evals
         >>> group = lidjax.evals.Group("small", {}, tuple("abcd"), np.full(4, 50), np.array([0, 2, 9, 50]))
         >>> (fit,) = lidjax.evals.fit_evals(lidjax.evals.EvalData((group,), "by hand"), targets=[1000])
-        >>> curve = lidjax.evals.forecast_curve(fit)
+        >>> curve = lidjax.evals.forecasts.forecast_curve(fit)
         >>> int(curve.k[0]), int(curve.k[-1]), int(curve.known_k[-1])
         (1, 1000, 50)
     """

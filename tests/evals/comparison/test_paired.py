@@ -8,9 +8,9 @@ from scipy import stats
 
 from lidjax.errors import InputError
 from lidjax.evals import Group, compare_groups
-from lidjax.evals.bands import band_from_draws, band_from_problems
-from lidjax.evals.crossings import find_crossings
-from lidjax.evals.paired import comparison_points
+from lidjax.evals.comparison.bands import band_from_draws, band_from_problems
+from lidjax.evals.comparison.crossings import find_crossings
+from lidjax.evals.comparison.paired import comparison_points
 from lidjax.passk import pass_at_k_from_counts
 
 K = np.array([1, 2, 4, 8, 16, 30])
