@@ -53,7 +53,7 @@ def forecast_curve(fit: GroupFit, *, seed: int = 0) -> ForecastCurve:
         >>> import lidjax.evals
         >>> group = lidjax.evals.Group("small", {}, tuple("abcd"), np.full(4, 50), np.array([0, 2, 9, 50]))
         >>> (fit,) = lidjax.evals.fit_evals(lidjax.evals.EvalData((group,), "by hand"), targets=[1000])
-        >>> curve = lidjax.evals.forecasts.forecast_curve(fit)
+        >>> curve = lidjax.evals.forecast_curve(fit)
         >>> int(curve.k[0]), int(curve.k[-1]), int(curve.known_k[-1])
         (1, 1000, 50)
     """
