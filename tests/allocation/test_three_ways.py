@@ -114,6 +114,7 @@ def test_one_wide_model_is_the_model_of_all_features():
     assert plain.width is None
 
 
+@pytest.mark.slow
 def test_the_map_is_allocate():
     budgets, queries = np.geomspace(1e3, 1e6, 4), np.array([1.0, 100.0])
     widths = np.array([3, 6, 12, 20, 29, 40, 60, 90, 180])

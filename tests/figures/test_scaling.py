@@ -14,6 +14,8 @@ from lidjax.figures.curves import distinct_curves
 from lidjax.fitting import FitStatus
 from lidjax.sweep import Fit, Model, SyntheticGrid, SyntheticSpec
 
+pytestmark = pytest.mark.xdist_group("scaling")  # one worker: what its tests share is computed once
+
 
 @pytest.fixture(scope="module")
 def summary():

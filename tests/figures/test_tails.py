@@ -12,6 +12,8 @@ from lidjax.figures.tails import local_exponent, typical
 from lidjax.fitting import effective_exponent
 from lidjax.sweep import Model, SyntheticGrid, SyntheticSpec
 
+pytestmark = pytest.mark.xdist_group("tails")  # one worker: what its tests share is computed once
+
 GRID = SyntheticGrid(
     n=(20, 40, 160, 640),
     k=tuple(np.geomspace(1, 1e6, 13).tolist()),

@@ -8,6 +8,8 @@ from scipy.optimize import least_squares
 from lidjax.errors import InputError
 from lidjax.fitting import FitStatus, fit_two_tail, fit_two_tail_shared
 
+pytestmark = pytest.mark.xdist_group("shared_beta")  # one worker: what its tests share is computed once
+
 GAMMAS = np.array([0.4, 0.8, 3.0])
 BETA = 2.0
 LAWS = np.stack([two_tail(BETA, g, 3.0, c2) for g, c2 in zip(GAMMAS, [0.01, 0.03, 2e3], strict=True)])

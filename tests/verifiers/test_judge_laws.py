@@ -38,7 +38,10 @@ def test_the_amplitude_with_a_reward_error():
     assert np.all(np.abs(excess / law - 1)[:2] < 0.05)
 
 
-@pytest.mark.parametrize(("difficulty", "beta", "v"), [("gamma", 2.5, 0.1), ("power", 4.0, 1.0)])
+@pytest.mark.parametrize(
+    ("difficulty", "beta", "v"),
+    [("gamma", 2.5, 0.1), pytest.param("power", 4.0, 1.0, marks=pytest.mark.slow)],
+)
 def test_the_lid_loss_is_an_integral_of_the_failure_over_tolerances(difficulty, beta, v):
     k = np.array([1.0, 10.0, 1e6])
     found = np.asarray(lidjax.best_of_k_lid_loss(k, v, beta=beta, sigma_eta=1.0, difficulty=difficulty))

@@ -19,6 +19,8 @@ from lidjax.sweep.sources.random_features import compute_plane, programs
 from lidjax.sweep.sources.random_features.summary import _weighted_median, at_best_ridge
 from lidjax.sweep.sources.synthetic.programs import TrainingSize, cell_keys
 
+pytestmark = pytest.mark.xdist_group("random_features")  # one worker: what its tests share is computed once
+
 K = np.geomspace(1, 1000, 13).tolist()
 DIM, SIZES, WIDTHS, SEEDS = 8, [2, 4, 8, 16, 32, 64, 128, 256], [3, 5, 7, 12, 30], 250
 TABLE = {

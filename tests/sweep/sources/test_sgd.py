@@ -15,6 +15,8 @@ from lidjax.status import OK
 from lidjax.sweep.run import open_source
 from lidjax.sweep.sources.sgd.source import STEP, TRACES
 
+pytestmark = pytest.mark.xdist_group("sgd")  # one worker: what its tests share is computed once
+
 GRID = {
     "steps": [5, 20, 200],
     "k": {"logspace": [1, 1e4, 9]},

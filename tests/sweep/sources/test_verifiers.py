@@ -11,6 +11,8 @@ from lidjax.cli import main
 from lidjax.errors import InputError
 from lidjax.figures import verifiers_figure
 
+pytestmark = pytest.mark.xdist_group("verifiers")  # one worker: what its tests share is computed once
+
 K = [1, 10, 100, 1000, 100_000]
 GRID = {"n": [8, 20, 200], "k": K, "dim": 4, "ridge": 0.0, "sigma_eta": 1.0, "delta": 0.5, "seed": [0, 1, 2]}
 VERIFIER = {"sensitivity": 0.9, "false_accept": [0.0, 0.05]}
