@@ -16,7 +16,7 @@ from scipy import special
 
 from lidjax.evals.arguments import check_counts
 from lidjax.evals.baselines import BASELINES
-from lidjax.evals.forecast import forecast_from_posterior
+from lidjax.evals.forecasts.forecast import forecast_from_posterior
 from lidjax.evals.rates.posterior import sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 

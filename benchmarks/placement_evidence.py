@@ -21,8 +21,8 @@ import numpy as np  # noqa: E402
 
 from lidjax.evals import Group, read_evals  # noqa: E402
 from lidjax.evals.curve import mean_pass_at_k  # noqa: E402
-from lidjax.evals.forecast import forecast_from_posterior  # noqa: E402
-from lidjax.evals.next_attempts import place_attempts  # noqa: E402
+from lidjax.evals.forecasts.forecast import forecast_from_posterior  # noqa: E402
+from lidjax.evals.placement.next_attempts import place_attempts  # noqa: E402
 from lidjax.evals.rates.posterior import sample_posterior  # noqa: E402
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows  # noqa: E402
 

@@ -17,10 +17,10 @@ from lidjax.errors import InputError
 from lidjax.evals.arguments import check_level
 from lidjax.evals.baselines import BASELINES
 from lidjax.evals.checks import check_stopping
-from lidjax.evals.compare import fit_models, model_pass_at_k
 from lidjax.evals.curve import mean_pass_at_k
+from lidjax.evals.density_models import fit_models, model_pass_at_k
 from lidjax.evals.fit import needs_likelihood
-from lidjax.evals.forecast import forecast_from_posterior
+from lidjax.evals.forecasts.forecast import forecast_from_posterior
 from lidjax.evals.rates.pooling import sample_pooled
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, CountRows, count_rows

@@ -175,7 +175,7 @@ def rank_correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     ranks = [average_ranks(values) for values in (x, y)]
     if len(x) < 3 or min(np.ptp(values) for values in ranks) == 0:
         return 0.0, 1.0
-    correlation = float(np.clip(np.corrcoef(*ranks)[0, 1], -1, 1))
+    correlation = float(np.clip(np.corrcoef(np.stack(ranks))[0, 1], -1, 1))
     if abs(correlation) == 1:
         return correlation, 0.0
     freedom = len(x) - 2

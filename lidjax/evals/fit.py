@@ -9,19 +9,19 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lidjax.errors import InputError, check_choice
-from lidjax.evals.advice import make_advice
-from lidjax.evals.answer import Answer, make_answer
 from lidjax.evals.arguments import check_distinct, check_level
 from lidjax.evals.bootstrap import KINDS, BootstrapFits, bootstrap_family, is_mixed
 from lidjax.evals.checks import check_evals
-from lidjax.evals.compare import fit_models
 from lidjax.evals.curve import mean_pass_at_k
+from lidjax.evals.density_models import fit_models
 from lidjax.evals.finding import Finding
-from lidjax.evals.forecast import PassAtKForecast, forecast_from_posterior
-from lidjax.evals.new_problems import new_problems_from_posterior
-from lidjax.evals.next_attempts import place_attempts
+from lidjax.evals.forecasts.answer import Answer, make_answer
+from lidjax.evals.forecasts.forecast import PassAtKForecast, forecast_from_posterior
+from lidjax.evals.forecasts.new_problems import new_problems_from_posterior
+from lidjax.evals.forecasts.problems import problem_means
 from lidjax.evals.order import natural_order
-from lidjax.evals.problems import problem_means
+from lidjax.evals.placement.advice import make_advice
+from lidjax.evals.placement.next_attempts import place_attempts
 from lidjax.evals.rates.pooling import sample_pooled
 from lidjax.evals.rates.posterior import Posterior, sample_posterior
 from lidjax.evals.rates.predictive import predictive_p_value
@@ -80,8 +80,8 @@ def fit_evals(
 
     References:
         The default model averages over families of success rates and was made for this project:
-        `evals/rates/members.py`; coverage is tested in `tests/evals/test_forecast.py`. Baselines and back-test:
-        `lidjax.evals.backtest`.
+        `evals/rates/members.py`; coverage is tested in `tests/evals/forecasts/test_forecast.py`. Baselines and
+        back-test: `lidjax.evals.backtest`.
 
     Example:
         >>> import numpy as np

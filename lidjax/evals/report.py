@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import numpy as np
 from jaxtyping import Float
 
-from lidjax.evals.advice import Advice, advice_to_dict
-from lidjax.evals.answer import Answer
-from lidjax.evals.compare import ModelFit
+from lidjax.evals.density_models import ModelFit
 from lidjax.evals.finding import Finding
-from lidjax.evals.forecast import PassAtKForecast
+from lidjax.evals.forecasts.answer import Answer
+from lidjax.evals.forecasts.forecast import PassAtKForecast
+from lidjax.evals.forecasts.new_problems import NewProblemsForecast
+from lidjax.evals.forecasts.problems import ProblemMeans
 from lidjax.evals.json_types import FitsJson, GroupJson
-from lidjax.evals.new_problems import NewProblemsForecast
-from lidjax.evals.next_attempts import NextAttempts
-from lidjax.evals.problems import ProblemMeans
+from lidjax.evals.placement.advice import Advice, advice_to_dict
+from lidjax.evals.placement.next_attempts import NextAttempts
 from lidjax.evals.rates.posterior import Posterior
 from lidjax.evals.table import EvalData, Group
 from lidjax.evals.tail_index import TailIndexEstimate

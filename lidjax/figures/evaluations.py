@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from scipy.special import expit
 
 from lidjax.evals.backtest import BacktestForecast, summarise_backtest
-from lidjax.evals.forecast_curve import ForecastCurve, forecast_curve
+from lidjax.evals.forecasts.forecast_curve import ForecastCurve, forecast_curve
 from lidjax.evals.rates.draws import draw_densities
 from lidjax.evals.rates.quadrature import COARSE_GRID
 from lidjax.evals.report import GroupFit

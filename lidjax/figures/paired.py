@@ -5,7 +5,7 @@ from textwrap import wrap
 import numpy as np
 from matplotlib.figure import Figure
 
-from lidjax.evals.paired import PairedComparison
+from lidjax.evals.comparison.paired import PairedComparison
 from lidjax.figures.style import (
     GUIDE,
     K_LABEL,

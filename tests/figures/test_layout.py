@@ -117,6 +117,7 @@ def test_every_figure_is_looked_at():
         "sgd_figure",
         "width_figure",
         "compute_plane_figure",
+        "verifiers_figure",
     }  # sweeps that are slow to compile: their own tests look at them
     drawn = {name for name in figures.__all__ if name.endswith("_figure")} - elsewhere
     used = {name for make, _ in FIGURES.values() for name in make.__code__.co_names}

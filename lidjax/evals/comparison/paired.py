@@ -16,10 +16,10 @@ from jaxtyping import Float, Int
 
 from lidjax.errors import InputError, check_choice
 from lidjax.evals.arguments import check_level
-from lidjax.evals.bands import Band, band_from_draws, band_from_problems
 from lidjax.evals.checks import Finding, check_evals
-from lidjax.evals.crossings import Crossings, find_crossings
-from lidjax.evals.pairing import common_problems
+from lidjax.evals.comparison.bands import Band, band_from_draws, band_from_problems
+from lidjax.evals.comparison.crossings import Crossings, find_crossings
+from lidjax.evals.comparison.pairing import common_problems
 from lidjax.evals.rates.draws import draw_problem_rates
 from lidjax.evals.rates.posterior import sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
@@ -172,7 +172,7 @@ def compare_groups(
 
     References:
         Unbiased pass@k: Chen et al. 2021, Eq. 1. Simultaneous bands: Besag et al. 1995, Sec. 6.3 (posterior) and the
-        bootstrap-t with the largest ratio over k. Coverage is tested in `tests/evals/test_paired.py`.
+        bootstrap-t with the largest ratio over k. Coverage is tested in `tests/evals/comparison/test_paired.py`.
 
     Example:
         >>> import numpy as np

@@ -8,8 +8,8 @@ from scipy import special
 
 from lidjax.errors import InputError
 from lidjax.evals import forecast_new_problems
-from lidjax.evals.forecast import forecast_from_posterior
-from lidjax.evals.new_problems import (
+from lidjax.evals.forecasts.forecast import forecast_from_posterior
+from lidjax.evals.forecasts.new_problems import (
     draw_logits,
     means_of_many,
     means_of_sample,

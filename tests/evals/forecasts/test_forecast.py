@@ -7,7 +7,7 @@ import pytest
 from scipy import special, stats
 
 from lidjax.errors import InputError
-from lidjax.evals.forecast import forecast_pass_at_k, forecast_run, forecast_sums
+from lidjax.evals.forecasts.forecast import forecast_pass_at_k, forecast_run, forecast_sums
 from lidjax.evals.rates.draws import draw_problem_rates, draw_rates
 from lidjax.evals.rates.members import MEMBERS, Member, bent_masses, beta_masses
 from lidjax.evals.rates.posterior import INFLATED, sample_posterior

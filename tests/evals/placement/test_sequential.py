@@ -8,7 +8,7 @@ import pytest
 
 import lidjax
 from lidjax.evals import PassAtKStopping, check_evals, fit_evals, read_evals
-from lidjax.evals.sequential import SequentialSampling
+from lidjax.evals.placement.sequential import SequentialSampling
 
 RATES = (0.0, 0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0, 1.0)
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from lidjax.errors import InputError
 from lidjax.evals.arguments import check_level
+from lidjax.evals.placement.sequential import SequentialSampling
 from lidjax.evals.read.inspect_log import choose_score, score_verdict, scores_of
-from lidjax.evals.sequential import SequentialSampling
 
 if TYPE_CHECKING:
     from inspect_ai.dataset import Sample  # pyright: ignore[reportMissingImports]

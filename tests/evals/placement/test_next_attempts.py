@@ -8,7 +8,7 @@ from scipy import special
 
 import lidjax
 from lidjax.evals import next_attempts
-from lidjax.evals.next_attempts import (
+from lidjax.evals.placement.next_attempts import (
     POINTS,
     concave_hull,
     divide_attempts,

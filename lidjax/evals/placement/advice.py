@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lidjax.evals.answer import Answer, format_interval
+from lidjax.evals.forecasts.answer import Answer, format_interval
 from lidjax.evals.json_types import NextAttemptsJson
-from lidjax.evals.next_attempts import NextAttempts
+from lidjax.evals.placement.next_attempts import NextAttempts
 from lidjax.evals.table import Group
 
 WORTHWHILE = 0.1

@@ -108,7 +108,7 @@ def forecast_pass_at_k(
 
     References:
         The model averages over families of success rates and was made for this project (`evals/rates/members.py`; its
-        coverage is tested in `tests/evals/test_forecast.py`). Unbiased pass@k: Chen et al. 2021, Eq. 1.
+        coverage is tested in `tests/evals/forecasts/test_forecast.py`). Unbiased pass@k: Chen et al. 2021, Eq. 1.
 
     Example:
         >>> import lidjax.evals

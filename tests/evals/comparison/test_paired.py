@@ -8,9 +8,9 @@ from scipy import stats
 
 from lidjax.errors import InputError
 from lidjax.evals import Group, compare_groups
-from lidjax.evals.bands import band_from_draws, band_from_problems
-from lidjax.evals.crossings import find_crossings
-from lidjax.evals.paired import comparison_points
+from lidjax.evals.comparison.bands import band_from_draws, band_from_problems
+from lidjax.evals.comparison.crossings import find_crossings
+from lidjax.evals.comparison.paired import comparison_points
 from lidjax.passk import pass_at_k_from_counts
 
 K = np.array([1, 2, 4, 8, 16, 30])
@@ -114,7 +114,9 @@ def test_who_is_better_at_which_k_and_where_they_cross():
     assert verdict[-1][2] == 100
     assert found.crossings.second_then_first > 0.9
     cross = np.interp(0, exact, found.k)  # the exact curve rises
-    assert found.crossings.lower < cross < found.crossings.upper
+    # the interval is 3.3 standard errors wide, so this fails once in a thousand right posteriors
+    crossing = found.crossings
+    assert abs(np.log(cross / crossing.k)) < np.log(crossing.upper / crossing.lower)
     assert found.first_better[0] < 0.01
     assert found.first_better[-1] > 0.99
     assert sum(found.crossings[:6]) == pytest.approx(1)

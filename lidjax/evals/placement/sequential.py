@@ -12,8 +12,8 @@ import numpy as np
 
 from lidjax.errors import InputError
 from lidjax.evals.arguments import check_level
-from lidjax.evals.forecast import forecast_from_posterior
-from lidjax.evals.next_attempts import place_attempts
+from lidjax.evals.forecasts.forecast import forecast_from_posterior
+from lidjax.evals.placement.next_attempts import place_attempts
 from lidjax.evals.rates.posterior import sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 
@@ -37,7 +37,7 @@ class SequentialSampling:
     """The state of sampling P problems until the interval of their mean pass@K is narrow enough.
 
     Example:
-        >>> from lidjax.evals.sequential import SequentialSampling
+        >>> from lidjax.evals.placement.sequential import SequentialSampling
         >>> state = SequentialSampling(problems=2, most=50, k=10, width=0.99, first=1)
         >>> for i in range(2):
         ...     taken = state.take(i)

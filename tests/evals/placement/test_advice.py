@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lidjax.evals import Answer, NextAttempts
-from lidjax.evals.advice import make_advice
-from lidjax.evals.next_attempts import place_attempts
+from lidjax.evals.placement.advice import make_advice
+from lidjax.evals.placement.next_attempts import place_attempts
 from lidjax.evals.rates.draws import draw_problem_rates
 from lidjax.evals.rates.posterior import sample_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows

@@ -73,7 +73,7 @@ def forecast_new_problems(
 
     References:
         Derived for this project; coverage on populations that are known, and of one half of real problems by the other,
-        is tested in `tests/evals/test_new_problems.py`.
+        is tested in `tests/evals/forecasts/test_new_problems.py`.
 
     Example:
         >>> import lidjax.evals

@@ -8,8 +8,8 @@ from jaxtyping import Float, Int
 
 from lidjax.evals.curve import pass_at_k_curve, unbiased_curve_points
 from lidjax.evals.fit import needs_likelihood
-from lidjax.evals.forecast import forecast_from_posterior
-from lidjax.evals.new_problems import new_problems_from_posterior
+from lidjax.evals.forecasts.forecast import forecast_from_posterior
+from lidjax.evals.forecasts.new_problems import new_problems_from_posterior
 from lidjax.evals.rates.quadrature import COARSE_GRID, count_rows
 from lidjax.evals.report import GroupFit
 

@@ -9,7 +9,7 @@ from scipy import special
 
 from lidjax.errors import InputError
 from lidjax.evals import compare_models
-from lidjax.evals.compare import MODELS, fit_models, model_pass_at_k
+from lidjax.evals.density_models import MODELS, fit_models, model_pass_at_k
 from lidjax.evals.rates.families import BETA, with_zero
 from lidjax.evals.rates.quadrature import count_rows
 

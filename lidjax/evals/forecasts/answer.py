@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lidjax.evals.forecast import PassAtKForecast
+from lidjax.evals.forecasts.forecast import PassAtKForecast
 from lidjax.evals.json_types import AnswerJson
 from lidjax.evals.table import Group
 

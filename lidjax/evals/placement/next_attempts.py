@@ -134,8 +134,8 @@ def next_attempts(
         InputError: If counts are not whole numbers with 0 ≤ c ≤ n, or another argument is out of its range.
 
     References:
-        Derived for this project (`lidjax/evals/next_attempts.py`); `tests/evals/test_next_attempts.py` compares it with
-        direct quadrature, and shows that likelihoods remain right afterwards.
+        Derived for this project; `tests/evals/placement/test_next_attempts.py` compares it with direct quadrature, and
+        shows that likelihoods remain right afterwards.
 
     Example:
         >>> import lidjax.evals
