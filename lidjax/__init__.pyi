@@ -111,6 +111,7 @@ from .frontier import optimisation_asymptote as optimisation_asymptote
 from .frontier import optimisation_loss as optimisation_loss
 
 # sweeps
+from .sweep import CorrelatedSpec as CorrelatedSpec
 from .sweep import FeaturesSpec as FeaturesSpec
 from .sweep import FrontierSpec as FrontierSpec
 from .sweep import SgdSpec as SgdSpec

@@ -37,6 +37,7 @@ SYMBOLS = {
     "learning_rate": r"$\eta$",
     "batch": "$B$",
     "momentum": r"$\mu$",
+    "correlation": r"$\rho_{x\tau}$",
 }
 """Symbols of axes in titles; others are called by their names."""
 MOST_ROWS = 6

@@ -45,6 +45,8 @@ class References(NamedTuple):
     """Mean variance of a label's noise: σ_η² E[1/τ], or the mean of v over real instances; infinite for β ≤ 2."""
     model: LidParameters | None
     """None for a sweep on real features."""
+    factor: float | None = None
+    """With correlated τ and x, the mean of L_gen at large N over that of independent τ; NaN where it is not known."""
 
 
 def scaling_figure(summary: xr.Dataset) -> Figure:
@@ -107,10 +109,11 @@ def _references(summary: xr.Dataset) -> References:
     dim = summary["dim"].item() if "dim" in summary.coords else summary.attrs["feature_dim"]
     if "beta" not in summary.coords:
         return References(dim, summary.attrs["noise_variance"], None)
-    model = lid_parameters(summary)
+    model = lid_parameters(summary, "correlated" if "correlated" in summary.attrs["spec"] else "model")
+    factor = float(summary["factor"].item()) if "factor" in summary else None
     with jax.enable_x64(True):
         mean_inverse = float(mean_inverse_precision(model["beta"], model["difficulty"]))
-    return References(dim, model["sigma_eta"] ** 2 * mean_inverse, model)
+    return References(dim, model["sigma_eta"] ** 2 * mean_inverse, model, factor)
 
 
 def _training_panel(axes: Axes, summary: xr.Dataset, references: References) -> None:
@@ -127,10 +130,14 @@ def _training_panel(axes: Axes, summary: xr.Dataset, references: References) -> 
     )
     axes.plot(n, summary["lgen_median"], marker=marker, color=colour, label=r"median over $\mathcal{D}_N$")
     axes.plot(n, summary["lgen_mean"], "x", color=series_style(1).colour, ms=4, label="mean")
-    dim, noise = references.dim, references.noise_variance
+    dim, noise, factor = references.dim, references.noise_variance, references.factor
+    if factor is not None:
+        noise *= factor
     tail = n[n > 1.5 * dim]
     if np.isfinite(noise) and len(tail):
         label = r"$\sigma_\eta^2\,\mathrm{E}[1/\tau]\,d/N$" if references.model else r"$\overline{v}\,d/N$"
+        if factor is not None:
+            label = "its mean, leading order in $1/N$"
         axes.plot(tail, noise * dim / tail, **REFERENCE, label=label)
     axes.axvline(dim, **GUIDE, label="$N=d$")
     axes.set(xscale="log", yscale="log", xlabel=N_LABEL, ylabel=LGEN_LABEL)

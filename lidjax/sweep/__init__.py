@@ -25,6 +25,9 @@ from lidjax.sweep.run import run_sweep as run_sweep
 from lidjax.sweep.select import select_cells as select_cells
 from lidjax.sweep.select import split_cells as split_cells
 from lidjax.sweep.source import Source as Source
+from lidjax.sweep.sources.correlated.spec import Correlated as Correlated
+from lidjax.sweep.sources.correlated.spec import CorrelatedGrid as CorrelatedGrid
+from lidjax.sweep.sources.correlated.spec import CorrelatedSpec as CorrelatedSpec
 from lidjax.sweep.sources.features import Features as Features
 from lidjax.sweep.sources.features import FeaturesGrid as FeaturesGrid
 from lidjax.sweep.sources.features import FeaturesSpec as FeaturesSpec

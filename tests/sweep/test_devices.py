@@ -41,8 +41,8 @@ from lidjax.sweep.calibrate import Rates
 from lidjax.sweep.compute import compute_tile
 from lidjax.sweep.plan import make_plan
 from lidjax.sweep.run import open_source
-from lidjax.sweep import (Frontier, FrontierGrid, FrontierSpec, Model, RandomFeaturesGrid, RandomFeaturesSpec, SgdGrid,
-                          SgdSpec, SyntheticGrid, SyntheticSpec)
+from lidjax.sweep import (Correlated, CorrelatedGrid, CorrelatedSpec, Frontier, FrontierGrid, FrontierSpec, Model,
+                          RandomFeaturesGrid, RandomFeaturesSpec, SgdGrid, SgdSpec, SyntheticGrid, SyntheticSpec)
 
 def grid(n, seeds):
     return SyntheticGrid(n=n, k=(1.0, 10.0), dim=(6,), ridge=(1e-2,), beta=(2.5, 4.0), sigma_eta=(0.1,), delta=(0.05,),
@@ -58,6 +58,9 @@ specs = {
     "rates": SgdSpec(grid=SgdGrid(steps=(3, 20), k=(1.0, 10.0), dim=(6,), learning_rate=(0.1, 0.2, 0.3))),
     "widths": RandomFeaturesSpec(grid=RandomFeaturesGrid(n=(4, 9), width=(3, 5, 20), k=(1.0, 10.0), dim=(6,),
                                                          sigma_eta=(0.1,), delta=(0.05,), seed=tuple(range(5)))),
+    "correlated": CorrelatedSpec(grid=CorrelatedGrid(n=(20,), k=(1.0, 10.0), dim=(6,), correlation=(-0.5, 0.5),
+                                                     sigma_eta=(0.1,), delta=(0.05,), seed=tuple(range(5))),
+                                 correlated=Correlated(num_instances=50)),
     "zipf": FrontierSpec(grid=FrontierGrid(samples=(10, 100), seed=tuple(range(6))), frontier=Frontier(vocabulary=50)),
 }
 RATES = Rates(1e10, 1e8, 1e8)
@@ -99,6 +102,7 @@ def test_every_source_has_the_same_numbers_on_any_number_of_devices(count):
     check_the_same(results, count, "sizes", "n")
     check_the_same(results, count, "instances", "n" if count == 2 else "seed")
     check_the_same(results, count, "widths", "n" if count == 2 else "seed")
+    check_the_same(results, count, "correlated", "seed")
     check_the_same(results, count, "zipf", "seed")
     check_the_same(results, count, "sgd", "learning_rate" if count == 2 else "seed")
     check_the_same(results, count, "rates", "learning_rate")

@@ -215,11 +215,13 @@ def _sampling_notes(record: dict[str, Any], attrs: Mapping[str, Any]) -> list[st
         return []
     sizes = ", ".join(f"{row['n']:,}" for row in rows)
     to_k = min(row["resolved_to_k"] for row in rows)
-    more = (
-        "more validation instances (features.num_validation)"
-        if "features" in attrs["spec"]
-        else "the exact expectation (model.failure = 'quadrature'), more instances (model.num_instances)"
-    )
+    spec = attrs["spec"]
+    if "features" in spec:
+        more = "more validation instances (features.num_validation)"
+    elif "correlated" in spec:
+        more = "more test instances (correlated.num_instances)"
+    else:
+        more = "the exact expectation (model.failure = 'quadrature'), more instances (model.num_instances)"
     return [
         f"β_eff is left out at N = {sizes}: in the window L_inf(k) of a training set is a mean that rests on fewer "
         f"than 30 test instances",
