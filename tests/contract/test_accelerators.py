@@ -1,7 +1,8 @@
-"""Every program lowers for GPU and TPU, without one: nothing that only a CPU can do creeps in.
+"""Kernels, and the programs of synthetic sweeps and real features, lower for GPU and TPU without one at hand.
 
 `jax.export` runs JAX's lowering rules of the named platforms. An operation without a rule for one of them fails here,
-and so does a program that asks the host in the middle. What the vendors' compilers then do is not tested.
+and so does a program that asks the host in the middle. What the vendors' compilers then do is not tested, nor are the
+programs of other kinds of sweep, whose kernels are among the public functions here.
 """
 
 from typing import get_args

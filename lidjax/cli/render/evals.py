@@ -91,11 +91,12 @@ def print_group(fit: GroupFit, level: float, *, details: bool) -> None:
     group = fit.group
     fewest, most = int(group.n.min()), int(group.n.max())
     attempts = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    attempts += " attempt" if most == 1 else " attempts"
     solved = np.sum(group.c > 0)
     print_lines(
         [
             f"── {group.name} ──",
-            f"{len(group.problems):,} problems, {attempts} attempts each, {solved:,} solved at least once",
+            f"{len(group.problems):,} problems, {attempts} each, {solved:,} solved at least once",
         ]
     )
     for finding in fit.findings:
