@@ -110,6 +110,16 @@ def check_axis(
         raise InputError(f"{key} = {list(values)}: contains a value twice")
 
 
+def check_model_axes(grid: Any) -> None:
+    """Raise InputError unless the axes that sweeps of the LID model have in common are in their ranges."""
+    check_axis(grid, "k", lambda x: x >= 1, "at least 1")
+    for name in ("beta", "sigma_eta", "delta"):
+        check_axis(grid, name, lambda x: x > 0, "greater than 0")
+    spectrum = "greater than -1 (α > 0 for a summable spectrum), at most 20"
+    check_axis(grid, "alpha", lambda x: -1 < x <= 20, spectrum)
+    check_axis(grid, "seed", lambda x: 0 <= x < 2**32, "from 0 to 2³²-1")
+
+
 def check_choices(item: Any, prefix: str) -> None:
     """Raise InputError unless every field of a dataclass that is a Literal has one of its values."""
     for f in dataclasses.fields(item):

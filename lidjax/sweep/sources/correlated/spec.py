@@ -3,7 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lidjax.sweep.spec import Fit, Positive, Run, check_axis, check_choices, check_name, require
+from lidjax.sweep.spec import (
+    Fit,
+    Positive,
+    Run,
+    check_axis,
+    check_choices,
+    check_model_axes,
+    check_name,
+    require,
+)
 
 LARGEST_N = 10**7
 """Training instances are drawn one by one."""
@@ -57,18 +66,9 @@ class CorrelatedGrid:
     def __post_init__(self) -> None:
         check_axis(self, "n", lambda x: 1 <= x <= LARGEST_N, "at least 1, at most 10⁷")
         check_axis(self, "dim", lambda x: 1 <= x <= 10**4, "at least 1, at most 10⁴")
-        check_axis(self, "k", lambda x: x >= 1, "at least 1")
         check_axis(self, "correlation", lambda x: -1 < x < 1, "greater than -1, less than 1")
-        for name in ("beta", "sigma_eta", "delta"):
-            check_axis(self, name, lambda x: x > 0, "greater than 0")
-        check_axis(
-            self,
-            "alpha",
-            lambda x: -1 < x <= 20,
-            "greater than -1 (α > 0 for a summable spectrum), at most 20",
-        )
+        check_model_axes(self)
         check_axis(self, "ridge", lambda x: x >= 0, "at least 0")
-        check_axis(self, "seed", lambda x: 0 <= x < 2**32, "from 0 to 2³²-1")
 
 
 @dataclass(frozen=True)

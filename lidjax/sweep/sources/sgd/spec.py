@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lidjax.errors import InputError
-from lidjax.sweep.spec import Fit, Positive, Run, check_axis, check_choices, check_name, require
+from lidjax.sweep.spec import (
+    Fit,
+    Positive,
+    Run,
+    check_axis,
+    check_choices,
+    check_model_axes,
+    check_name,
+    require,
+)
 
 LARGEST_BATCH = 2**16
 """Rows of every batch are drawn side by side: more would not fit in memory with the seeds of a tile."""
@@ -64,20 +73,12 @@ class SgdGrid:
         check_axis(self, "steps", lambda x: 1 <= x < 2**31, "at least 1, below 2³¹")
         if list(self.steps) != sorted(self.steps):
             raise InputError(f"grid.steps = {list(self.steps)}: must ascend")
-        check_axis(self, "k", lambda x: x >= 1, "at least 1")
         check_axis(self, "batch", lambda x: 1 <= x <= LARGEST_BATCH, "at least 1, at most 2¹⁶")
-        for name in ("learning_rate", "beta", "sigma_eta", "delta"):
-            check_axis(self, name, lambda x: x > 0, "greater than 0")
+        check_axis(self, "learning_rate", lambda x: x > 0, "greater than 0")
         check_axis(self, "momentum", lambda x: 0 <= x < 1, "at least 0, below 1")
         check_axis(self, "decay", lambda x: x >= 0, "at least 0")
         check_axis(self, "dim", lambda x: 1 <= x <= 10**6, "at least 1, at most 10⁶")
-        check_axis(
-            self,
-            "alpha",
-            lambda x: -1 < x <= 20,
-            "greater than -1 (α > 0 for a summable spectrum), at most 20",
-        )
-        check_axis(self, "seed", lambda x: 0 <= x < 2**32, "from 0 to 2³²-1")
+        check_model_axes(self)
 
 
 @dataclass(frozen=True)

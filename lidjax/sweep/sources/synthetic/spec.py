@@ -4,7 +4,16 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lidjax.sweep.spec import Fit, Positive, Run, check_axis, check_choices, check_name, require
+from lidjax.sweep.spec import (
+    Fit,
+    Positive,
+    Run,
+    check_axis,
+    check_choices,
+    check_model_axes,
+    check_name,
+    require,
+)
 
 
 @dataclass(frozen=True)
@@ -60,17 +69,8 @@ class SyntheticGrid:
     def __post_init__(self) -> None:
         check_axis(self, "n", lambda x: 1 <= x < 2**63, "at least 1, below 2⁶³")
         check_axis(self, "dim", lambda x: 1 <= x <= 10**6, "at least 1, at most 10⁶")
-        check_axis(self, "k", lambda x: x >= 1, "at least 1")
-        for name in ("beta", "sigma_eta", "delta"):
-            check_axis(self, name, lambda x: x > 0, "greater than 0")
-        check_axis(
-            self,
-            "alpha",
-            lambda x: -1 < x <= 20,
-            "greater than -1 (α > 0 for a summable spectrum), at most 20",
-        )
+        check_model_axes(self)
         check_axis(self, "ridge", lambda x: x >= 0, "at least 0")
-        check_axis(self, "seed", lambda x: 0 <= x < 2**32, "from 0 to 2³²-1")
 
 
 @dataclass(frozen=True)
